@@ -1,0 +1,2 @@
+//! Arguments to `cli` to exit code; nothing else.
+fn main() {}
