@@ -1,0 +1,24 @@
+//! Every limit of the language, with the reason for its number.
+
+/// How deep expressions and blocks may nest in a source text: the parser's helpers recurse on them, and 200 levels of
+/// the deepest helper fit well inside a 1 MiB stack.
+pub const MAX_NESTING: usize = 200;
+/// Registers of one function: operands of instructions are one byte.
+pub const MAX_REGISTERS: usize = 250;
+/// Fields of a struct: an instance with all of them still fits the largest cell of the heap.
+pub const MAX_FIELDS: usize = 200;
+/// Parameters of a function, and arguments of a call: they stand in consecutive registers.
+pub const MAX_ARGUMENTS: usize = 120;
+/// Call depth of a script unless the engine sets another: deep enough for honest recursion, and its registers and
+/// frames stay below a few hundred megabytes.
+pub const MAX_CALL_DEPTH: usize = 200_000;
+/// How deep native functions may call back into the script and be called again: each level uses the machine's stack.
+pub const MAX_NATIVE_DEPTH: usize = 100;
+/// How deep values may nest when they are shown or compared: both recurse.
+pub const MAX_VALUE_DEPTH: usize = 500;
+/// Bytes of one encoded message.
+pub const MAX_MESSAGE: usize = 1 << 31;
+/// Processes alive at one time in one tree: slots of the process table.
+pub const MAX_PROCESSES: usize = 4096;
+/// Bytes of a process name that the table keeps; `ps` shows the first 15.
+pub const MAX_NAME: usize = 64;
