@@ -1,6 +1,8 @@
 //! Par: a small scripting language whose unit of work is the operating-system process.
 
+pub mod check;
 pub mod diag;
 pub mod limits;
 pub mod source;
 pub mod syntax;
+pub mod value;

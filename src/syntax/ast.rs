@@ -5,6 +5,9 @@
 //! itself never changes. Statements that yield a value as the last of a block (`if`, `match`, `try`, `do`, `lock`, `with`,
 //! `select`, `scope`) are expressions here; the grammar decides where each may stand.
 
+// The fields of variants are named for the parts of the source that their variant's line shows.
+#![allow(missing_docs)]
+
 use crate::source::Span;
 use std::rc::Rc;
 

@@ -1,0 +1,528 @@
+//! The collected heap: tracing, non-moving, size classes, mark bits in side tables.
+//!
+//! Cells live in 64 KiB blocks of one cell size each; a block starts at a multiple of its size, so the block of an
+//! object is found by masking its address. Mark bits live outside of the blocks: a collection in a forked child
+//! writes to no page that it shares with its parent, except where it frees. Memory that objects own besides their cell
+//! (the items of a list) comes from the system allocator and is charged with [`Heap::charge`].
+//!
+//! A collection runs only where the virtual machine says so (its safe points), never inside an allocation: native code
+//! may hold values in local variables freely until it calls back into the script; what it needs after such a call it
+//! keeps alive with [`super::native::Context::protect`].
+
+#![allow(unsafe_code)]
+
+use super::Value;
+use super::error::ErrorValue;
+use super::function::{Bound, Closure, Upvalue};
+use super::handle::HandleBox;
+use super::list::{Bytes, List, Range};
+use super::map::{Map, Set};
+use super::native::{HostFn, IterBox};
+use super::structure::{Instance, StructType};
+use super::text::{Str, StrBuf};
+use std::alloc::Layout;
+use std::ops::Deref;
+use std::ptr::NonNull;
+
+const BLOCK: usize = 64 * 1024;
+const GRANULE: usize = 16;
+/// Blocks are taken from the system in chunks of this many.
+const CHUNK_BLOCKS: usize = 16;
+/// Cell sizes in bytes. The largest holds an instance with `MAX_FIELDS` fields.
+const CLASSES: [usize; 14] = [
+    16, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512, 1024, 2048, 4096,
+];
+/// Bytes that may be allocated before the first collection.
+const FIRST_THRESHOLD: usize = 8 << 20;
+
+/// What an object is; the first byte of every cell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Kind {
+    Free,
+    Str,
+    StrBuf,
+    Bytes,
+    List,
+    Map,
+    Set,
+    Range,
+    Closure,
+    Upvalue,
+    HostFn,
+    Bound,
+    StructType,
+    Instance,
+    Error,
+    Handle,
+    Iter,
+}
+
+/// The start of every object.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Header {
+    pub(super) kind: Kind,
+    pub(super) flags: u8,
+    pub(super) class: u8,
+    /// Free for the type's own use: a count of trailing values, a hash.
+    pub(super) aux: u32,
+}
+
+/// A type that lives in the heap.
+///
+/// # Safety
+/// The type is `repr(C)` with a [`Header`] as its first field, and `KIND` is its own.
+pub unsafe trait Object {
+    /// Its kind.
+    const KIND: Kind;
+}
+
+macro_rules! objects {
+    ($($kind:ident $type:ty;)*) => {
+        $(
+            // SAFETY: each listed type is repr(C) and starts with a Header, and each kind is listed once.
+            unsafe impl Object for $type { const KIND: Kind = Kind::$kind; }
+        )*
+        /// Drops what an object owns besides its cell.
+        ///
+        /// # Safety
+        /// `header` is the start of a live object that nothing will use again.
+        unsafe fn drop_object(header: *mut Header) {
+            // SAFETY: the kind says which type the cell holds (set by `alloc`, never changed).
+            unsafe {
+                match (*header).kind {
+                    Kind::Free => {}
+                    $(Kind::$kind => std::ptr::drop_in_place(header.cast::<$type>()),)*
+                }
+            }
+        }
+        /// Marks what an object refers to.
+        ///
+        /// # Safety
+        /// `header` is the start of a live object.
+        unsafe fn trace_object(header: *mut Header, marker: &mut Marker<'_>) {
+            // SAFETY: as above.
+            unsafe {
+                match (*header).kind {
+                    Kind::Free => {}
+                    $(Kind::$kind => (*header.cast::<$type>()).trace(marker),)*
+                }
+            }
+        }
+    };
+}
+
+objects! {
+    Str Str;
+    StrBuf StrBuf;
+    Bytes Bytes;
+    List List;
+    Map Map;
+    Set Set;
+    Range Range;
+    Closure Closure;
+    Upvalue Upvalue;
+    HostFn HostFn;
+    Bound Bound;
+    StructType StructType;
+    Instance Instance;
+    Error ErrorValue;
+    Handle HandleBox;
+    Iter IterBox;
+}
+
+/// A reference to an object of the heap. It stays valid as long as the object is reachable from the roots at each
+/// collection; see the module's text for what that asks of native code.
+pub struct Gc<T>(NonNull<T>);
+
+impl<T> Clone for Gc<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Gc<T> {}
+
+impl<T> Gc<T> {
+    /// The address, as an identity.
+    pub fn address(self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
+    /// Whether both are the same object.
+    pub fn same(self, other: Gc<T>) -> bool {
+        self.0 == other.0
+    }
+
+    pub(super) fn as_ptr(self) -> *mut T {
+        self.0.as_ptr()
+    }
+}
+
+impl<T> Deref for Gc<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: objects are freed only by a collection, and only when unreachable from the roots; the module's rule
+        // keeps whatever native code still uses reachable.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+#[repr(C)]
+struct BlockHeader {
+    /// Index of this block in the heap's tables.
+    index: u32,
+    cell_size: u32,
+}
+
+struct Block {
+    start: NonNull<u8>,
+    class: u8,
+    /// One bit per granule; set at the granule that an object starts at.
+    marks: Box<[u64; BLOCK / GRANULE / 64]>,
+}
+
+impl Block {
+    fn cells(&self) -> impl Iterator<Item = *mut Header> {
+        let size = CLASSES[self.class as usize];
+        let first = size.max(std::mem::size_of::<BlockHeader>());
+        let count = (BLOCK - first) / size;
+        let start = self.start.as_ptr();
+        // SAFETY: first + count * size <= BLOCK, so each cell lies inside the block.
+        (0..count).map(move |i| unsafe { start.add(first + i * size).cast::<Header>() })
+    }
+}
+
+/// The heap of one engine.
+pub struct Heap {
+    blocks: Vec<Block>,
+    chunks: Vec<(NonNull<u8>, Layout)>,
+    /// Blocks of the newest chunk that are not used yet.
+    spare: Vec<NonNull<u8>>,
+    /// Per class: the first free cell, linked through the word after its header.
+    free: [*mut Header; CLASSES.len()],
+    /// Bytes allocated and charged since the last collection.
+    since: usize,
+    /// Bytes alive after the last collection.
+    live: usize,
+    threshold: usize,
+    limit: usize,
+    /// The countdown that the virtual machine decrements at calls and back-edges; at zero it looks at everything that
+    /// wants attention. An allocation past the threshold sets it to its end at once.
+    pub budget: i32,
+    /// A collection is wanted at the next safe point.
+    pub wanted: bool,
+    collections: u64,
+}
+
+impl Default for Heap {
+    fn default() -> Self {
+        Heap::new()
+    }
+}
+
+impl Heap {
+    /// An empty heap.
+    pub fn new() -> Heap {
+        Heap {
+            blocks: Vec::new(),
+            chunks: Vec::new(),
+            spare: Vec::new(),
+            free: [std::ptr::null_mut(); CLASSES.len()],
+            since: 0,
+            live: 0,
+            threshold: FIRST_THRESHOLD,
+            limit: usize::MAX,
+            budget: 1,
+            wanted: false,
+            collections: 0,
+        }
+    }
+
+    /// Moves `value` into a new cell with room for `extra` bytes after it.
+    ///
+    /// The value's header is filled in here, its `aux` and `flags` kept.
+    #[inline]
+    pub fn alloc<T: Object>(&mut self, value: T, extra: usize) -> Gc<T> {
+        let size = std::mem::size_of::<T>() + extra;
+        let class = class_of(size);
+        let cell = self.take_cell(class);
+        self.charge(CLASSES[class]);
+        // SAFETY: the cell is free, at least `size` bytes and 16-aligned; T starts with a Header (trait contract).
+        unsafe {
+            let at = cell.cast::<T>();
+            at.write(value);
+            (*cell).kind = T::KIND;
+            (*cell).class = class as u8;
+            Gc(NonNull::new_unchecked(at))
+        }
+    }
+
+    #[inline]
+    fn take_cell(&mut self, class: usize) -> *mut Header {
+        let cell = self.free[class];
+        if cell.is_null() {
+            return self.refill(class);
+        }
+        // SAFETY: a free cell holds the address of the next free one (or null) in its second word.
+        self.free[class] = unsafe { *cell.cast::<*mut Header>().add(1) };
+        cell
+    }
+
+    #[cold]
+    fn refill(&mut self, class: usize) -> *mut Header {
+        let start = self.take_block();
+        let index = self.blocks.len() as u32;
+        // SAFETY: the block is fresh memory of BLOCK bytes, aligned to BLOCK.
+        unsafe {
+            start.cast::<BlockHeader>().write(BlockHeader {
+                index,
+                cell_size: CLASSES[class] as u32,
+            })
+        };
+        let block = Block {
+            start,
+            class: class as u8,
+            marks: Box::new([0; BLOCK / GRANULE / 64]),
+        };
+        let mut last: *mut Header = std::ptr::null_mut();
+        let cells: Vec<_> = block.cells().collect();
+        for &cell in cells.iter().rev() {
+            // SAFETY: cells are inside the block and at least 16 bytes.
+            unsafe { make_free(cell, last) };
+            last = cell;
+        }
+        self.blocks.push(block);
+        // SAFETY: as in take_cell; a block has at least one cell.
+        self.free[class] = unsafe { *last.cast::<*mut Header>().add(1) };
+        last
+    }
+
+    fn take_block(&mut self) -> NonNull<u8> {
+        if self.spare.is_empty() {
+            // The size is a non-zero multiple of the alignment, so the layout is always valid.
+            let layout = Layout::from_size_align(BLOCK * CHUNK_BLOCKS, BLOCK)
+                .unwrap_or(Layout::new::<u128>());
+            // SAFETY: the layout has a size.
+            let Some(chunk) = NonNull::new(unsafe { std::alloc::alloc(layout) }) else {
+                std::alloc::handle_alloc_error(layout)
+            };
+            self.chunks.push((chunk, layout));
+            for i in (0..CHUNK_BLOCKS).rev() {
+                // SAFETY: inside the chunk.
+                self.spare.push(unsafe { chunk.add(i * BLOCK) });
+            }
+        }
+        match self.spare.pop() {
+            Some(block) => block,
+            None => std::process::abort(),
+        }
+    }
+
+    /// Counts memory that an object owns besides its cell.
+    #[inline]
+    pub fn charge(&mut self, bytes: usize) {
+        self.since += bytes;
+        if self.since > self.threshold && !self.wanted {
+            self.wanted = true;
+            self.budget = 0;
+        }
+    }
+
+    /// Bytes alive after the last collection plus those allocated since.
+    pub fn used(&self) -> usize {
+        self.live + self.since
+    }
+
+    /// Sets the most bytes that may be alive; past it the machine raises `LimitExceeded`.
+    pub fn set_limit(&mut self, bytes: usize) {
+        self.limit = bytes;
+    }
+
+    /// Whether more is in use than the limit allows (meaningful right after a collection).
+    pub fn over_limit(&self) -> bool {
+        self.used() > self.limit
+    }
+
+    /// How many collections have run.
+    pub fn collections(&self) -> u64 {
+        self.collections
+    }
+
+    /// In a forked child: nothing inherited is looked at until the child has allocated as much as it inherited.
+    pub fn inherit(&mut self) {
+        self.since = 0;
+        self.threshold = self.live.max(self.used()).max(FIRST_THRESHOLD);
+        self.wanted = false;
+    }
+
+    /// Frees what cannot be reached from what `roots` marks.
+    pub fn collect(&mut self, roots: impl FnOnce(&mut Marker<'_>)) {
+        for block in &mut self.blocks {
+            block.marks.fill(0);
+        }
+        let mut marker = Marker {
+            blocks: &mut self.blocks,
+            stack: Vec::new(),
+            live: 0,
+        };
+        roots(&mut marker);
+        marker.drain();
+        self.live = marker.live;
+        self.sweep();
+        self.since = 0;
+        self.wanted = false;
+        self.threshold = self
+            .live
+            .max(FIRST_THRESHOLD)
+            .min(self.limit.saturating_sub(self.live).max(1 << 20));
+        self.collections += 1;
+    }
+
+    fn sweep(&mut self) {
+        self.free = [std::ptr::null_mut(); CLASSES.len()];
+        for block in self.blocks.iter().rev() {
+            let class = block.class as usize;
+            let mut last = self.free[class];
+            for cell in block.cells() {
+                // SAFETY: every cell of a block starts with a valid Header; an unmarked object is unreachable.
+                unsafe {
+                    if (*cell).kind == Kind::Free {
+                        make_free(cell, last);
+                        last = cell;
+                    } else if !is_marked(&block.marks, cell) {
+                        drop_object(cell);
+                        make_free(cell, last);
+                        last = cell;
+                    }
+                }
+            }
+            self.free[class] = last;
+        }
+    }
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        for block in &self.blocks {
+            for cell in block.cells() {
+                // SAFETY: the heap goes away with everything in it.
+                unsafe { drop_object(cell) };
+            }
+        }
+        for &(chunk, layout) in &self.chunks {
+            // SAFETY: allocated with this very layout.
+            unsafe { std::alloc::dealloc(chunk.as_ptr(), layout) };
+        }
+    }
+}
+
+/// # Safety
+/// `cell` is a cell of a block that holds no object.
+unsafe fn make_free(cell: *mut Header, next: *mut Header) {
+    // SAFETY: a cell has at least 16 bytes: a header and one word.
+    unsafe {
+        cell.write(Header {
+            kind: Kind::Free,
+            flags: 0,
+            class: 0,
+            aux: 0,
+        });
+        *cell.cast::<*mut Header>().add(1) = next;
+    }
+}
+
+fn granule(cell: *mut Header) -> (usize, u64) {
+    let index = (cell as usize % BLOCK) / GRANULE;
+    (index / 64, 1 << (index % 64))
+}
+
+fn is_marked(marks: &[u64; BLOCK / GRANULE / 64], cell: *mut Header) -> bool {
+    let (word, bit) = granule(cell);
+    marks[word] & bit != 0
+}
+
+#[inline]
+fn class_of(size: usize) -> usize {
+    CLASSES
+        .iter()
+        .position(|&class| size <= class)
+        .unwrap_or(CLASSES.len() - 1)
+}
+
+/// Largest object that fits a cell, in bytes.
+pub const MAX_CELL: usize = CLASSES[CLASSES.len() - 1];
+
+/// Finds what is alive.
+pub struct Marker<'a> {
+    blocks: &'a mut Vec<Block>,
+    stack: Vec<*mut Header>,
+    live: usize,
+}
+
+impl Marker<'_> {
+    /// Marks a value and, in time, everything that it refers to.
+    pub fn value(&mut self, value: Value) {
+        match value {
+            Value::Str(o) => self.object(o),
+            Value::Bytes(o) => self.object(o),
+            Value::List(o) => self.object(o),
+            Value::Map(o) => self.object(o),
+            Value::Set(o) => self.object(o),
+            Value::Range(o) => self.object(o),
+            Value::Fn(o) => self.object(o),
+            Value::Host(o) => self.object(o),
+            Value::Bound(o) => self.object(o),
+            Value::Struct(o) => self.object(o),
+            Value::Instance(o) => self.object(o),
+            Value::Error(o) => self.object(o),
+            Value::Handle(o) => self.object(o),
+            Value::Iter(o) => self.object(o),
+            Value::Cell(o) => self.object(o),
+            Value::Undef | Value::Nil | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+            Value::Short(_) | Value::Native(_) => {}
+        }
+    }
+
+    /// Marks an object.
+    pub fn object<T: Object>(&mut self, object: Gc<T>) {
+        let cell = object.as_ptr().cast::<Header>();
+        let start = (cell as usize & !(BLOCK - 1)) as *const BlockHeader;
+        // SAFETY: every object lies in a block, and every block starts with its header.
+        let (index, size) = unsafe { ((*start).index, (*start).cell_size) };
+        let Some(block) = self.blocks.get_mut(index as usize) else {
+            return;
+        };
+        let (word, bit) = granule(cell);
+        if block.marks[word] & bit == 0 {
+            block.marks[word] |= bit;
+            self.live += size as usize;
+            self.stack.push(cell);
+        }
+    }
+
+    /// Counts memory that a live object owns besides its cell.
+    pub fn external(&mut self, bytes: usize) {
+        self.live += bytes;
+    }
+
+    fn drain(&mut self) {
+        while let Some(cell) = self.stack.pop() {
+            // SAFETY: only live objects are pushed.
+            unsafe { trace_object(cell, self) };
+        }
+    }
+}
+
+impl Header {
+    /// A header to build an object with; [`Heap::alloc`] fills in the rest.
+    pub(super) fn new(aux: u32) -> Header {
+        Header {
+            kind: Kind::Free,
+            flags: 0,
+            class: 0,
+            aux,
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Maps and sets: hash tables that keep the order of insertion.
+//!
+//! Entries stand in a vector in order; an index over it is kept once there are more than a few. A removed entry leaves
+//! a gap (its key is `Undef`) until the table is rebuilt.
+
+#![allow(unsafe_code)]
+
+use super::Value;
+use super::heap::{Gc, Header, Heap, Marker};
+use super::text::hash_text;
+use hashbrown::HashTable;
+use std::cell::UnsafeCell;
+use std::hash::BuildHasher;
+
+/// Up to this many entries are searched one by one: faster than an index, and half of all maps are this small.
+const UNINDEXED: usize = 8;
+
+/// One entry.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    hash: u32,
+    /// The key; `Undef` in a gap.
+    pub key: Value,
+    /// The value (nil in a set).
+    pub value: Value,
+}
+
+/// The table behind a map or set.
+#[derive(Clone, Default)]
+pub struct Table {
+    entries: Vec<Entry>,
+    index: HashTable<u32>,
+    live: usize,
+}
+
+/// The hash of a key; `None` when the value cannot be one. Equal numbers hash alike, whatever their kind.
+#[inline]
+pub fn hash_key(key: &Value) -> Option<u32> {
+    Some(match key {
+        Value::Short(s) => hash_text(s.as_str()),
+        Value::Str(s) => s.hash(),
+        Value::Int(i) => hash_int(*i),
+        Value::Float(f) if f.fract() == 0.0 && f.abs() < 9.3e18 => hash_int(*f as i64),
+        Value::Float(f) => hash_int(f.to_bits() as i64),
+        Value::Bool(b) => 3 + u32::from(*b),
+        Value::Nil => 2,
+        Value::Bytes(b) => foldhash::fast::FixedState::with_seed(7).hash_one(b.data()) as u32,
+        _ => return None,
+    })
+}
+
+#[inline]
+fn hash_int(i: i64) -> u32 {
+    ((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
+}
+
+/// Whether two keys are the same key.
+#[inline]
+pub fn same_key(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Short(x), Value::Short(y)) => x == y,
+        (Value::Str(x), Value::Str(y)) => x.same(*y) || x.as_str() == y.as_str(),
+        (Value::Int(x), Value::Int(y)) => x == y,
+        (Value::Int(x), Value::Float(y)) | (Value::Float(y), Value::Int(x)) => {
+            *x as f64 == *y && *y as i64 == *x
+        }
+        (Value::Float(x), Value::Float(y)) => x == y || (x.is_nan() && y.is_nan()),
+        (Value::Bool(x), Value::Bool(y)) => x == y,
+        (Value::Nil, Value::Nil) => true,
+        (Value::Bytes(x), Value::Bytes(y)) => x.data() == y.data(),
+        _ => false,
+    }
+}
+
+fn spread(hash: u32) -> u64 {
+    // hashbrown takes its seven tag bits from the top: copy the low half there.
+    u64::from(hash) | u64::from(hash) << 32
+}
+
+impl Table {
+    fn find(&self, hash: u32, key: &Value) -> Option<usize> {
+        if self.index.is_empty() {
+            return self
+                .entries
+                .iter()
+                .position(|e| e.hash == hash && same_key(&e.key, key));
+        }
+        let matches = |&at: &u32| {
+            self.entries
+                .get(at as usize)
+                .is_some_and(|e| e.hash == hash && same_key(&e.key, key))
+        };
+        self.index
+            .find(spread(hash), matches)
+            .map(|&at| at as usize)
+    }
+
+    /// Where a key's entry is; stays right until something is removed. `None` also when the value cannot be a key.
+    #[inline]
+    pub fn position(&self, key: &Value) -> Option<usize> {
+        self.find(hash_key(key)?, key)
+    }
+
+    /// The value of a key.
+    #[inline]
+    pub fn get(&self, key: &Value) -> Option<Value> {
+        self.position(key)
+            .and_then(|at| self.entries.get(at))
+            .map(|e| e.value)
+    }
+
+    /// Sets the value of a key; false when the value cannot be a key.
+    pub fn insert(&mut self, key: Value, value: Value) -> bool {
+        let Some(hash) = hash_key(&key) else {
+            return false;
+        };
+        if let Some(at) = self.find(hash, &key) {
+            self.entries[at].value = value;
+            return true;
+        }
+        self.entries.push(Entry { hash, key, value });
+        self.live += 1;
+        if !self.index.is_empty() {
+            let at = self.entries.len() as u32 - 1;
+            let entries = &self.entries;
+            self.index
+                .insert_unique(spread(hash), at, |&i| spread(entries[i as usize].hash));
+        } else if self.entries.len() > UNINDEXED {
+            self.rebuild();
+        }
+        true
+    }
+
+    /// Removes a key and returns its value.
+    pub fn remove(&mut self, key: &Value) -> Option<Value> {
+        let hash = hash_key(key)?;
+        let at = self.find(hash, key)?;
+        if !self.index.is_empty()
+            && let Ok(found) = self.index.find_entry(spread(hash), |&i| i as usize == at)
+        {
+            found.remove();
+        }
+        let entry = self.entries.get_mut(at)?;
+        let value = entry.value;
+        *entry = Entry {
+            hash: 0,
+            key: Value::Undef,
+            value: Value::Undef,
+        };
+        self.live -= 1;
+        while self
+            .entries
+            .last()
+            .is_some_and(|e| matches!(e.key, Value::Undef))
+        {
+            self.entries.pop();
+        }
+        if self.entries.len() > 2 * self.live + UNINDEXED {
+            self.rebuild();
+        }
+        Some(value)
+    }
+
+    fn rebuild(&mut self) {
+        self.entries.retain(|e| !matches!(e.key, Value::Undef));
+        self.index.clear();
+        if self.entries.len() > UNINDEXED {
+            let entries = &self.entries;
+            self.index
+                .reserve(entries.len(), |&i| spread(entries[i as usize].hash));
+            for (at, entry) in entries.iter().enumerate() {
+                self.index
+                    .insert_unique(spread(entry.hash), at as u32, |&i| {
+                        spread(entries[i as usize].hash)
+                    });
+            }
+        }
+    }
+
+    /// How many keys.
+    pub fn len(&self) -> usize {
+        self.live
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Removes all.
+    pub fn clear(&mut self) {
+        *self = Table::default();
+    }
+
+    /// The next entry at or after a position, with the position after it: how iteration goes on while scripts change the map.
+    #[inline]
+    pub fn next(&self, mut position: usize) -> Option<(Entry, usize)> {
+        loop {
+            let entry = *self.entries.get(position)?;
+            position += 1;
+            if !matches!(entry.key, Value::Undef) {
+                return Some((entry, position));
+            }
+        }
+    }
+
+    /// Keys and values in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Value, Value)> + '_ {
+        self.entries
+            .iter()
+            .filter(|e| !matches!(e.key, Value::Undef))
+            .map(|e| (e.key, e.value))
+    }
+
+    /// The value at a position that [`Table::position`] gave, when its key is still `key` (for inline caches).
+    #[inline]
+    pub fn at(&self, position: usize, key: &Value) -> Option<Value> {
+        self.entries
+            .get(position)
+            .filter(|e| same_key(&e.key, key))
+            .map(|e| e.value)
+    }
+
+    /// Bytes of memory behind it.
+    pub fn bytes(&self) -> usize {
+        self.entries.capacity() * std::mem::size_of::<Entry>() + self.index.capacity() * 5
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        marker.external(self.bytes());
+        for entry in &self.entries {
+            marker.value(entry.key);
+            marker.value(entry.value);
+        }
+    }
+}
+
+macro_rules! table_object {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[repr(C)]
+        pub struct $name {
+            header: Header,
+            table: UnsafeCell<Table>,
+        }
+
+        impl $name {
+            /// An object around a table.
+            pub fn new(heap: &mut Heap, table: Table) -> Gc<$name> {
+                heap.charge(table.bytes());
+                heap.alloc($name { header: Header::new(0), table: UnsafeCell::new(table) }, 0)
+            }
+
+            /// The table, to read; not to be held across anything that may write to this object.
+            #[inline]
+            pub fn table(&self) -> &Table {
+                // SAFETY: one thread per heap; no reader's reference is in use while `edit` runs, by the rule above.
+                unsafe { &*self.table.get() }
+            }
+
+            /// Changes the table; growth is charged to the heap. The closure must not call back into the script.
+            #[inline]
+            pub fn edit<R>(&self, heap: &mut Heap, change: impl FnOnce(&mut Table) -> R) -> R {
+                // SAFETY: one thread per heap, and the closure is all that runs.
+                let table = unsafe { &mut *self.table.get() };
+                let before = table.bytes();
+                let result = change(table);
+                let after = table.bytes();
+                if after > before {
+                    heap.charge(after - before);
+                }
+                result
+            }
+
+            pub(super) fn trace(&self, marker: &mut Marker<'_>) {
+                self.table().trace(marker);
+            }
+        }
+    };
+}
+
+table_object! {
+    /// A map.
+    Map
+}
+table_object! {
+    /// A set: a table whose values are nil.
+    Set
+}

@@ -1,0 +1,166 @@
+//! Native functions: how Rust code is called from scripts and calls back into them.
+
+use super::Value;
+use super::function::Proto;
+use super::heap::{Gc, Header, Heap, Marker};
+use super::structure::StructType;
+use crate::diag;
+use crate::source::Span;
+use std::any::Any;
+use std::rc::Rc;
+
+/// Why a native function did not return.
+pub enum Fault {
+    /// An error; the machine adds place, trace and process.
+    Error(Box<diag::Error>),
+    /// An error value that is already complete (thrown or rethrown by the script).
+    Thrown(Value),
+    /// `exit(code)`: leaves the process after `finally` and `defer` have run.
+    Exit(i32),
+}
+
+impl From<Box<diag::Error>> for Fault {
+    fn from(error: Box<diag::Error>) -> Fault {
+        Fault::Error(error)
+    }
+}
+
+/// The result of a native function.
+pub type Outcome<T = Value> = Result<T, Fault>;
+
+/// What the virtual machine offers to native code. (One trait, so that nothing below the machine names it.)
+pub trait Context {
+    /// The heap.
+    fn heap(&mut self) -> &mut Heap;
+
+    /// Calls any callable value. A collection may run: what is needed afterwards must be reachable or protected.
+    fn call(&mut self, function: Value, args: &[Value]) -> Outcome;
+
+    /// Keeps a value alive until the native function that is running returns.
+    fn protect(&mut self, value: Value);
+
+    /// The place in the script that is running: the innermost frame's.
+    fn place(&self) -> Option<Span>;
+
+    /// `name:line` of a place.
+    fn describe(&self, place: Span) -> String;
+
+    /// An iterator over a value, or a `TypeError`.
+    fn iterate(&mut self, value: Value) -> Outcome<Rc<dyn NativeIter>>;
+
+    /// Writes to standard output in one piece (or to where the engine's output is captured).
+    fn write_out(&mut self, bytes: &[u8]) -> Outcome<()>;
+
+    /// Writes to standard error in one piece.
+    fn write_err(&mut self, bytes: &[u8]) -> Outcome<()>;
+
+    /// The script's arguments.
+    fn arguments(&self) -> &[String];
+
+    /// Compiled code by identity, for functions that arrive from another process.
+    fn code(&self, id: u32) -> Option<Rc<Proto>>;
+
+    /// A struct type by identity.
+    fn structure(&self, id: u32) -> Option<Gc<StructType>>;
+
+    /// A global variable by slot (they travel with functions that use them).
+    fn global(&self, slot: u32) -> Option<Value>;
+
+    /// Sets a global variable by slot.
+    fn set_global(&mut self, slot: u32, value: Value);
+
+    /// Looks at everything that wants attention (Ctrl-C, cancel, limits) now; long native loops call it now and then.
+    fn poll(&mut self) -> Outcome<()>;
+
+    /// In a freshly forked child: forget the parent's frames, so that only what is called next is running.
+    fn enter_child(&mut self);
+
+    /// State of the builtins that lives as long as the engine (random stream, open files, scopes), made at first use.
+    fn state(&mut self, make: fn() -> Box<dyn Any>) -> &mut dyn Any;
+}
+
+/// The arguments of a native call, one per declared parameter; optional ones that were not given are `Undef`. A rest
+/// parameter's values stand at the end. For methods the receiver is the first.
+pub type Args<'a> = &'a [Value];
+
+/// A native function's code.
+pub type NativeCode = fn(&mut dyn Context, Args<'_>) -> Outcome;
+
+/// A native function: a row of a table in `builtins`.
+pub struct Native {
+    /// Its name; methods are shown as `list.push`.
+    pub name: &'static str,
+    /// Its parameters in order, the receiver left out: `"item"` is required, `"timeout?"` optional, `"...values"` takes the rest.
+    pub params: &'static [&'static str],
+    /// Its code.
+    pub code: NativeCode,
+    /// One sentence on what it does, for the prompt's help.
+    pub doc: &'static str,
+}
+
+/// The code of a host function.
+pub type HostCode = Rc<dyn Fn(&mut dyn Context, Args<'_>) -> Outcome>;
+
+/// A function registered by an embedding program.
+#[repr(C)]
+pub struct HostFn {
+    header: Header,
+    /// Its name.
+    pub name: Rc<str>,
+    /// How many arguments it takes; `None` is any number.
+    pub arity: Option<usize>,
+    /// Its code.
+    pub code: HostCode,
+}
+
+impl HostFn {
+    /// A host function as an object.
+    pub fn new(heap: &mut Heap, name: Rc<str>, arity: Option<usize>, code: HostCode) -> Gc<HostFn> {
+        heap.alloc(
+            HostFn {
+                header: Header::new(0),
+                name,
+                arity,
+                code,
+            },
+            0,
+        )
+    }
+
+    pub(super) fn trace(&self, _: &mut Marker<'_>) {}
+}
+
+/// An iterator in native code. `next` takes `&self`: an iterator may call back into the script, and a collection that runs
+/// meanwhile must be able to trace it; what changes stands in cells.
+pub trait NativeIter {
+    /// The next item; `None` at the end, and from then on.
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>>;
+
+    /// Marks the values that it holds.
+    fn trace(&self, marker: &mut Marker<'_>);
+}
+
+/// An iterator as an object.
+#[repr(C)]
+pub struct IterBox {
+    header: Header,
+    /// The iterator.
+    pub iter: Rc<dyn NativeIter>,
+}
+
+impl IterBox {
+    /// Puts an iterator into the heap.
+    pub fn new(heap: &mut Heap, iter: Rc<dyn NativeIter>) -> Gc<IterBox> {
+        heap.alloc(
+            IterBox {
+                header: Header::new(0),
+                iter,
+            },
+            0,
+        )
+    }
+
+    pub(super) fn trace(&self, marker: &mut Marker<'_>) {
+        self.iter.trace(marker);
+    }
+}

@@ -1,0 +1,236 @@
+//! Strings: immutable UTF-8. Up to 14 bytes they live in the value itself, longer ones in the heap.
+//!
+//! Joining to a long string is linear over all joins: the result of a join owns a buffer with room to grow, and the next join to
+//! that very result writes behind it in place (older strings keep seeing their own prefix).
+
+#![allow(unsafe_code)]
+
+use super::heap::{Gc, Header, Heap, Marker};
+use std::cell::Cell;
+use std::hash::BuildHasher;
+
+/// Bytes of the longest string that lives in the value itself.
+pub const SHORT: usize = 14;
+/// Results of joins at least this long get a buffer with room.
+const GROWING: usize = 256;
+/// Strings up to this long are hashed when they are made; longer ones when they are used as a key.
+const HASHED: usize = 64;
+/// Data up to this long stands in the cell of the string.
+const INLINE: usize = 1024;
+
+/// A string of up to 14 bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct ShortStr {
+    len: u8,
+    data: [u8; SHORT],
+}
+
+impl ShortStr {
+    /// The text, when it is short enough.
+    #[inline]
+    pub fn new(text: &str) -> Option<ShortStr> {
+        if text.len() > SHORT {
+            return None;
+        }
+        let mut data = [0; SHORT];
+        data[..text.len()].copy_from_slice(text.as_bytes());
+        Some(ShortStr {
+            len: text.len() as u8,
+            data,
+        })
+    }
+
+    /// The text.
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        // SAFETY: `data[..len]` was copied from a str in `new`, the only constructor.
+        unsafe { std::str::from_utf8_unchecked(self.data.get_unchecked(..self.len as usize)) }
+    }
+}
+
+/// A string of more than 14 bytes. `aux` of the header is its hash, 0 when it was not computed.
+#[repr(C)]
+pub struct Str {
+    header: Header,
+    /// Bytes.
+    len: u32,
+    /// Characters.
+    chars: u32,
+    data: *const u8,
+    /// The buffer that the data stands in, when it is neither in the cell nor owned alone.
+    buffer: Option<Gc<StrBuf>>,
+}
+
+/// A buffer that several strings see prefixes of.
+#[repr(C)]
+pub struct StrBuf {
+    header: Header,
+    data: *mut u8,
+    capacity: usize,
+    used: Cell<usize>,
+}
+
+impl StrBuf {
+    fn new(heap: &mut Heap, capacity: usize) -> Gc<StrBuf> {
+        let data = Box::into_raw(vec![0u8; capacity].into_boxed_slice()).cast::<u8>();
+        heap.charge(capacity);
+        heap.alloc(
+            StrBuf {
+                header: Header::new(0),
+                data,
+                capacity,
+                used: Cell::new(0),
+            },
+            0,
+        )
+    }
+
+    fn append(&self, text: &str) {
+        let used = self.used.get();
+        debug_assert!(used + text.len() <= self.capacity);
+        // SAFETY: the caller made sure that the text fits; no string sees bytes past its own length, so writing behind
+        // `used` changes nothing that anybody reads.
+        unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), self.data.add(used), text.len()) };
+        self.used.set(used + text.len());
+    }
+
+    pub(super) fn trace(&self, marker: &mut Marker<'_>) {
+        marker.external(self.capacity);
+    }
+}
+
+impl Drop for StrBuf {
+    fn drop(&mut self) {
+        // SAFETY: made by Box::into_raw of a boxed slice of this capacity, dropped once.
+        drop(unsafe {
+            Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.data, self.capacity))
+        });
+    }
+}
+
+/// The hash of a text as map keys use it; never 0.
+pub fn hash_text(text: &str) -> u32 {
+    (foldhash::fast::FixedState::with_seed(0x5061_72).hash_one(text) as u32) | 1
+}
+
+fn chars_of(text: &str) -> u32 {
+    if text.is_ascii() {
+        text.len() as u32
+    } else {
+        text.chars().count() as u32
+    }
+}
+
+impl Str {
+    /// A string in the heap; `text` is longer than [`SHORT`] (use [`super::Value::str`]).
+    pub fn new(heap: &mut Heap, text: &str) -> Gc<Str> {
+        let chars = chars_of(text);
+        let hash = if text.len() <= HASHED {
+            hash_text(text)
+        } else {
+            0
+        };
+        let len = text.len() as u32;
+        if text.len() > INLINE {
+            let buffer = StrBuf::new(heap, text.len());
+            buffer.append(text);
+            let data = buffer.data;
+            return heap.alloc(
+                Str {
+                    header: Header::new(hash),
+                    len,
+                    chars,
+                    data,
+                    buffer: Some(buffer),
+                },
+                0,
+            );
+        }
+        let string = Str {
+            header: Header::new(hash),
+            len,
+            chars,
+            data: std::ptr::null(),
+            buffer: None,
+        };
+        let string = heap.alloc(string, text.len());
+        let at = string.as_ptr();
+        // SAFETY: the cell has room for `text.len()` bytes behind the Str; nobody else has seen it yet.
+        unsafe {
+            let data = at.add(1).cast::<u8>();
+            std::ptr::copy_nonoverlapping(text.as_ptr(), data, text.len());
+            (*at).data = data;
+        }
+        string
+    }
+
+    /// The text.
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        // SAFETY: `data` points at `len` bytes of UTF-8 that never change while this object lives.
+        unsafe {
+            std::str::from_utf8_unchecked(std::slice::from_raw_parts(self.data, self.len as usize))
+        }
+    }
+
+    /// Characters.
+    #[inline]
+    pub fn chars(&self) -> usize {
+        self.chars as usize
+    }
+
+    /// Whether each character is one byte, so that indexes are offsets.
+    #[inline]
+    pub fn is_ascii(&self) -> bool {
+        self.chars == self.len
+    }
+
+    /// The hash as map keys use it.
+    #[inline]
+    pub fn hash(&self) -> u32 {
+        if self.header.aux != 0 {
+            self.header.aux
+        } else {
+            hash_text(self.as_str())
+        }
+    }
+
+    /// `self + text`, in amortized time of `text` alone when this string was itself the result of a long join.
+    pub fn join(this: Gc<Str>, heap: &mut Heap, text: &str) -> Gc<Str> {
+        let total = this.len as usize + text.len();
+        if total < GROWING {
+            let mut joined = String::with_capacity(total);
+            joined.push_str(this.as_str());
+            joined.push_str(text);
+            return Str::new(heap, &joined);
+        }
+        let chars = this.chars + chars_of(text);
+        let grown = this.buffer.filter(|b| {
+            b.used.get() == this.len as usize && b.capacity - b.used.get() >= text.len()
+        });
+        let buffer = grown.unwrap_or_else(|| {
+            let buffer = StrBuf::new(heap, total * 2);
+            buffer.append(this.as_str());
+            buffer
+        });
+        buffer.append(text);
+        let (len, data) = (total as u32, buffer.data);
+        heap.alloc(
+            Str {
+                header: Header::new(0),
+                len,
+                chars,
+                data,
+                buffer: Some(buffer),
+            },
+            0,
+        )
+    }
+
+    pub(super) fn trace(&self, marker: &mut Marker<'_>) {
+        if let Some(buffer) = self.buffer {
+            marker.object(buffer);
+        }
+    }
+}
