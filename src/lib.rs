@@ -1,8 +1,10 @@
 //! Par: a small scripting language whose unit of work is the operating-system process.
 
+pub mod builtins;
 pub mod check;
 pub mod diag;
 pub mod limits;
+pub mod operator;
 pub mod source;
 pub mod syntax;
 pub mod value;

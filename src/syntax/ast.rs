@@ -8,6 +8,7 @@
 // The fields of variants are named for the parts of the source that their variant's line shows.
 #![allow(missing_docs)]
 
+pub use crate::operator::{BinaryOp, UnaryOp};
 use crate::source::Span;
 use std::rc::Rc;
 
@@ -451,17 +452,6 @@ pub struct SelectCase {
     pub body: Block,
 }
 
-/// Operators of one operand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnaryOp {
-    /// `-`
-    Neg,
-    /// `~`
-    BitNot,
-    /// `not`
-    Not,
-}
-
 /// Short-circuit operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogicOp {
@@ -471,58 +461,4 @@ pub enum LogicOp {
     Or,
     /// `??`
     Coalesce,
-}
-
-/// Operators of two operands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum BinaryOp {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    FloorDiv,
-    Rem,
-    Pow,
-    BitAnd,
-    BitOr,
-    BitXor,
-    Shl,
-    Shr,
-    Eq,
-    Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-    In,
-    NotIn,
-}
-
-impl BinaryOp {
-    /// The operator as it is written.
-    pub fn text(self) -> &'static str {
-        match self {
-            BinaryOp::Add => "+",
-            BinaryOp::Sub => "-",
-            BinaryOp::Mul => "*",
-            BinaryOp::Div => "/",
-            BinaryOp::FloorDiv => "//",
-            BinaryOp::Rem => "%",
-            BinaryOp::Pow => "**",
-            BinaryOp::BitAnd => "&",
-            BinaryOp::BitOr => "|",
-            BinaryOp::BitXor => "^",
-            BinaryOp::Shl => "<<",
-            BinaryOp::Shr => ">>",
-            BinaryOp::Eq => "==",
-            BinaryOp::Ne => "!=",
-            BinaryOp::Lt => "<",
-            BinaryOp::Le => "<=",
-            BinaryOp::Gt => ">",
-            BinaryOp::Ge => ">=",
-            BinaryOp::In => "in",
-            BinaryOp::NotIn => "not in",
-        }
-    }
 }

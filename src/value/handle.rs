@@ -2,7 +2,8 @@
 
 use super::Value;
 use super::heap::{Gc, Header, Heap, Marker};
-use super::native::Native;
+use super::native::{Context, Native, NativeIter, Outcome};
+use crate::operator::BinaryOp;
 use std::any::Any;
 use std::rc::Rc;
 
@@ -27,6 +28,69 @@ pub trait Handle: Any {
     /// Its methods, sorted by name.
     fn methods(&self) -> &'static [Native] {
         &[]
+    }
+
+    /// The attribute `name` (`p.pid`, `balance.value`); `None` when there is none.
+    fn attribute(&self, _: &mut dyn Context, _name: &str) -> Outcome<Option<Value>> {
+        Ok(None)
+    }
+
+    /// The names of its attributes, for "did you mean" and completion.
+    fn attribute_names(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Sets an attribute; false when there is none of that name to set.
+    fn set_attribute(&self, _: &mut dyn Context, _name: &str, _value: Value) -> Outcome<bool> {
+        Ok(false)
+    }
+
+    /// `handle[key]`; `None` when it cannot be indexed.
+    fn index(&self, _: &mut dyn Context, _key: Value) -> Outcome<Option<Value>> {
+        Ok(None)
+    }
+
+    /// `handle[key] = value`; false when its items cannot be set.
+    fn set_index(&self, _: &mut dyn Context, _key: Value, _value: Value) -> Outcome<bool> {
+        Ok(false)
+    }
+
+    /// `handle.name op= operand` in one atomic step, with the new value; `None` when it has no such step (the machine
+    /// then reads, computes and writes).
+    fn update_attribute(
+        &self,
+        _: &mut dyn Context,
+        _: &str,
+        _: BinaryOp,
+        _operand: Value,
+    ) -> Outcome<Option<Value>> {
+        Ok(None)
+    }
+
+    /// `handle[key] op= operand` in one atomic step, with the new value; `None` as above.
+    fn update_index(
+        &self,
+        _: &mut dyn Context,
+        _key: Value,
+        _: BinaryOp,
+        _operand: Value,
+    ) -> Outcome<Option<Value>> {
+        Ok(None)
+    }
+
+    /// `len(handle)`; `None` when it has no length.
+    fn len(&self, _: &mut dyn Context) -> Outcome<Option<usize>> {
+        Ok(None)
+    }
+
+    /// `item in handle`; `None` when it contains nothing.
+    fn contains(&self, _: &mut dyn Context, _item: Value) -> Outcome<Option<bool>> {
+        Ok(None)
+    }
+
+    /// What `for` goes over; `None` when it cannot be iterated.
+    fn iterate(&self, _: &mut dyn Context) -> Outcome<Option<Rc<dyn NativeIter>>> {
+        Ok(None)
     }
 
     /// Marks the values that it holds.
