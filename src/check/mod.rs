@@ -4,9 +4,13 @@
 //! answers are side tables ([`Resolved`]) by the tree's node and function numbers. Names of built-ins and modules come
 //! in through [`Environment`].
 
+mod environment;
+
+pub use environment::{Earlier, Environment, Imported, Member, Mode};
+
 use crate::diag;
 use crate::source::Span;
-use crate::syntax::ast::{FnId, NodeId};
+use crate::syntax::ast::{self, FnId, NodeId};
 use std::rc::Rc;
 
 /// What a name refers to.
@@ -20,9 +24,11 @@ pub enum Place {
     Global(u32),
     /// A built-in function by name.
     Builtin(Rc<str>),
-    /// An imported standard module; only `module.member` may be made of it.
+    /// An imported standard module; only `module.member` may be made of it. The place of the member's own name is a
+    /// [`Place::Global`] when the module is written in Par, and none when it is native.
     Module(Rc<str>),
-    /// An imported file: an index into [`Environment::import`]'s modules; only `module.member` may be made of it.
+    /// An imported file by the number that [`Environment::import`] gave; only `module.member` may be made of it. The
+    /// place of the member's own name is a [`Place::Global`].
     File(u32),
 }
 
@@ -33,8 +39,13 @@ pub struct Local {
     pub name: Rc<str>,
     /// Its declaration.
     pub span: Span,
-    /// It is captured by an inner function and assigned to after its declaration: it lives in a box of its own.
+    /// It is captured by an inner function and may change after that: it lives in a box of its own, made anew each time
+    /// its declaration runs.
     pub boxed: bool,
+    /// It is needed before its declaration runs, so it is made when its block is entered, in this order: first the boxes
+    /// of all such variables (holding "not yet"), then the functions and structs among them, in source order. Functions and
+    /// structs that are not early are made where they stand. All of the top level are early: they capture nothing.
+    pub early: bool,
 }
 
 /// Where a closure gets a captured variable from when it is made.
@@ -88,6 +99,10 @@ pub struct Resolved {
     pub functions: Vec<FnInfo>,
     /// Global variables that this module declares: slot and what is known of it.
     pub globals: Vec<(u32, Global)>,
+    /// What the top level imports, by name: the prompt keeps these for later lines.
+    pub imports: Vec<(Rc<str>, Imported)>,
+    /// The error kinds that the module makes (`kind: "..."`).
+    pub kinds: Vec<Rc<str>>,
     /// Warnings, in source order.
     pub warnings: Vec<diag::Error>,
 }
@@ -102,4 +117,19 @@ impl Resolved {
     pub fn function(&self, id: FnId) -> Option<&FnInfo> {
         self.functions.get(id as usize)
     }
+}
+
+/// Resolves and checks a module.
+///
+/// Nothing of `env` is changed by a module with errors but the numbers of its global slots, which stay unused.
+///
+/// # Errors
+/// All mistakes that were found, in source order.
+pub fn check(
+    module: &ast::Module,
+    env: &mut dyn Environment,
+) -> Result<Resolved, Vec<diag::Error>> {
+    let _ = env;
+    let error = diag::Error::new(diag::codes::NOT_SUPPORTED, "scripts cannot be checked yet");
+    Err(vec![*error.with_span(module.span)])
 }

@@ -4,6 +4,9 @@
 //! values, syntax or processes: facts about them arrive as text, numbers and spans.
 
 pub mod codes;
+mod suggest;
+
+pub use suggest::{did_you_mean, suggest};
 
 use crate::source::Span;
 use codes::Code;

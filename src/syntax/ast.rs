@@ -121,6 +121,8 @@ pub struct Block {
 pub struct StructDecl {
     /// Its name.
     pub name: Ident,
+    /// The number of the body that makes an instance: its parameters are the fields, and the defaults are evaluated in it.
+    pub constructor: FnId,
     /// Fields in order.
     pub fields: Vec<FieldDecl>,
     /// Methods; the first parameter is the receiver (`self`).
