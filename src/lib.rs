@@ -2,9 +2,11 @@
 
 pub mod builtins;
 pub mod check;
+pub mod compile;
 pub mod diag;
 pub mod limits;
 pub mod operator;
 pub mod source;
 pub mod syntax;
 pub mod value;
+pub mod vm;

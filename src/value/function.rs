@@ -19,6 +19,69 @@ pub struct ParamInfo {
     pub rest: bool,
 }
 
+/// Where a closure gets a captured value from when it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capture {
+    /// A register of the function that makes the closure.
+    Register(u8),
+    /// A capture of the function that makes the closure.
+    Outer(u8),
+}
+
+/// A stretch of code whose errors go to a handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handler {
+    /// The first instruction that it covers.
+    pub start: u32,
+    /// One past the last.
+    pub end: u32,
+    /// Where the handler begins.
+    pub target: u32,
+    /// The register that receives the error.
+    pub register: u8,
+    /// It runs however the stretch is left, `exit` included: the register then holds the exit code as an int.
+    pub always: bool,
+}
+
+/// A place of the code that names a field or method, with what was found there last: an inline cache.
+///
+/// The key says for which kind of receiver the rest holds: a struct type's serial number, or a number for a built-in
+/// type (see `vm::fields`). Serial numbers are never used again, so an entry that outlives its type can do no harm.
+pub struct Site {
+    /// The field or method.
+    pub name: Rc<str>,
+    /// The name as a map key.
+    pub key: Value,
+    /// Whose entry this is; 0 is nobody's.
+    pub owner: Cell<usize>,
+    /// The field's slot, or the key's position in a map.
+    pub slot: Cell<u32>,
+    /// The method. Never marked: it lives as long as its owner does.
+    pub function: Cell<Value>,
+}
+
+/// How the arguments of a call with names or spreads stand in the registers.
+#[derive(Debug, Clone, Default)]
+pub struct Shape {
+    /// The positional arguments were collected in a list, which stands in their place.
+    pub spread: bool,
+    /// The names of the named arguments, which follow the positional ones.
+    pub names: Vec<Rc<str>>,
+}
+
+/// What a struct declaration makes besides its methods.
+#[derive(Debug, Clone)]
+pub struct StructInfo {
+    /// The identity of the declaration.
+    pub id: u32,
+    /// The struct's name.
+    pub name: Rc<str>,
+    /// Its fields in order.
+    pub fields: Vec<Rc<str>>,
+    /// The text of its `##` comments.
+    pub doc: Option<Rc<str>>,
+}
+
 /// A compiled function. The instruction set is documented in `compile::code`.
 pub struct Proto {
     /// Its identity: the index in the program's table, the same in every process forked after it was compiled.
@@ -27,12 +90,28 @@ pub struct Proto {
     pub name: Rc<str>,
     /// Its parameters.
     pub params: Vec<ParamInfo>,
+    /// How many arguments a call has when nothing need be filled in or collected; 255 when something always must.
+    pub exact: u8,
     /// How many registers a call needs.
     pub registers: u16,
     /// The instructions.
     pub code: Vec<u32>,
     /// The constants.
     pub constants: Vec<Value>,
+    /// The functions that stand inside it.
+    pub protos: Vec<Rc<Proto>>,
+    /// What a closure over it captures.
+    pub captures: Vec<Capture>,
+    /// The names of its captures, for the report of one that is used too early.
+    pub capture_names: Vec<Rc<str>>,
+    /// The stretches of code with handlers, inner ones before outer ones.
+    pub handlers: Vec<Handler>,
+    /// Its inline caches.
+    pub sites: Vec<Site>,
+    /// The shapes of its calls with names or spreads.
+    pub shapes: Vec<Shape>,
+    /// The structs that it declares.
+    pub structs: Vec<StructInfo>,
     /// Where instructions come from: (first instruction, place), ascending.
     pub spans: Vec<(u32, Span)>,
     /// The global slots that it or a function inside it reads or writes: they travel with it to a fresh interpreter.
@@ -41,6 +120,18 @@ pub struct Proto {
     pub doc: Option<Rc<str>>,
     /// The whole of it in the source.
     pub span: Span,
+}
+
+impl Proto {
+    /// The place that the instruction at an index comes from.
+    pub fn place(&self, at: usize) -> Span {
+        let next = self
+            .spans
+            .partition_point(|&(first, _)| first as usize <= at);
+        self.spans
+            .get(next.wrapping_sub(1))
+            .map_or(self.span, |&(_, span)| span)
+    }
 }
 
 /// A function value: code and what it captured. `aux` of the header counts the captures, which stand behind it in the cell.

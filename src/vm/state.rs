@@ -1,0 +1,227 @@
+//! The machine: what it holds, and what the driver does with it.
+
+use super::stack::Slots;
+use crate::check::Resolved;
+use crate::compile;
+use crate::diag::{self, Field};
+use crate::limits::MAX_CALL_DEPTH;
+use crate::source::SourceMap;
+use crate::syntax::ast;
+use crate::value::Value;
+use crate::value::function::Proto;
+use crate::value::heap::{Gc, Heap};
+use crate::value::native::{Fault, Outcome};
+use crate::value::structure::StructType;
+use std::any::Any;
+use std::io::Write;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Registers of the stack: what [`MAX_CALL_DEPTH`] calls of ordinary functions need. The memory is touched only as it is used.
+const STACK_SLOTS: usize = 1 << 22;
+/// Global slots of a program: its top-level variables and those of all modules.
+const GLOBAL_SLOTS: usize = 1 << 16;
+
+/// What comes into the machine from outside. Everything may be left as it is.
+#[derive(Default)]
+pub struct Hooks {
+    /// Asked at every safe point that polls: an error to raise now (Ctrl-C, cancellation).
+    pub poll: Option<fn() -> Option<Box<diag::Error>>>,
+    /// The process that errors are raised in.
+    pub process: Option<fn() -> diag::ProcessTag>,
+    /// Where `print` goes; standard output when absent.
+    pub out: Option<Box<dyn Write>>,
+    /// Where `eprint` goes; standard error when absent.
+    pub err: Option<Box<dyn Write>>,
+    /// The script's arguments.
+    pub arguments: Vec<String>,
+}
+
+/// A call that is running or waits for one that it made.
+pub(super) struct Frame {
+    /// The next instruction; right only while the frame waits or the loop has stored it.
+    pub(super) pc: *const u32,
+    /// Register 0; the called function stands in the slot before it.
+    pub(super) base: *mut Value,
+    /// The code, kept alive by the program's table.
+    pub(super) proto: *const Proto,
+    /// The caller's register for the result.
+    pub(super) dest: u8,
+    /// Returning from it leaves the loop: native code made this call.
+    pub(super) entry: bool,
+}
+
+/// A virtual machine with all that its scripts can reach. One per engine; a forked child goes on with its copy.
+pub struct Machine {
+    pub(super) heap: Heap,
+    pub(super) stack: Slots,
+    pub(super) globals: Slots,
+    pub(super) frames: Vec<Frame>,
+    /// Calls may be this deep.
+    pub(super) depth_limit: usize,
+    /// Where the registers of a call from native code may begin: above everything in use.
+    pub(super) top: *mut Value,
+    /// A frame may reach up to here without asking; what lies above was not written since the last collection.
+    pub(super) soft_limit: *mut Value,
+    pub(super) protos: Vec<Rc<Proto>>,
+    pub(super) structs: Vec<Gc<StructType>>,
+    /// Identities of struct declarations that were given out.
+    pub(super) struct_count: u32,
+    pub(super) protected: Vec<Value>,
+    /// How many native calls are running that were called by scripts that were called by native code.
+    pub(super) native_depth: usize,
+    pub(super) states: Vec<(usize, Box<dyn Any>)>,
+    pub(super) interrupt: Arc<AtomicBool>,
+    /// Steps (calls and back-edges) that are left; `None` is any number.
+    pub(super) fuel: Option<u64>,
+    /// What the countdown was last set to.
+    pub(super) armed: i32,
+    /// Collect at every safe point (for tests; set by the environment variable `PAR_GC_STRESS`).
+    pub(super) stress: bool,
+    pub(super) global_names: Vec<(Rc<str>, u32)>,
+    pub(super) sources: SourceMap,
+    /// What comes in from outside.
+    pub hooks: Hooks,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Machine::new()
+    }
+}
+
+impl Machine {
+    /// A machine that has run nothing.
+    pub fn new() -> Machine {
+        let stack = Slots::new(STACK_SLOTS);
+        let (top, soft_limit) = (stack.start(), stack.start());
+        Machine {
+            heap: Heap::new(),
+            stack,
+            globals: Slots::new(GLOBAL_SLOTS),
+            frames: Vec::new(),
+            depth_limit: MAX_CALL_DEPTH,
+            top,
+            soft_limit,
+            protos: Vec::new(),
+            structs: Vec::new(),
+            struct_count: 0,
+            protected: Vec::new(),
+            native_depth: 0,
+            states: Vec::new(),
+            interrupt: Arc::new(AtomicBool::new(false)),
+            fuel: None,
+            armed: 1,
+            stress: std::env::var_os("PAR_GC_STRESS").is_some_and(|v| !v.is_empty()),
+            global_names: Vec::new(),
+            sources: SourceMap::default(),
+            hooks: Hooks::default(),
+        }
+    }
+
+    /// Compiles a checked module and enters its code into the program's table. `sources` is all sources so far: reports
+    /// made by scripts (`describe`) quote them.
+    pub fn load(
+        &mut self,
+        module: &ast::Module,
+        resolved: &Resolved,
+        options: &compile::Options,
+        sources: &SourceMap,
+    ) -> diag::Result<Rc<Proto>> {
+        self.sources = sources.clone();
+        let first_proto = self.protos.len() as u32;
+        let unit = compile::compile(
+            module,
+            resolved,
+            options,
+            &mut self.heap,
+            first_proto,
+            self.struct_count,
+        )?;
+        self.protos.extend(unit.protos);
+        self.struct_count += unit.structs;
+        for (slot, global) in &resolved.globals {
+            self.global_names.retain(|(name, _)| *name != global.name);
+            self.global_names.push((global.name.clone(), *slot));
+        }
+        Ok(unit.main)
+    }
+
+    /// Runs a module's body; the value of its last expression statement comes back, or nil.
+    pub fn run(&mut self, main: &Rc<Proto>) -> Outcome {
+        let _ = main;
+        Err(diag::Error::new(diag::codes::NOT_SUPPORTED, "not yet").into())
+    }
+
+    /// Calls any callable value. The arguments and the function are kept alive meanwhile.
+    pub fn call_value(&mut self, function: Value, args: &[Value]) -> Outcome {
+        let _ = (function, args);
+        Err(diag::Error::new(diag::codes::NOT_SUPPORTED, "not yet").into())
+    }
+
+    /// The value of a top-level variable of the module loaded last that has one of that name.
+    pub fn global_named(&self, name: &str) -> Option<Value> {
+        let (_, slot) = self.global_names.iter().find(|(n, _)| &**n == name)?;
+        self.globals
+            .get(*slot as usize)
+            .filter(|v| !matches!(v, Value::Undef))
+    }
+
+    /// Sets a top-level variable by its slot (values that the embedding program gives to the script).
+    pub fn set_global_slot(&mut self, slot: u32, value: Value) {
+        self.globals.set(slot as usize, value);
+    }
+
+    /// How many global slots there are: a program may not declare more.
+    pub fn global_capacity(&self) -> usize {
+        self.globals.count()
+    }
+
+    /// The heap.
+    pub fn heap(&mut self) -> &mut Heap {
+        &mut self.heap
+    }
+
+    /// Steps (calls and loop iterations) that scripts may still make; past them `LimitExceeded` is raised.
+    pub fn set_fuel(&mut self, steps: Option<u64>) {
+        self.fuel = steps;
+        self.heap.budget = 0;
+        self.armed = 0;
+    }
+
+    /// Bytes that the heap may hold; past them `LimitExceeded` is raised.
+    pub fn set_memory_limit(&mut self, bytes: usize) {
+        self.heap.set_limit(bytes);
+    }
+
+    /// How deep calls may nest.
+    pub fn set_depth_limit(&mut self, calls: usize) {
+        self.depth_limit = calls.clamp(1, MAX_CALL_DEPTH);
+    }
+
+    /// Setting this flag (from any thread, or a signal handler) raises `Interrupted` in the script at its next safe point.
+    pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
+        self.interrupt.clone()
+    }
+}
+
+/// See [`super::report`].
+pub(super) fn report(fault: Fault) -> Box<diag::Error> {
+    match fault {
+        Fault::Error(error) => error,
+        Fault::Exit(code) => diag::Error::new(diag::codes::EXIT, format!("exit with code {code}"))
+            .with_field("code", Field::Int(i64::from(code))),
+        Fault::Thrown(Value::Error(error)) => {
+            let mut report = error.report.clone();
+            if let cause @ Value::Error(_) = error.cause {
+                report.causes.push(*self::report(Fault::Thrown(cause)));
+            }
+            report
+        }
+        Fault::Thrown(other) => diag::Error::new(
+            diag::codes::INTERNAL,
+            format!("a {} was thrown", other.type_name()),
+        ),
+    }
+}
