@@ -1,0 +1,100 @@
+//! Runs every code block of `README.md` and `docs/*.md` that is marked `par`, as `tests/lang` runs scripts.
+//!
+//! ` ```par ` runs and must print what its `# expect:` comments say (without any, it must print nothing and end well),
+//! ` ```par,norun ` is only checked, ` ```par,fragment ` is skipped.
+
+mod common;
+
+use common::directives::Directives;
+use common::sandbox::run_par;
+use common::script;
+use common::suite::{Case, Verdict};
+use common::{files_below, root};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+fn main() -> ExitCode {
+    let mut documents = vec![PathBuf::from("README.md")];
+    documents.extend(files_below("docs", "md"));
+    let cases = documents
+        .iter()
+        .flat_map(|path| blocks(path))
+        .filter_map(case)
+        .collect();
+    common::suite::main(cases)
+}
+
+/// A fenced block of a document.
+struct Block {
+    /// `docs/reference.md:120`, by which it is chosen: the line of the fence.
+    name: String,
+    /// What stands after the backticks: `par`, `par,norun`, ...
+    info: String,
+    text: String,
+}
+
+/// The blocks whose language is `par`.
+fn blocks(path: &Path) -> Vec<Block> {
+    let Ok(document) = std::fs::read_to_string(root().join(path)) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    let mut open: Option<Block> = None;
+    for (index, line) in document.lines().enumerate() {
+        match (&mut open, line.trim_start().strip_prefix("```")) {
+            (None, Some(info)) => {
+                open = Some(Block {
+                    name: format!("{}:{}", path.display(), index + 1),
+                    info: info.trim().to_string(),
+                    text: String::new(),
+                });
+            }
+            (Some(_), Some(_)) => found.extend(open.take()),
+            (Some(block), None) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    found.retain(|block| block.info.split(',').next() == Some("par"));
+    found
+}
+
+fn case(block: Block) -> Option<Case> {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(block.name.replace(['/', ':', '.'], "_"))
+        .with_extension("par");
+    let mut text = block.text;
+    let name = block.name;
+    match block.info.as_str() {
+        "par" => {}
+        "par,norun" => return Some(only_checked(name, file, text)),
+        "par,fragment" => return None,
+        other => return Some(failing(name, format!("unknown kind of block `{other}`"))),
+    }
+    if Directives::parse(&text).is_ok_and(|directives| !directives.expects_something()) {
+        text.push_str("# exit: 0\n");
+    }
+    std::fs::write(&file, &text).unwrap();
+    script::case(name, file.to_string_lossy().into_owned(), text)
+}
+
+fn only_checked(name: String, file: PathBuf, text: String) -> Case {
+    std::fs::write(&file, text).unwrap();
+    let run = Box::new(move || {
+        let args = ["check".to_string(), file.to_string_lossy().into_owned()];
+        let run = run_par(root(), &args, "", Duration::from_secs(10));
+        match run.exit {
+            0 => Verdict::Passed,
+            _ => Verdict::Failed(run.stderr),
+        }
+    });
+    Case { name, run }
+}
+
+fn failing(name: String, report: String) -> Case {
+    let run = Box::new(move || Verdict::Failed(report.clone()));
+    Case { name, run }
+}
