@@ -22,3 +22,7 @@ pub const MAX_MESSAGE: usize = 1 << 31;
 pub const MAX_PROCESSES: usize = 4096;
 /// Bytes of a process name that the table keeps; `ps` shows the first 15.
 pub const MAX_NAME: usize = 64;
+/// Bytes of one string or bytes value: lengths are kept in 32 bits, and a doubling of the longest must not wrap.
+pub const MAX_STRING: usize = 1 << 30;
+/// Items of one list, map or set that a single operation may make: 4 GiB of memory.
+pub const MAX_ITEMS: usize = 1 << 28;

@@ -1,31 +1,155 @@
 //! What scripts can call without importing anything, the methods of every type, the standard modules written in Rust, and
 //! the intrinsics that the constructs of the language compile to.
 //!
+//! Each file of a family holds its functions and a static table of rows, sorted by name; the lists below name the
+//! tables. Nothing is built at start-up: a look-up is a binary search.
+//!
 //! Imports `value`, `process`, `wire`, `diag`, `operator`, `limits`. **Invariant:** nothing here knows the virtual machine or
 //! the compiler: calls back go through [`crate::value::native::Context`].
 
-use crate::value::Value;
-use crate::value::native::Native;
+/// Writes a table: `"name" ("param", "optional?") code, "What it does.";`, sorted by name.
+macro_rules! natives {
+    ($($name:literal ($($param:literal),*) $code:expr, $doc:literal;)*) => {
+        &[$($crate::value::native::Native {
+            name: $name,
+            params: &[$($param),*],
+            code: $code,
+            doc: $doc,
+        }),*]
+    };
+}
+
+pub mod arguments;
+
+use crate::diag::{self, codes};
+use crate::value::function::Bound;
+use crate::value::heap::Heap;
+use crate::value::native::{Context, Native, Outcome};
+use crate::value::{Value, access, show};
+
+/// Rows sorted by name (a test looks).
+pub type Table = &'static [Native];
+
+/// The tables of built-in functions.
+static FUNCTIONS: &[Table] = &[];
+/// The tables of intrinsics.
+static INTRINSICS: &[Table] = &[];
+/// The standard modules in Rust, sorted by name.
+static MODULES: &[&Module] = &[];
+
+/// A standard module written in Rust.
+pub struct Module {
+    /// What `import` calls it.
+    pub name: &'static str,
+    /// One sentence on what it is for.
+    pub doc: &'static str,
+    /// Its functions, sorted by name.
+    pub functions: Table,
+    /// Its constants: what makes the value of each.
+    pub constants: &'static [(&'static str, fn(&mut Heap) -> Value)],
+}
 
 /// A built-in function by name (`print`, `queue`, `len`).
 pub fn function(name: &str) -> Option<&'static Native> {
-    let _ = name;
-    None
+    find(FUNCTIONS, name)
 }
 
 /// The names of all built-in functions.
 pub fn function_names() -> Vec<&'static str> {
-    Vec::new()
+    names(FUNCTIONS)
 }
 
 /// A method of a value's type by name; its code takes the receiver as first argument.
 pub fn method(receiver: &Value, name: &str) -> Option<&'static Native> {
-    let _ = (receiver, name);
-    None
+    match receiver {
+        Value::Handle(handle) => find(&[handle.get().methods()], name),
+        _ => find(methods(receiver), name),
+    }
+}
+
+/// The names of all methods of a value's type.
+pub fn method_names(receiver: &Value) -> Vec<&'static str> {
+    match receiver {
+        Value::Handle(handle) => names(&[handle.get().methods()]),
+        _ => names(methods(receiver)),
+    }
 }
 
 /// An intrinsic: a function that constructs of the language compile to. Its name starts with `@`.
 pub fn intrinsic(name: &str) -> Option<&'static Native> {
-    let _ = name;
-    None
+    find(INTRINSICS, name)
 }
+
+/// A standard module in Rust by name.
+pub fn module(name: &str) -> Option<&'static Module> {
+    let found = MODULES.binary_search_by(|module| module.name.cmp(name));
+    found.ok().and_then(|at| MODULES.get(at)).copied()
+}
+
+/// The names of the standard modules in Rust.
+pub fn module_names() -> Vec<&'static str> {
+    MODULES.iter().map(|module| module.name).collect()
+}
+
+/// `object.name` in full: data first, then a method bound to the object, else an error with the nearest name.
+pub fn get_field(context: &mut dyn Context, object: Value, name: &str) -> Outcome {
+    if let Some(value) = access::find_field(context, object, name)? {
+        return Ok(value);
+    }
+    if let Value::Instance(instance) = object
+        && let Some(found) = instance.of.method(name)
+    {
+        return Ok(Value::Bound(Bound::new(context.heap(), object, found)));
+    }
+    match (object, method(&object, name)) {
+        // The name after the dot of a map is a key, unless it is called.
+        (Value::Map(_), Some(_)) => {
+            let message = format!("the map has no key {}", show::quoted(name));
+            let error = diag::Error::new(codes::KEY, message);
+            let help = format!("write `.{name}()` to call the method of that name");
+            Err(error.with_help(help).into())
+        }
+        (_, Some(found)) => {
+            let bound = Bound::new(context.heap(), object, Value::Native(found));
+            Ok(Value::Bound(bound))
+        }
+        (_, None) => {
+            let mut known = access::field_names(object);
+            if let Value::Instance(instance) = object {
+                known.extend(
+                    instance
+                        .of
+                        .method_names()
+                        .iter()
+                        .map(|name| name.to_string()),
+                );
+            }
+            let methods = method_names(&object);
+            known.extend(methods.iter().map(|name| name.to_string()));
+            Err(access::no_field(object, name, &known))
+        }
+    }
+}
+
+fn methods(receiver: &Value) -> &'static [Table] {
+    match receiver {
+        _ => &[],
+    }
+}
+
+fn find(tables: &[Table], name: &str) -> Option<&'static Native> {
+    tables.iter().find_map(|table| {
+        let at = table.binary_search_by(|row| row.name.cmp(name)).ok()?;
+        table.get(at)
+    })
+}
+
+fn names(tables: &[Table]) -> Vec<&'static str> {
+    tables
+        .iter()
+        .flat_map(|table| table.iter().map(|row| row.name))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

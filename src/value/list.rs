@@ -107,6 +107,40 @@ impl Items {
         true
     }
 
+    /// Appends all items of another list.
+    pub fn extend(&mut self, other: &Items) {
+        match (&mut *self, other) {
+            (_, other) if other.is_empty() => {}
+            (mine, other) if mine.is_empty() => *mine = other.clone(),
+            (Items::Ints(mine), Items::Ints(other)) => mine.extend(other),
+            (Items::Floats(mine), Items::Floats(other)) => mine.extend(other),
+            (_, Items::Any(other)) => self.general().extend(other),
+            (_, other) => {
+                let other = other.to_values();
+                self.general().extend(other);
+            }
+        }
+    }
+
+    /// The items of a part, in order; indexes past the end are left out.
+    pub fn slice(&self, indexes: Slice) -> Items {
+        fn pick<T: Copy>(items: &[T], slice: Slice) -> Vec<T> {
+            if slice.step == 1 {
+                let end = (slice.start + slice.count).min(items.len());
+                return items.get(slice.start..end).unwrap_or_default().to_vec();
+            }
+            slice
+                .indexes()
+                .filter_map(|at| items.get(at).copied())
+                .collect()
+        }
+        match self {
+            Items::Any(v) => Items::from_values(pick(v, indexes)),
+            Items::Ints(v) => Items::Ints(pick(v, indexes)),
+            Items::Floats(v) => Items::Floats(pick(v, indexes)),
+        }
+    }
+
     /// All as values.
     pub fn to_values(&self) -> Vec<Value> {
         match self {
@@ -123,6 +157,25 @@ impl Items {
             Items::Ints(v) => v.capacity() * 8,
             Items::Floats(v) => v.capacity() * 8,
         }
+    }
+}
+
+/// The indexes that a range selects from a sequence: `count` of them from `start` on, `step` apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// The first index.
+    pub start: usize,
+    /// How many.
+    pub count: usize,
+    /// From one to the next; may be negative, never 0.
+    pub step: i64,
+}
+
+impl Slice {
+    /// The indexes in order.
+    pub fn indexes(self) -> impl Iterator<Item = usize> {
+        let at = move |i: usize| self.start as i128 + i as i128 * i128::from(self.step);
+        (0..self.count).filter_map(move |i| usize::try_from(at(i)).ok())
     }
 }
 
@@ -304,5 +357,78 @@ impl Range {
         i64::try_from(i128::from(self.start) + i128::from(index) * i128::from(self.step)).ok()
     }
 
+    /// The index at which a number stands in the range.
+    pub fn position(&self, number: i64) -> Option<u64> {
+        let distance = i128::from(number) - i128::from(self.start);
+        let step = i128::from(self.step);
+        if distance % step != 0 {
+            return None;
+        }
+        let index = u64::try_from(distance / step).ok()?;
+        (self.len().is_none_or(|len| index < len)).then_some(index)
+    }
+
+    /// Which of `len` items the range selects when it is used as an index: negative numbers count from the end, and
+    /// what lies outside is left out.
+    pub fn select(&self, len: usize) -> Slice {
+        let (size, step) = (len as i128, i128::from(self.step));
+        let from_end = |i: i64| {
+            if i < 0 {
+                i128::from(i) + size
+            } else {
+                i128::from(i)
+            }
+        };
+        let (low, high) = if step > 0 { (0, size) } else { (-1, size - 1) };
+        let start = from_end(self.start).clamp(low, high);
+        let end = match self.end {
+            None => {
+                if step > 0 {
+                    high
+                } else {
+                    low
+                }
+            }
+            Some(end) => {
+                let end = from_end(end) + if self.inclusive { step.signum() } else { 0 };
+                end.clamp(low, high)
+            }
+        };
+        let span = if step > 0 { end - start } else { start - end };
+        let count = if span <= 0 {
+            0
+        } else {
+            (span - 1) / step.abs() + 1
+        };
+        Slice {
+            start: start.max(0) as usize,
+            count: count as usize,
+            step: self.step,
+        }
+    }
+
     pub(super) fn trace(&self, _: &mut Marker<'_>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_select_as_slices_of_python_do() {
+        let mut heap = Heap::new();
+        let mut select = |start, end, inclusive, step| {
+            let range = Range::new(&mut heap, start, end, inclusive, step);
+            range.select(5).indexes().collect::<Vec<_>>()
+        };
+        assert_eq!(select(1, Some(3), false, 1), [1, 2]);
+        assert_eq!(select(-2, None, false, 1), [3, 4]);
+        assert_eq!(select(0, Some(-1), false, 1), [0, 1, 2, 3]);
+        assert_eq!(select(0, Some(-1), true, 1), [0, 1, 2, 3, 4]);
+        assert_eq!(select(3, Some(1), false, 1), [] as [usize; 0]);
+        assert_eq!(select(0, Some(99), false, 2), [0, 2, 4]);
+        assert_eq!(select(4, None, false, -2), [4, 2, 0]);
+        assert_eq!(select(4, Some(0), true, -1), [4, 3, 2, 1, 0]);
+        assert_eq!(select(i64::MIN, Some(i64::MAX), true, i64::MAX), [0]);
+    }
 }

@@ -1,10 +1,12 @@
 //! The values of the language and the heap that holds them.
 //!
-//! Imports `diag`, `source`, `limits` only. **Invariant:** reading a value never writes to memory (no reference counts, no
+//! Imports `diag`, `operator`, `source`, `limits` only. **Invariant:** reading a value never writes to memory (no reference counts, no
 //! mark bits, no borrow flags in objects): a forked child shares the parent's heap copy-on-write. Nothing here knows
 //! the virtual machine, processes or the operating system; handles come in through [`handle::Handle`], calls back into
 //! the script through [`native::Context`].
 
+pub mod access;
+pub mod compare;
 pub mod error;
 pub mod function;
 pub mod handle;
@@ -12,6 +14,8 @@ pub mod heap;
 pub mod list;
 pub mod map;
 pub mod native;
+pub mod operate;
+pub mod show;
 pub mod structure;
 pub mod text;
 
@@ -83,6 +87,18 @@ impl Value {
             Value::Short(short) => Some(short.as_str()),
             Value::Str(text) => Some(text.as_str()),
             _ => None,
+        }
+    }
+
+    /// How many characters a string value has, and whether each of them is one byte.
+    pub fn text_shape(&self) -> (usize, bool) {
+        match self {
+            Value::Str(text) => (text.chars(), text.is_ascii()),
+            _ => {
+                let text = self.as_str().unwrap_or_default();
+                let chars = text::char_count(text);
+                (chars, chars == text.len())
+            }
         }
     }
 

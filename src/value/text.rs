@@ -5,7 +5,11 @@
 
 #![allow(unsafe_code)]
 
+use super::Value;
 use super::heap::{Gc, Header, Heap, Marker};
+use super::native::Outcome;
+use crate::diag::{self, codes};
+use crate::limits::MAX_STRING;
 use std::cell::Cell;
 use std::hash::BuildHasher;
 
@@ -114,12 +118,45 @@ pub fn hash_text(text: &str) -> u32 {
     (foldhash::fast::FixedState::with_seed(0x5061_72).hash_one(text) as u32) | 1
 }
 
-fn chars_of(text: &str) -> u32 {
-    if text.is_ascii() {
-        text.len() as u32
-    } else {
-        text.chars().count() as u32
+/// A string value of a text that may be long; past [`MAX_STRING`] bytes it is a `LimitExceeded` error.
+pub fn checked(heap: &mut Heap, text: String) -> Outcome {
+    if text.len() > MAX_STRING {
+        let message = format!(
+            "a str can have at most {MAX_STRING} bytes, but this one would have {}",
+            text.len()
+        );
+        return Err(diag::Error::new(codes::LIMIT, message).into());
     }
+    Ok(Value::str(heap, &text))
+}
+
+/// The byte range of the characters from `start` up to `start + count` (both counted in characters, cut at the end).
+/// `ascii` says that each character is one byte.
+pub fn char_range(text: &str, ascii: bool, start: usize, count: usize) -> std::ops::Range<usize> {
+    if ascii {
+        let start = start.min(text.len());
+        return start..start.saturating_add(count).min(text.len());
+    }
+    let mut offsets = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    let from = offsets.nth(start).unwrap_or(text.len());
+    let to = match count {
+        0 => from,
+        _ => offsets.nth(count - 1).unwrap_or(text.len()),
+    };
+    from..to
+}
+
+/// How many characters a text has.
+pub fn char_count(text: &str) -> usize {
+    if text.is_ascii() {
+        text.len()
+    } else {
+        text.chars().count()
+    }
+}
+
+fn chars_of(text: &str) -> u32 {
+    char_count(text) as u32
 }
 
 impl Str {

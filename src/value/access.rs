@@ -1,0 +1,502 @@
+//! Indexes, slices and fields of the built-in types.
+//!
+//! Methods are not looked up here (they are rows of tables in `builtins`): what `x.name` means in full is
+//! `builtins::get_field`.
+
+use super::Value;
+use super::error::ErrorValue;
+use super::heap::{Gc, Heap};
+use super::list::{Items, List, Range};
+use super::map::{Map, Table};
+use super::native::{Context, Fault, Outcome};
+use super::show;
+use super::text::char_range;
+use crate::diag::{self, Field, codes};
+
+/// `object[key]`.
+pub fn get_index(context: &mut dyn Context, object: Value, key: Value) -> Outcome {
+    match object {
+        Value::List(list) => match key {
+            Value::Range(range) => {
+                let items = list.items().slice(range.select(list.len()));
+                Ok(Value::List(List::from_items(context.heap(), items)))
+            }
+            _ => {
+                let at = position(&object, list.len(), key)?;
+                list.get(at)
+                    .ok_or_else(|| outside(&object, list.len(), key))
+            }
+        },
+        Value::Map(map) => match map.table().get(&key) {
+            Some(value) => Ok(value),
+            None => Err(no_key(map.table(), key)),
+        },
+        Value::Short(_) | Value::Str(_) => text_index(context.heap(), object, key),
+        Value::Bytes(bytes) => {
+            let data = bytes.data();
+            if let Value::Range(range) = key {
+                let part = range.select(data.len()).indexes();
+                let part = part.filter_map(|at| data.get(at).copied()).collect();
+                return Ok(Value::bytes(context.heap(), part));
+            }
+            let at = position(&object, data.len(), key)?;
+            let byte = data
+                .get(at)
+                .ok_or_else(|| outside(&object, data.len(), key))?;
+            Ok(Value::Int(i64::from(*byte)))
+        }
+        Value::Range(range) => range_index(context.heap(), range, key),
+        Value::Handle(handle) => {
+            let shared = handle.share();
+            context.protect(object);
+            match shared.index(context, key)? {
+                Some(value) => Ok(value),
+                None => Err(not_indexable(&object)),
+            }
+        }
+        _ => Err(not_indexable(&object)),
+    }
+}
+
+/// `object[key] = value`.
+pub fn set_index(
+    context: &mut dyn Context,
+    object: Value,
+    key: Value,
+    value: Value,
+) -> Outcome<()> {
+    match object {
+        Value::List(list) => {
+            if let Value::Range(range) = key {
+                return replace_slice(context, list, range, value);
+            }
+            let at = position(&object, list.len(), key)?;
+            if list.set(context.heap(), at, value) {
+                return Ok(());
+            }
+            Err(outside(&object, list.len(), key))
+        }
+        Value::Map(map) => {
+            if map.edit(context.heap(), |table| table.insert(key, value)) {
+                return Ok(());
+            }
+            Err(bad_key(&key))
+        }
+        Value::Handle(handle) => {
+            let shared = handle.share();
+            context.protect(object);
+            match shared.set_index(context, key, value)? {
+                true => Ok(()),
+                false => Err(not_settable(&object)),
+            }
+        }
+        _ => Err(not_settable(&object)),
+    }
+}
+
+/// The data behind `object.name` (map keys, fields, attributes); `None` when there is none, which may still be a method.
+pub fn find_field(context: &mut dyn Context, object: Value, name: &str) -> Outcome<Option<Value>> {
+    match object {
+        Value::Map(map) => {
+            let key = Value::str(context.heap(), name);
+            Ok(map.table().get(&key))
+        }
+        Value::Instance(instance) => {
+            let slot = instance.of.slot(name);
+            Ok(slot
+                .and_then(|at| instance.fields().get(at))
+                .map(|field| field.get()))
+        }
+        Value::Error(error) => Ok(error_field(context, error, name)),
+        Value::Range(range) => Ok(match name {
+            "start" => Some(Value::Int(range.start)),
+            "end" => Some(range.end.map_or(Value::Nil, Value::Int)),
+            "step" => Some(Value::Int(range.step)),
+            _ => None,
+        }),
+        Value::Fn(_) | Value::Native(_) | Value::Host(_) | Value::Struct(_) => {
+            Ok(code_field(context.heap(), object, name))
+        }
+        Value::Bound(bound) => Ok(code_field(context.heap(), bound.function, name)),
+        Value::Handle(handle) => {
+            let shared = handle.share();
+            context.protect(object);
+            shared.attribute(context, name)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The names that [`find_field`] knows for a value, for "did you mean" and completion.
+pub fn field_names(object: Value) -> Vec<String> {
+    let named = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+    match object {
+        Value::Map(map) => {
+            let keys = map
+                .table()
+                .iter()
+                .filter_map(|(key, _)| key.as_str().map(str::to_string));
+            keys.collect()
+        }
+        Value::Instance(instance) => instance.of.fields.iter().map(|f| f.to_string()).collect(),
+        Value::Error(error) => {
+            let own = error.attributes.iter().map(|(name, _)| name.to_string());
+            let reported = error.report.fields.iter().map(|(name, _)| name.clone());
+            let mut names: Vec<String> = named(&ERROR_FIELDS);
+            names.extend(own.chain(reported));
+            names
+        }
+        Value::Range(_) => named(&["start", "end", "step"]),
+        Value::Fn(_) | Value::Native(_) | Value::Host(_) | Value::Struct(_) | Value::Bound(_) => {
+            named(&["name", "doc"])
+        }
+        Value::Handle(handle) => named(handle.get().attribute_names()),
+        _ => Vec::new(),
+    }
+}
+
+/// `object.name = value`.
+pub fn set_field(
+    context: &mut dyn Context,
+    object: Value,
+    name: &str,
+    value: Value,
+) -> Outcome<()> {
+    match object {
+        Value::Map(map) => {
+            let heap = context.heap();
+            let key = Value::str(heap, name);
+            map.edit(heap, |table| table.insert(key, value));
+            Ok(())
+        }
+        Value::Instance(instance) => {
+            let slot = instance.of.slot(name);
+            match slot.and_then(|at| instance.fields().get(at)) {
+                Some(field) => {
+                    field.set(value);
+                    Ok(())
+                }
+                None => Err(no_field(object, name, &field_names(object))),
+            }
+        }
+        Value::Handle(handle) => {
+            let shared = handle.share();
+            context.protect(object);
+            match shared.set_attribute(context, name, value)? {
+                true => Ok(()),
+                false => Err(no_field(object, name, &field_names(object))),
+            }
+        }
+        _ => {
+            let message = format!(
+                "`.{name} = ...` needs a map, a struct instance or a shared object, but got {}",
+                show::kind(&object)
+            );
+            Err(diag::Error::new(codes::TYPE, message).into())
+        }
+    }
+}
+
+/// The error of a field that is not there, with the nearest of the names that are.
+pub fn no_field(object: Value, name: &str, names: &[String]) -> Fault {
+    let error = match object {
+        Value::Map(_) => diag::Error::new(
+            codes::KEY,
+            format!("the map has no key {}", show::quoted(name)),
+        ),
+        _ => diag::Error::new(
+            codes::KEY,
+            format!("{} has no field `{name}`", show::kind(&object)),
+        ),
+    };
+    suggest(error, name, names)
+}
+
+/// The error of a map key that is not there.
+pub fn no_key(table: &Table, key: Value) -> Fault {
+    if super::map::hash_key(&key).is_none() {
+        return bad_key(&key);
+    }
+    let error = diag::Error::new(
+        codes::KEY,
+        format!("the map has no key {}", show::repr(key)),
+    );
+    match key.as_str() {
+        Some(name) => {
+            let names = table
+                .iter()
+                .filter_map(|(key, _)| key.as_str().map(str::to_string));
+            suggest(error, name, &names.collect::<Vec<_>>())
+        }
+        None => error.into(),
+    }
+}
+
+/// The error of a value that cannot be a key of a map or an item of a set.
+pub fn bad_key(key: &Value) -> Fault {
+    let message = format!(
+        "a key must be nil, a bool, an int, a float, a str or bytes, but is {}",
+        show::kind(key)
+    );
+    diag::Error::new(codes::TYPE, message).into()
+}
+
+fn suggest(error: Box<diag::Error>, name: &str, names: &[String]) -> Fault {
+    match diag::did_you_mean(name, names.iter().map(String::as_str)) {
+        Some(help) => error.with_help(help).into(),
+        None => error.into(),
+    }
+}
+
+/// The position that an int index means, counted from the start; an error when it is no int or outside.
+fn position(object: &Value, len: usize, key: Value) -> Outcome<usize> {
+    let Value::Int(index) = key else {
+        let (kind, came) = (object.type_name(), show::kind(&key));
+        let message = format!(
+            "an index of {} must be an int or a range, but is {came}",
+            show::with_article(kind)
+        );
+        return Err(diag::Error::new(codes::TYPE, message).into());
+    };
+    let at = if index < 0 {
+        index.saturating_add(len as i64)
+    } else {
+        index
+    };
+    match usize::try_from(at) {
+        Ok(at) if at < len => Ok(at),
+        _ => Err(outside(object, len, key)),
+    }
+}
+
+fn outside(object: &Value, len: usize, key: Value) -> Fault {
+    let (kind, index) = (object.type_name(), show::repr(key));
+    let message = match len {
+        0 => format!("the {kind} is empty, so index {index} is outside of it"),
+        1 => format!("the index must be 0 or -1 for this {kind} of 1 item, but is {index}"),
+        _ => format!(
+            "the index must be from -{len} to {} for this {kind} of {len} items, but is {index}",
+            len - 1
+        ),
+    };
+    diag::Error::new(codes::INDEX, message).into()
+}
+
+fn text_index(heap: &mut Heap, object: Value, key: Value) -> Outcome {
+    let text = object.as_str().unwrap_or_default();
+    let (len, ascii) = object.text_shape();
+    if let Value::Range(range) = key {
+        let slice = range.select(len);
+        if slice.step == 1 {
+            let part = text.get(char_range(text, ascii, slice.start, slice.count));
+            return Ok(Value::str(heap, part.unwrap_or_default()));
+        }
+        let chars: Vec<char> = text.chars().collect();
+        let part: String = slice.indexes().filter_map(|at| chars.get(at)).collect();
+        return Ok(Value::str(heap, &part));
+    }
+    let at = position(&object, len, key)?;
+    let part = text.get(char_range(text, ascii, at, 1));
+    Ok(Value::str(heap, part.unwrap_or_default()))
+}
+
+fn range_index(heap: &mut Heap, range: Gc<Range>, key: Value) -> Outcome {
+    let object = Value::Range(range);
+    let Some(len) = range.len() else {
+        // An endless range has no end to count from.
+        return match key {
+            Value::Int(index) => match u64::try_from(index).ok().and_then(|at| range.get(at)) {
+                Some(number) => Ok(Value::Int(number)),
+                None => {
+                    let message =
+                        format!("an index of an endless range must be 0 or more, but is {index}");
+                    Err(diag::Error::new(codes::INDEX, message).into())
+                }
+            },
+            _ => Err(position(&object, 0, Value::Nil)
+                .err()
+                .unwrap_or_else(|| not_indexable(&object))),
+        };
+    };
+    let len = usize::try_from(len).unwrap_or(usize::MAX);
+    if let Value::Range(part) = key {
+        let slice = part.select(len);
+        let first = range.get(slice.start as u64).unwrap_or(range.start);
+        let step = range.step.checked_mul(slice.step);
+        let end = step
+            .and_then(|step| step.checked_mul(slice.count as i64))
+            .and_then(|d| first.checked_add(d));
+        return match (step, end) {
+            (Some(step), Some(end)) => Ok(Value::Range(Range::new(
+                heap,
+                first,
+                Some(end),
+                false,
+                step,
+            ))),
+            _ => Err(diag::Error::new(
+                codes::OVERFLOW,
+                "the numbers of a range must fit 64 bits, but the end of this slice does not",
+            )
+            .into()),
+        };
+    }
+    let at = position(&object, len, key)?;
+    let number = range.get(at as u64);
+    number
+        .map(Value::Int)
+        .ok_or_else(|| outside(&object, len, key))
+}
+
+fn replace_slice(
+    context: &mut dyn Context,
+    list: Gc<List>,
+    range: Gc<Range>,
+    value: Value,
+) -> Outcome<()> {
+    let slice = range.select(list.len());
+    let Value::List(new) = value else {
+        let message = format!(
+            "a slice can be replaced by a list, but got {}",
+            show::kind(&value)
+        );
+        return Err(diag::Error::new(codes::TYPE, message).into());
+    };
+    let new = new.items().to_values();
+    if slice.step != 1 && new.len() != slice.count {
+        let (count, got) = (slice.count, new.len());
+        let message = format!(
+            "a slice with a step needs as many new items as it has ({count}), but got {got}"
+        );
+        return Err(diag::Error::new(codes::VALUE, message).into());
+    }
+    list.edit(context.heap(), |items| {
+        let values = items.general();
+        if slice.step == 1 {
+            let end = (slice.start + slice.count).min(values.len());
+            values.splice(slice.start.min(end)..end, new);
+        } else {
+            for (at, item) in slice.indexes().zip(new) {
+                if let Some(place) = values.get_mut(at) {
+                    *place = item;
+                }
+            }
+        }
+        *items = Items::from_values(std::mem::take(values));
+    });
+    Ok(())
+}
+
+const ERROR_FIELDS: [&str; 5] = ["kind", "message", "process", "cause", "trace"];
+
+fn error_field(context: &mut dyn Context, error: Gc<ErrorValue>, name: &str) -> Option<Value> {
+    let own = error.attributes.iter().find(|(own, _)| &**own == name);
+    if let Some((_, value)) = own {
+        return Some(*value);
+    }
+    let report = &error.report;
+    if let Some((_, field)) = report.fields.iter().find(|(field, _)| field == name) {
+        return Some(from_field(context.heap(), field));
+    }
+    match name {
+        "kind" => Some(Value::str(context.heap(), &report.kind)),
+        "message" => Some(Value::str(context.heap(), &report.message)),
+        "cause" => match (error.cause, report.causes.first()) {
+            (Value::Nil, Some(cause)) => {
+                let cause = Box::new(cause.clone());
+                Some(Value::Error(ErrorValue::new(
+                    context.heap(),
+                    cause,
+                    Vec::new(),
+                    Value::Nil,
+                )))
+            }
+            (cause, _) => Some(cause),
+        },
+        "process" => match &report.process {
+            Some(tag) => {
+                let name = Field::Text(tag.name.clone());
+                let pid = Field::Int(i64::from(tag.pid));
+                let tag = Field::Map(vec![("name".into(), name), ("pid".into(), pid)]);
+                Some(from_field(context.heap(), &tag))
+            }
+            None => Some(Value::Nil),
+        },
+        "trace" => {
+            let frames = report.trace.iter().map(|frame| {
+                let function = Field::Text(frame.function.clone());
+                let place = Field::Text(context.describe(frame.span));
+                Field::Map(vec![("function".into(), function), ("place".into(), place)])
+            });
+            let frames = Field::List(frames.collect());
+            Some(from_field(context.heap(), &frames))
+        }
+        _ => None,
+    }
+}
+
+/// A fact of a report as a value.
+pub fn from_field(heap: &mut Heap, field: &Field) -> Value {
+    match field {
+        Field::Nil => Value::Nil,
+        Field::Bool(b) => Value::Bool(*b),
+        Field::Int(i) => Value::Int(*i),
+        Field::Float(f) => Value::Float(*f),
+        Field::Text(text) => Value::str(heap, text),
+        Field::List(items) => {
+            let items = items.iter().map(|item| from_field(heap, item)).collect();
+            Value::list(heap, items)
+        }
+        Field::Map(entries) => {
+            let mut table = Table::default();
+            for (name, field) in entries {
+                let key = Value::str(heap, name);
+                let value = from_field(heap, field);
+                table.insert(key, value);
+            }
+            Value::Map(Map::new(heap, table))
+        }
+    }
+}
+
+fn code_field(heap: &mut Heap, object: Value, name: &str) -> Option<Value> {
+    let (own, doc) = match object {
+        Value::Fn(f) => (
+            f.proto.name.to_string(),
+            f.proto.doc.as_deref().map(str::to_string),
+        ),
+        Value::Native(f) => (f.name.to_string(), Some(f.doc.to_string())),
+        Value::Host(f) => (f.name.to_string(), None),
+        Value::Struct(of) => (of.name.to_string(), of.doc.as_deref().map(str::to_string)),
+        _ => return None,
+    };
+    match name {
+        "name" => Some(Value::str(heap, &own)),
+        "doc" => Some(doc.map_or(Value::Nil, |doc| Value::str(heap, &doc))),
+        _ => None,
+    }
+}
+
+fn not_indexable(object: &Value) -> Fault {
+    let message = format!(
+        "`[ ]` needs a list, a map, a str, bytes or a range, but got {}",
+        show::kind(object)
+    );
+    diag::Error::new(codes::TYPE, message).into()
+}
+
+fn not_settable(object: &Value) -> Fault {
+    let message = match object {
+        Value::Short(_) | Value::Str(_) | Value::Bytes(_) | Value::Range(_) => {
+            format!(
+                "`[ ] = ...` needs a list or a map, but got {}, which never changes",
+                show::kind(object)
+            )
+        }
+        _ => format!(
+            "`[ ] = ...` needs a list or a map, but got {}",
+            show::kind(object)
+        ),
+    };
+    diag::Error::new(codes::TYPE, message).into()
+}
