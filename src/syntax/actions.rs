@@ -159,6 +159,7 @@ impl<'s> Builder<'s> {
         }
         StmtKind::Struct(StructDecl {
             name,
+            constructor: self.next_fn(),
             fields,
             methods,
             doc: doc.0,
