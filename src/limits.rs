@@ -26,3 +26,11 @@ pub const MAX_NAME: usize = 64;
 pub const MAX_STRING: usize = 1 << 30;
 /// Items of one list, map or set that a single operation may make: 4 GiB of memory.
 pub const MAX_ITEMS: usize = 1 << 28;
+/// Bytes of address space that the arena of a process tree reserves. It is sparse: only what is touched is memory. Sixteen
+/// terabytes would do as well; 64 GiB is more than the machines have that Par was measured on.
+pub const ARENA_RESERVE: usize = 64 << 30;
+/// The least reservation that is worth trying (under `ulimit -v`): its tables and 64 MiB of data.
+pub const ARENA_LEAST: usize = 128 << 20;
+/// Objects (queues, locks, shared containers, process handles) alive at one time in one tree: each process has one bit
+/// for each of them, half a megabyte of address space.
+pub const MAX_OBJECTS: usize = 1 << 22;

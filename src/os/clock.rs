@@ -1,0 +1,32 @@
+//! The monotonic clock, in nanoseconds.
+#![allow(unsafe_code)]
+
+/// Nanoseconds of the monotonic clock; the same for all processes of the machine, so that instants may be shared.
+pub fn now() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a valid timespec to write to; CLOCK_MONOTONIC exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Seconds, as the language counts them, to nanoseconds. Negative and non-numbers become 0, huge ones about 292 years.
+pub fn nanoseconds(seconds: f64) -> u64 {
+    // A float-to-int `as` saturates and maps NaN to 0, which is what is wanted here.
+    ((seconds * 1e9) as u64).min(u64::MAX >> 1)
+}
+
+/// The instant `seconds` from now; for those that never come, the end of time.
+pub fn deadline(seconds: f64) -> u64 {
+    now().saturating_add(nanoseconds(seconds))
+}
+
+/// A timespec of nanoseconds.
+pub fn timespec(nanoseconds: u64) -> libc::timespec {
+    libc::timespec {
+        tv_sec: (nanoseconds / 1_000_000_000) as libc::time_t,
+        tv_nsec: (nanoseconds % 1_000_000_000) as _,
+    }
+}

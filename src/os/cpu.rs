@@ -1,0 +1,55 @@
+//! How much processor this process may use.
+#![allow(unsafe_code)]
+
+use std::sync::OnceLock;
+
+/// Processors that this process may use: its affinity, and the quota of its control group rounded up; at least 1.
+pub fn count() -> usize {
+    let allowed = affinity();
+    match quota() {
+        Some(quota) => allowed.min(quota).max(1),
+        None => allowed.max(1),
+    }
+}
+
+/// True when somebody else can run while we spin. Asked once: it is on the way into every wait.
+pub fn can_spin() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    *CAN.get_or_init(|| affinity() > 1)
+}
+
+fn affinity() -> usize {
+    let mut set = std::mem::MaybeUninit::<libc::cpu_set_t>::zeroed();
+    // SAFETY: the set is large enough for the size passed and zeroed memory is a valid empty set.
+    unsafe {
+        if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), set.as_mut_ptr()) != 0 {
+            // More processors than the set can name: certainly more than one.
+            return libc::sysconf(libc::_SC_NPROCESSORS_ONLN).max(1) as usize;
+        }
+        libc::CPU_COUNT(set.assume_init_ref()).max(1) as usize
+    }
+}
+
+/// The quota of the control group (version 2, then version 1), in whole processors rounded up.
+fn quota() -> Option<usize> {
+    if let Ok(text) = std::fs::read_to_string("/sys/fs/cgroup/cpu.max") {
+        let mut words = text.split_whitespace();
+        let quota: u64 = words.next()?.parse().ok()?;
+        let period: u64 = words.next()?.parse().ok()?;
+        return processors(quota, period);
+    }
+    let read = |name: &str| -> Option<i64> {
+        std::fs::read_to_string(format!("/sys/fs/cgroup/cpu/{name}"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    };
+    let quota = u64::try_from(read("cpu.cfs_quota_us")?).ok()?;
+    let period = u64::try_from(read("cpu.cfs_period_us")?).ok()?;
+    processors(quota, period)
+}
+
+fn processors(quota: u64, period: u64) -> Option<usize> {
+    (period > 0).then(|| quota.div_ceil(period).max(1) as usize)
+}

@@ -1,0 +1,142 @@
+//! Processes as the kernel sees them: fork, wait, signals to others, leaving.
+#![allow(unsafe_code)]
+
+use super::last_error;
+use crate::diag::{Error, Result, codes};
+
+/// The side of a fork one is on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The parent, with the pid of the child.
+    Parent(i32),
+    /// The child.
+    Child,
+}
+
+/// How a child ended, as `waitpid` tells it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WaitStatus {
+    /// It left with this code.
+    Exited(i32),
+    /// This signal ended it.
+    Signalled(i32),
+}
+
+/// Forks. Refused while this process has more than one thread: a child forked then may find locks of threads that it
+/// does not have taken for ever, the allocator's among them.
+pub fn fork() -> Result<Side> {
+    let threads = thread_count();
+    if threads > 1 {
+        return Err(Error::new(
+            codes::NOT_SUPPORTED,
+            format!("spawning needs a process with one thread, but this one has {threads}"),
+        )
+        .with_help(
+            "spawn before the host program starts its threads, or run Par in a process of its own",
+        ));
+    }
+    // SAFETY: this process has one thread (checked above), so the child may use everything it inherits.
+    match unsafe { libc::fork() } {
+        -1 => Err(last_error("fork")),
+        0 => Ok(Side::Child),
+        pid => Ok(Side::Parent(pid)),
+    }
+}
+
+/// Threads of this process: the links of the task directory beyond `.` and `..` (one stat, about a microsecond).
+pub fn thread_count() -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self/task").map_or(1, |data| data.nlink().saturating_sub(2).max(1))
+}
+
+/// This process's id.
+pub fn pid() -> i32 {
+    // SAFETY: getpid has no preconditions.
+    unsafe { libc::getpid() }
+}
+
+/// The id of this process's parent.
+pub fn parent_pid() -> i32 {
+    // SAFETY: getppid has no preconditions.
+    unsafe { libc::getppid() }
+}
+
+/// Leaves at once: no exit handlers, no flushing.
+pub fn leave(code: i32) -> ! {
+    // SAFETY: _exit has no preconditions and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// The end of a child of this process, if it has ended; `block` waits for it. `None` also when `pid` is no child of ours.
+pub fn wait_for(pid: i32, block: bool) -> Option<WaitStatus> {
+    let flags = if block { 0 } else { libc::WNOHANG };
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` is valid to write to.
+        let result = unsafe { libc::waitpid(pid, &mut status, flags) };
+        if result == pid {
+            return Some(if libc::WIFSIGNALED(status) {
+                WaitStatus::Signalled(libc::WTERMSIG(status))
+            } else {
+                WaitStatus::Exited(libc::WEXITSTATUS(status))
+            });
+        }
+        let again = std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR);
+        if result == 0 || !again {
+            return None;
+        }
+    }
+}
+
+/// Sends a signal to a pid that cannot have been reused: a child that nobody has waited for, or ourselves.
+pub fn send_signal(pid: i32, signal: i32) -> bool {
+    // SAFETY: kill touches no memory of ours.
+    unsafe { libc::kill(pid, signal) == 0 }
+}
+
+/// Sends a signal to a process that is no child of ours. `still_alive` is asked once the pid is pinned, so that a pid
+/// which was given to another process in between is never hit.
+pub fn send_signal_pinned(pid: i32, signal: i32, still_alive: impl Fn() -> bool) -> bool {
+    // SAFETY: pidfd_open and pidfd_send_signal touch no memory of ours; the descriptor is closed below, once.
+    unsafe {
+        let file = libc::syscall(libc::SYS_pidfd_open, pid, 0) as i32;
+        if file < 0 {
+            // Kernels before 5.3: the window between the check and the signal stays.
+            return still_alive() && send_signal(pid, signal);
+        }
+        let sent = still_alive()
+            && libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                file,
+                signal,
+                std::ptr::null::<libc::siginfo_t>(),
+                0,
+            ) == 0;
+        libc::close(file);
+        sent
+    }
+}
+
+/// Asks the kernel to kill this process when its parent dies. The parent may have died before: compare
+/// [`parent_pid`] afterwards.
+pub fn die_with_parent() {
+    // SAFETY: prctl with integer arguments only.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
+}
+
+/// Makes this process the one that descendants without a parent come to, instead of init.
+pub fn adopt_orphans() {
+    // SAFETY: prctl with integer arguments only.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
+}
+
+/// The children of this process as the kernel lists them: ours, and orphans that came to us.
+pub fn children() -> Vec<i32> {
+    let own = pid();
+    let path = format!("/proc/{own}/task/{own}/children");
+    std::fs::read_to_string(path)
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect()
+}

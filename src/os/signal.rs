@@ -1,0 +1,225 @@
+//! Signals. Handlers only set bits of one word and touch the wake word; everything else is done where the virtual
+//! machine polls and in the waiting place.
+#![allow(unsafe_code)]
+
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+/// Ctrl-C came (main process only).
+pub const INTERRUPTED: u32 = 1;
+/// Somebody cancelled this process.
+pub const CANCELLED: u32 = 2;
+/// A child ended, or came to us as an orphan.
+pub const CHILD_ENDED: u32 = 4;
+/// The arena has much that may be garbage: the virtual machine should collect its heap, and then the arena.
+pub const COLLECT: u32 = 8;
+
+/// What happened and was not looked at yet. The virtual machine reads it at back-edges and calls.
+static POLL: AtomicU32 = AtomicU32::new(0);
+/// The word that this process sleeps on beside the object that it waits for; handlers bump it so that no signal is
+/// missed between the last look and the sleep.
+static WAKE_WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
+/// Only the main process of a tree takes Ctrl-C; children are ended by it.
+static TAKES_INTERRUPT: AtomicBool = AtomicBool::new(false);
+/// Set once the first Ctrl-C was seen; the second kills.
+static SECOND_KILLS: AtomicBool = AtomicBool::new(false);
+
+/// The word to poll: not zero when [`take`] has something to tell.
+#[inline(always)]
+pub fn poll_word() -> &'static AtomicU32 {
+    &POLL
+}
+
+/// Sets a bit as a handler would.
+pub fn raise_flag(bit: u32) {
+    POLL.fetch_or(bit, Ordering::SeqCst);
+}
+
+/// Clears `bits` and returns which of them were set.
+pub fn take(bits: u32) -> u32 {
+    if POLL.load(Ordering::Relaxed) & bits == 0 {
+        return 0;
+    }
+    POLL.fetch_and(!bits, Ordering::SeqCst) & bits
+}
+
+/// The signal by which a process is told that it was cancelled: a realtime signal, so that scripts keep USR1 and USR2.
+pub fn cancel_signal() -> i32 {
+    libc::SIGRTMIN() + 3
+}
+
+/// Names the word that handlers bump; it must stay mapped for the life of this process.
+pub fn set_wake_word(word: &'static AtomicU32) {
+    WAKE_WORD.store(std::ptr::from_ref(word).cast_mut(), Ordering::Release);
+}
+
+extern "C" fn on_signal(signal: libc::c_int) {
+    let bit = if signal == libc::SIGINT {
+        if !TAKES_INTERRUPT.load(Ordering::Relaxed) {
+            return;
+        }
+        if SECOND_KILLS.swap(true, Ordering::Relaxed) {
+            // The second Ctrl-C: die by it at once; the kernel then kills the subtree, process by process.
+            reset_and_reraise(libc::SIGINT);
+        }
+        INTERRUPTED
+    } else if signal == libc::SIGCHLD {
+        CHILD_ENDED
+    } else {
+        CANCELLED
+    };
+    POLL.fetch_or(bit, Ordering::SeqCst);
+    let word = WAKE_WORD.load(Ordering::Acquire);
+    if !word.is_null() {
+        // SAFETY: set_wake_word takes only words that stay mapped; an atomic addition is async-signal-safe.
+        unsafe { (*word).fetch_add(1, Ordering::SeqCst) };
+    }
+}
+
+fn handle(signal: i32) {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a zeroed sigaction with an empty mask is valid; the handler does only async-signal-safe things. It is
+    // restarting, so that system calls of other parts of the program do not fail by it.
+    unsafe {
+        let action = action.assume_init_mut();
+        action.sa_sigaction = on_signal as *const () as usize;
+        action.sa_flags = libc::SA_RESTART | libc::SA_NOCLDSTOP;
+        libc::sigaction(signal, action, std::ptr::null_mut());
+    }
+}
+
+/// Installs the handlers for ended children and for being cancelled. Children inherit them; programs that are executed
+/// get the defaults from the kernel.
+pub fn watch_children() {
+    handle(libc::SIGCHLD);
+    handle(cancel_signal());
+}
+
+/// Makes this process the one of its tree that takes Ctrl-C.
+pub fn watch_interrupt() {
+    TAKES_INTERRUPT.store(true, Ordering::Relaxed);
+    handle(libc::SIGINT);
+}
+
+/// In a new child: Ctrl-C of the terminal reaches every process of its group, and this one leaves it to the main process.
+/// The handler stays installed if there is one (so that programs started from here get the default), else it is put in.
+pub fn leave_interrupt_to_main() {
+    let had = TAKES_INTERRUPT.swap(false, Ordering::Relaxed);
+    SECOND_KILLS.store(false, Ordering::Relaxed);
+    if !had {
+        handle(libc::SIGINT);
+    }
+}
+
+/// Forgets everything that was pending, as a new child must.
+pub fn forget_pending() {
+    POLL.store(0, Ordering::SeqCst);
+}
+
+/// Lets the next Ctrl-C be a first one again (the prompt does, after it has handled one).
+pub fn rearm_interrupt() {
+    SECOND_KILLS.store(false, Ordering::Relaxed);
+}
+
+/// Takes the signal's default action back and raises it, so that whoever started us sees a death by that signal.
+pub fn reset_and_reraise(signal: i32) -> ! {
+    // SAFETY: all calls are async-signal-safe; the set is initialised before it is used.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal);
+        libc::sigprocmask(libc::SIG_UNBLOCK, set.as_ptr(), std::ptr::null_mut());
+        libc::raise(signal);
+        libc::_exit(128 + signal)
+    }
+}
+
+/// SIGPIPE at its default (Rust ignores it): `par x | head` ends quietly.
+pub fn default_sigpipe() {
+    // SAFETY: setting a default disposition.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Blocks all signals while it lives: around a fork, so that no handler runs in a child that is not set up yet.
+pub struct AllBlocked(libc::sigset_t);
+
+impl AllBlocked {
+    /// Blocks them.
+    pub fn new() -> AllBlocked {
+        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+        let mut old = MaybeUninit::<libc::sigset_t>::zeroed();
+        // SAFETY: sigfillset initialises `all`; sigprocmask fills `old`.
+        unsafe {
+            libc::sigfillset(all.as_mut_ptr());
+            libc::sigprocmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr());
+            AllBlocked(old.assume_init())
+        }
+    }
+}
+
+impl Default for AllBlocked {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for AllBlocked {
+    fn drop(&mut self) {
+        // SAFETY: the set is the one that sigprocmask gave us.
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+    }
+}
+
+/// Signals that scripts may name, without the `SIG`.
+const NAMES: &[(&str, i32)] = &[
+    ("HUP", libc::SIGHUP),
+    ("INT", libc::SIGINT),
+    ("QUIT", libc::SIGQUIT),
+    ("ILL", libc::SIGILL),
+    ("TRAP", libc::SIGTRAP),
+    ("ABRT", libc::SIGABRT),
+    ("BUS", libc::SIGBUS),
+    ("FPE", libc::SIGFPE),
+    ("KILL", libc::SIGKILL),
+    ("USR1", libc::SIGUSR1),
+    ("SEGV", libc::SIGSEGV),
+    ("USR2", libc::SIGUSR2),
+    ("PIPE", libc::SIGPIPE),
+    ("ALRM", libc::SIGALRM),
+    ("TERM", libc::SIGTERM),
+    ("STKFLT", libc::SIGSTKFLT),
+    ("CHLD", libc::SIGCHLD),
+    ("CONT", libc::SIGCONT),
+    ("STOP", libc::SIGSTOP),
+    ("TSTP", libc::SIGTSTP),
+    ("TTIN", libc::SIGTTIN),
+    ("TTOU", libc::SIGTTOU),
+    ("URG", libc::SIGURG),
+    ("XCPU", libc::SIGXCPU),
+    ("XFSZ", libc::SIGXFSZ),
+    ("VTALRM", libc::SIGVTALRM),
+    ("PROF", libc::SIGPROF),
+    ("WINCH", libc::SIGWINCH),
+    ("IO", libc::SIGIO),
+    ("PWR", libc::SIGPWR),
+    ("SYS", libc::SIGSYS),
+];
+
+/// `SIGTERM` for 15; `signal 40` for one without a name.
+pub fn name_of(signal: i32) -> String {
+    match NAMES.iter().find(|(_, number)| *number == signal) {
+        Some((name, _)) => format!("SIG{name}"),
+        None => format!("signal {signal}"),
+    }
+}
+
+/// The number of `TERM`, `SIGTERM` or `term`.
+pub fn number_of(name: &str) -> Option<i32> {
+    let upper = name.to_uppercase();
+    let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
+    NAMES
+        .iter()
+        .find(|(name, _)| *name == bare)
+        .map(|(_, number)| *number)
+}
