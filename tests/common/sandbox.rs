@@ -30,17 +30,28 @@ pub struct Outcome {
 const MARK: &str = "PAR_TEST_RUN";
 
 /// How long an ended tree may take to vanish from the process table before it counts as left behind.
-const VANISH: Duration = Duration::from_secs(5);
+const VANISH: Duration = Duration::from_secs(3);
 
 /// Runs the `par` binary with these arguments in `folder`, ends it after `timeout`, and collects everything it did.
 pub fn run_par(folder: &Path, args: &[String], stdin: &str, timeout: Duration) -> Outcome {
+    run(env!("CARGO_BIN_EXE_par"), folder, args, stdin, timeout)
+}
+
+/// The same for any program.
+pub fn run(
+    program: &str,
+    folder: &Path,
+    args: &[String],
+    stdin: &str,
+    timeout: Duration,
+) -> Outcome {
     static RUNS: AtomicUsize = AtomicUsize::new(0);
-    let run = RUNS.fetch_add(1, Ordering::Relaxed);
-    let mark = format!("{MARK}={}-{run}", std::process::id());
+    let number = RUNS.fetch_add(1, Ordering::Relaxed);
+    let mark = format!("{MARK}={}-{number}", std::process::id());
     let value = mark.split_once('=').unwrap().1;
     let (mut stdout, mut stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
 
-    let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
+    let mut child = Command::new(program)
         .args(args)
         .current_dir(folder)
         .env(MARK, value)
@@ -50,7 +61,7 @@ pub fn run_par(folder: &Path, args: &[String], stdin: &str, timeout: Duration) -
         .stderr(stderr.try_clone().unwrap())
         .process_group(0)
         .spawn()
-        .expect("the par binary starts");
+        .expect("the program starts");
     let group = Pid::from_raw(child.id() as i32);
 
     let (send, ended) = mpsc::channel();
