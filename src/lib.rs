@@ -3,8 +3,11 @@
 pub mod arena;
 pub mod builtins;
 pub mod check;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod compile;
 pub mod diag;
+pub mod engine;
 pub mod limits;
 pub mod operator;
 pub mod os;
