@@ -7,6 +7,7 @@ pub mod check;
 pub mod cli;
 pub mod compile;
 pub mod diag;
+pub mod driver;
 pub mod engine;
 pub mod limits;
 pub mod operator;

@@ -168,6 +168,13 @@ impl Machine {
             .filter(|v| !matches!(v, Value::Undef))
     }
 
+    /// The value of a top-level variable by its slot; `None` before its declaration has run.
+    pub fn global_slot(&self, slot: u32) -> Option<Value> {
+        self.globals
+            .get(slot as usize)
+            .filter(|v| !matches!(v, Value::Undef))
+    }
+
     /// Sets a top-level variable by its slot (values that the embedding program gives to the script).
     pub fn set_global_slot(&mut self, slot: u32, value: Value) {
         self.globals.set(slot as usize, value);

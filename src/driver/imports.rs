@@ -1,0 +1,189 @@
+//! Imported modules: files relative to the importing one, and the standard modules. Each is loaded once.
+
+use super::{Driver, Errors, folder_of};
+use crate::builtins;
+use crate::check::{Imported, Member, Mode, Place};
+use crate::diag::{self, codes};
+use crate::source::Span;
+use crate::value::function::Proto;
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// The standard modules that are written in Par: name and text.
+const WRITTEN_IN_PAR: &[(&str, &str)] = &[];
+
+/// The modules that were imported so far.
+#[derive(Default)]
+pub(super) struct Imports {
+    /// By [`Place::File`] number: what each file offers.
+    offered: Vec<Vec<(Rc<str>, u32)>>,
+    /// Files by their canonical path.
+    files: HashMap<PathBuf, Imported>,
+    /// Standard modules by name.
+    standard: HashMap<Rc<str>, Imported>,
+    /// The files that are being loaded, outermost first, as they were written.
+    loading: Vec<(PathBuf, String)>,
+    /// Bodies that have not run yet, in the order in which they must.
+    waiting: VecDeque<Rc<Proto>>,
+}
+
+impl Imports {
+    /// What each file offers, by its number.
+    pub(super) fn offered(&self) -> Vec<Vec<(Rc<str>, u32)>> {
+        self.offered.clone()
+    }
+
+    /// The next module body that has not run yet.
+    pub(super) fn next_to_run(&mut self) -> Option<Rc<Proto>> {
+        self.waiting.pop_front()
+    }
+}
+
+/// Reads a text file.
+pub(super) fn read(path: &Path) -> diag::Result<String> {
+    let failed = |why: String| {
+        diag::Error::new(codes::IO, format!("cannot read {}: {why}", path.display()))
+    };
+    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => failed("there is no such file".to_string()),
+        std::io::ErrorKind::PermissionDenied => failed("it may not be read".to_string()),
+        std::io::ErrorKind::IsADirectory => failed("it is a folder".to_string()),
+        _ => failed(error.to_string()),
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..valid]).count() + 1;
+        failed(format!("expected UTF-8, found other bytes in line {line}"))
+    })
+}
+
+/// The names of all standard modules.
+pub(super) fn standard_names() -> Vec<Rc<str>> {
+    let written = WRITTEN_IN_PAR.iter().map(|(name, _)| *name);
+    let mut names: Vec<&str> = builtins::module_names();
+    names.extend(written);
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(Rc::from).collect()
+}
+
+impl Driver {
+    /// Imports a file by the path that is written in a text whose imports are relative to `folder`.
+    pub(super) fn import_file(
+        &mut self,
+        written: &str,
+        span: Span,
+        folder: &Path,
+    ) -> diag::Result<Imported> {
+        let path = folder.join(written);
+        let known = path.canonicalize().unwrap_or_else(|_| path.clone());
+        if let Some(imported) = self.imports.files.get(&known) {
+            return Ok(imported.clone());
+        }
+        self.refuse_ring(&known, written)?;
+        let source = self.load(&path).map_err(|error| error.with_span(span))?;
+        let loading = (known.clone(), path.display().to_string());
+        self.imports.loading.push(loading);
+        let program = self.compile(&source, Mode::Module, &folder_of(&path));
+        self.imports.loading.pop();
+        let program = program.map_err(|errors| self.tell_first(errors, span))?;
+
+        let globals = program.globals.iter();
+        let offered: Vec<(Rc<str>, u32)> = globals
+            .filter(|(name, _)| !name.starts_with('_'))
+            .cloned()
+            .collect();
+        let number = self.imports.offered.len() as u32;
+        let imported = Imported {
+            place: Place::File(number),
+            members: offered.iter().map(written_in_par).collect(),
+            kinds: Vec::new(),
+        };
+        self.imports.offered.push(offered);
+        self.imports.waiting.push_back(program.main);
+        self.imports.files.insert(known, imported.clone());
+        Ok(imported)
+    }
+
+    /// An imported file's first error, for the importing text to report; the others are kept to be reported with it.
+    fn tell_first(&mut self, errors: Errors, span: Span) -> Box<diag::Error> {
+        let mut errors = errors.into_iter();
+        let first = errors.next().map(Box::new);
+        self.further.extend(errors);
+        first
+            .unwrap_or_else(|| diag::Error::new(codes::INTERNAL, "the file does not compile"))
+            .with_other(span, "imported here")
+    }
+
+    /// Files that import each other are an error that shows the whole ring.
+    fn refuse_ring(&self, known: &Path, written: &str) -> diag::Result<()> {
+        let loading = &self.imports.loading;
+        let Some(first) = loading.iter().position(|(path, _)| path == known) else {
+            return Ok(());
+        };
+        let ring = loading.iter().skip(first).map(|(_, name)| name.as_str());
+        let ring: Vec<&str> = ring.chain([written]).collect();
+        let message = format!("files import each other: {}", ring.join(" -> "));
+        let help = "move what both need into a third file that both import";
+        Err(diag::Error::new(codes::IMPORT_CYCLE, message).with_help(help))
+    }
+
+    /// Imports a standard module: what is written in Rust, and over it what is written in Par.
+    pub(super) fn import_standard(&mut self, name: &Rc<str>) -> diag::Result<Imported> {
+        if let Some(imported) = self.imports.standard.get(name) {
+            return Ok(imported.clone());
+        }
+        let mut members = native_members(name);
+        if let Some((_, text)) = WRITTEN_IN_PAR.iter().find(|(module, _)| *module == &**name) {
+            let source = self.add(format!("<{name}>"), *text);
+            let program = self
+                .compile(&source, Mode::Module, Path::new(""))
+                .map_err(|errors| internal(name, errors))?;
+            let globals = program.globals.iter();
+            let public = globals.filter(|(name, _)| !name.starts_with('_'));
+            let written: Vec<Member> = public.map(written_in_par).collect();
+            members.retain(|native| written.iter().all(|member| member.name != native.name));
+            members.extend(written);
+            self.imports.waiting.push_back(program.main);
+        }
+        let imported = Imported {
+            place: Place::Module(name.clone()),
+            members,
+            kinds: Vec::new(),
+        };
+        self.imports.standard.insert(name.clone(), imported.clone());
+        Ok(imported)
+    }
+}
+
+fn written_in_par((name, slot): &(Rc<str>, u32)) -> Member {
+    Member {
+        name: name.clone(),
+        slot: Some(*slot),
+        params: None,
+    }
+}
+
+fn native_members(name: &str) -> Vec<Member> {
+    let Some(module) = builtins::module(name) else {
+        return Vec::new();
+    };
+    let functions = module.functions.iter().map(|native| Member {
+        name: native.name.into(),
+        slot: None,
+        params: Some(native.params),
+    });
+    let constants = module.constants.iter().map(|(name, _)| Member {
+        name: (*name).into(),
+        slot: None,
+        params: None,
+    });
+    functions.chain(constants).collect()
+}
+
+fn internal(name: &str, errors: Vec<diag::Error>) -> Box<diag::Error> {
+    let message = format!("the standard module {name} does not compile");
+    let error = diag::Error::new(codes::INTERNAL, message);
+    errors.into_iter().fold(error, |error, cause| error.with_cause(cause))
+}
