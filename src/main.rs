@@ -1,2 +1,6 @@
 //! Arguments to `cli` to exit code; nothing else.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    par::cli::main(args)
+}

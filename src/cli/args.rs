@@ -28,7 +28,12 @@ pub struct CommandLine {
 #[derive(clap::Args, Debug, PartialEq, Default)]
 pub struct Options {
     /// Run this code; everything after it belongs to the script
-    #[arg(short = 'e', long = "eval", value_name = "CODE", allow_hyphen_values = true)]
+    #[arg(
+        short = 'e',
+        long = "eval",
+        value_name = "CODE",
+        allow_hyphen_values = true
+    )]
     pub code: Option<String>,
     /// Go on at the prompt after the script, with its variables
     #[arg(short, long)]
@@ -93,7 +98,9 @@ pub fn plain_script(args: &[OsString]) -> Option<(&OsString, &[OsString])> {
     let text = file.as_encoded_bytes();
     let other = text.is_empty()
         || text.starts_with(b"-")
-        || ["run", "check", "explain", "help"].iter().any(|word| word.as_bytes() == text);
+        || ["run", "check", "explain", "help"]
+            .iter()
+            .any(|word| word.as_bytes() == text);
     (!other).then_some((file, rest))
 }
 
@@ -142,7 +149,10 @@ mod tests {
     fn what_follows_the_file_belongs_to_the_script() {
         let line = words("job.par -x --color run");
         let (file, args) = plain_script(&line).unwrap();
-        assert_eq!((file, args), (&OsString::from("job.par"), &words("-x --color run")[..]));
+        assert_eq!(
+            (file, args),
+            (&OsString::from("job.par"), &words("-x --color run")[..])
+        );
         let line = parsed("-i job.par --help --y -- check");
         assert_eq!(line.script, words("job.par --help --y -- check"));
         assert!(line.options.interactive);
@@ -163,7 +173,14 @@ mod tests {
 
     #[test]
     fn subcommands_and_options_are_no_plain_script() {
-        for line in ["run a.par", "check a.par", "explain", "-", "-e 1", "--version"] {
+        for line in [
+            "run a.par",
+            "check a.par",
+            "explain",
+            "-",
+            "-e 1",
+            "--version",
+        ] {
             assert_eq!(plain_script(&words(line)), None, "{line}");
         }
         assert_eq!(plain_script(&[]), None);
@@ -173,7 +190,12 @@ mod tests {
 
     #[test]
     fn unknown_options_are_usage_errors() {
-        for line in ["--bogus", "--dump trees x.par", "check", "--color blue x.par"] {
+        for line in [
+            "--bogus",
+            "--dump trees x.par",
+            "check",
+            "--color blue x.par",
+        ] {
             assert!(parse(words(line)).is_err(), "{line}");
         }
     }

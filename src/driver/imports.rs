@@ -42,9 +42,8 @@ impl Imports {
 
 /// Reads a text file.
 pub(super) fn read(path: &Path) -> diag::Result<String> {
-    let failed = |why: String| {
-        diag::Error::new(codes::IO, format!("cannot read {}: {why}", path.display()))
-    };
+    let failed =
+        |why: String| diag::Error::new(codes::IO, format!("cannot read {}: {why}", path.display()));
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => failed("there is no such file".to_string()),
         std::io::ErrorKind::PermissionDenied => failed("it may not be read".to_string()),
@@ -185,5 +184,7 @@ fn native_members(name: &str) -> Vec<Member> {
 fn internal(name: &str, errors: Vec<diag::Error>) -> Box<diag::Error> {
     let message = format!("the standard module {name} does not compile");
     let error = diag::Error::new(codes::INTERNAL, message);
-    errors.into_iter().fold(error, |error, cause| error.with_cause(cause))
+    errors
+        .into_iter()
+        .fold(error, |error, cause| error.with_cause(cause))
 }

@@ -115,7 +115,12 @@ impl Driver {
     ///
     /// # Errors
     /// Everything that is wrong with it. Warnings are kept for [`Driver::take_warnings`].
-    pub fn compile(&mut self, source: &Source, mode: Mode, folder: &Path) -> Result<Program, Errors> {
+    pub fn compile(
+        &mut self,
+        source: &Source,
+        mode: Mode,
+        folder: &Path,
+    ) -> Result<Program, Errors> {
         let module = syntax::parse(source)?;
         self.compile_tree(&module, mode, folder)
     }
@@ -182,8 +187,13 @@ impl Driver {
         if self.next_slot as usize <= most {
             return Ok(());
         }
-        let message = format!("at most {most} top-level variables, found {}", self.next_slot);
-        Err(vec![*diag::Error::new(codes::TOO_MANY, message).with_span(module.span)])
+        let message = format!(
+            "at most {most} top-level variables, found {}",
+            self.next_slot
+        );
+        Err(vec![
+            *diag::Error::new(codes::TOO_MANY, message).with_span(module.span),
+        ])
     }
 
     /// Runs a compiled text: first the bodies of the modules that it imports and that have not run yet, in the order of
@@ -225,7 +235,8 @@ impl Driver {
                     ));
                 }
                 let constant = false;
-                self.session.insert(name, Earlier::Global { slot, constant });
+                self.session
+                    .insert(name, Earlier::Global { slot, constant });
                 slot
             }
         };
@@ -263,7 +274,11 @@ impl Driver {
 
     /// The warnings of what was compiled since the last call.
     pub fn take_warnings(&mut self) -> Vec<diag::Error> {
-        debug_assert!(self.warnings.iter().all(|w| w.severity == Severity::Warning));
+        debug_assert!(
+            self.warnings
+                .iter()
+                .all(|w| w.severity == Severity::Warning)
+        );
         std::mem::take(&mut self.warnings)
     }
 }

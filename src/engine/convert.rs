@@ -258,7 +258,10 @@ fn map_of<K: ToValue, V: ToValue>(
         let key = key.to_value(heap)?;
         let value = value.to_value(heap)?;
         if !table.insert(key, value) {
-            return Err(Mismatch::new("a key (nil, bool, number, str or bytes)", &key));
+            return Err(Mismatch::new(
+                "a key (nil, bool, number, str or bytes)",
+                &key,
+            ));
         }
     }
     Ok(Value::Map(Map::new(heap, table)))
@@ -377,7 +380,12 @@ fn plain(value: Value, depth: usize) -> Result<Data, Mismatch> {
         Value::List(list) => Data::List(plain_items(list.items(), depth)?),
         Value::Map(map) => {
             let entry = |(key, value)| Ok((plain(key, depth)?, plain(value, depth)?));
-            Data::Map(map.table().iter().map(entry).collect::<Result<_, Mismatch>>()?)
+            Data::Map(
+                map.table()
+                    .iter()
+                    .map(entry)
+                    .collect::<Result<_, Mismatch>>()?,
+            )
         }
         other => match other.as_str() {
             Some(text) => Data::Str(text.to_string()),

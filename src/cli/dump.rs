@@ -1,0 +1,54 @@
+//! `--dump STAGE`: what a stage of the pipeline makes of a script.
+
+use super::USAGE;
+use super::args::Stage;
+use super::report::Reporter;
+use super::run::Input;
+use crate::check::Mode;
+use crate::diag::{self, codes};
+use crate::driver::{Driver, Errors};
+use crate::syntax;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Prints the stage's result.
+pub(super) fn dump(input: &Input, stage: Stage, reporter: &Reporter) -> ExitCode {
+    let mut driver = Driver::new();
+    match text_of(input, stage, &mut driver) {
+        Ok(text) => {
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(errors) => {
+            reporter.report_all(&errors, driver.sources());
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn text_of(input: &Input, stage: Stage, driver: &mut Driver) -> Result<String, Errors> {
+    let source = input.load(driver).map_err(|error| vec![*error])?;
+    let mut text = String::new();
+    match stage {
+        Stage::Tokens => return Err(vec![*unsupported("tokens")]),
+        Stage::Ast => {
+            let module = syntax::parse(&source)?;
+            for statement in &module.body {
+                let _ = writeln!(text, "{statement:#?}");
+            }
+        }
+        Stage::Code => {
+            driver.compile(&source, Mode::Script, &input.folder())?;
+            return Err(vec![*unsupported("code")]);
+        }
+    }
+    Ok(text)
+}
+
+fn unsupported(stage: &str) -> Box<diag::Error> {
+    diag::Error::new(
+        codes::NOT_SUPPORTED,
+        format!("`--dump {stage}` is not supported yet"),
+    )
+}

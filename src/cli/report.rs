@@ -1,0 +1,74 @@
+//! Reports on standard error, and the error reference.
+
+use super::args::Color;
+use crate::diag::{self, codes};
+use crate::driver;
+use crate::source::SourceMap;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+/// Prints reports in the colours that the user asked for.
+#[derive(Default)]
+pub(super) struct Reporter {
+    color: Color,
+}
+
+impl Reporter {
+    pub(super) fn new(color: Color) -> Reporter {
+        Reporter { color }
+    }
+
+    /// Whether reports are coloured. Looked up only when there is something to report.
+    pub(super) fn colored(&self) -> bool {
+        match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                !refused && !dumb && std::io::stderr().is_terminal()
+            }
+        }
+    }
+
+    /// Prints one report.
+    pub(super) fn report(&self, error: &diag::Error, sources: &SourceMap) {
+        let text = driver::report(error, sources, self.colored());
+        // In one piece, so that reports of several processes do not mix; a closed standard error cannot be told of.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
+    /// Prints reports in their order.
+    pub(super) fn report_all(&self, errors: &[diag::Error], sources: &SourceMap) {
+        for error in errors {
+            self.report(error, sources);
+        }
+    }
+}
+
+/// `par explain CODE`.
+pub(super) fn explain(code: Option<&str>) -> ExitCode {
+    let mut text = String::new();
+    match code {
+        None => {
+            for row in codes::REFERENCE {
+                text.push_str(&format!("{}  {:<16} {}\n", row.code.0, row.kind, row.title));
+            }
+        }
+        Some(code) => match codes::Code::find(&code.to_uppercase()).and_then(codes::Code::row) {
+            Some(row) => text = format!("{} {}: {}\n", row.code.0, row.kind, row.title),
+            None => {
+                eprintln!("par: expected an error code such as R012, found `{code}`");
+                return ExitCode::from(super::USAGE);
+            }
+        },
+    }
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+/// What `par` alone answers until the prompt is there.
+pub(super) fn no_prompt() -> ExitCode {
+    eprintln!("par: the prompt is not supported yet");
+    ExitCode::from(super::USAGE)
+}

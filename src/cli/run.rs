@@ -1,0 +1,116 @@
+//! `par FILE`, `par -`, `par -e CODE`, `par check`.
+
+use super::USAGE;
+use super::report::Reporter;
+use crate::check::Mode;
+use crate::diag;
+use crate::driver::{Driver, folder_of};
+use crate::source::Source;
+use crate::value::native::Fault;
+use crate::vm;
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Where a script comes from.
+#[derive(Debug, PartialEq)]
+pub(super) enum Input {
+    /// A file.
+    File(PathBuf),
+    /// Standard input.
+    Standard,
+    /// The command line itself.
+    Code(String),
+}
+
+impl Input {
+    /// A script as it is named on the command line: `-` is standard input.
+    pub(super) fn named(file: &OsStr) -> Input {
+        if file == "-" {
+            return Input::Standard;
+        }
+        Input::File(PathBuf::from(file))
+    }
+
+    /// Registers the text.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn load(&self, driver: &mut Driver) -> diag::Result<Arc<Source>> {
+        match self {
+            Input::File(path) => driver.load(path),
+            Input::Code(code) => Ok(driver.add("<-e>", code.as_str())),
+            Input::Standard => {
+                let mut bytes = Vec::new();
+                let read = std::io::stdin().lock().read_to_end(&mut bytes);
+                let text = read.and_then(|_| {
+                    String::from_utf8(bytes)
+                        .map_err(|_| std::io::Error::other("expected UTF-8, found other bytes"))
+                });
+                let text = text.map_err(|error| {
+                    let message = format!("cannot read standard input: {error}");
+                    diag::Error::new(diag::codes::IO, message)
+                })?;
+                Ok(driver.add("<stdin>", text))
+            }
+        }
+    }
+
+    /// The folder that its imports are relative to.
+    pub(super) fn folder(&self) -> PathBuf {
+        match self {
+            Input::File(path) => folder_of(path),
+            Input::Standard | Input::Code(_) => PathBuf::new(),
+        }
+    }
+}
+
+/// Runs a script to its end.
+pub(super) fn script(input: &Input, args: &[OsString], reporter: &Reporter) -> ExitCode {
+    let mut driver = Driver::new();
+    let args = args.iter().map(|arg| arg.to_string_lossy().into_owned());
+    driver.machine().hooks.arguments = args.collect();
+    let source = match input.load(&mut driver) {
+        Ok(source) => source,
+        Err(error) => {
+            reporter.report(&error, driver.sources());
+            return ExitCode::from(USAGE);
+        }
+    };
+    let compiled = driver.compile(&source, Mode::Script, &input.folder());
+    reporter.report_all(&driver.take_warnings(), driver.sources());
+    let program = match compiled {
+        Ok(program) => program,
+        Err(errors) => {
+            reporter.report_all(&errors, driver.sources());
+            return ExitCode::from(USAGE);
+        }
+    };
+    match driver.run(&program) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(Fault::Exit(code)) => ExitCode::from(code as u8),
+        Err(fault) => {
+            reporter.report(&vm::report(fault), driver.sources());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reports what is wrong with scripts, without running them.
+pub(super) fn check(files: &[OsString], reporter: &Reporter) -> ExitCode {
+    let mut wrong = false;
+    for file in files {
+        let (input, mut driver) = (Input::named(file), Driver::new());
+        let source = input.load(&mut driver);
+        let checked = source.map_err(|error| vec![*error]);
+        let checked = checked.and_then(|source| driver.check(&source, &input.folder()));
+        reporter.report_all(&driver.take_warnings(), driver.sources());
+        if let Err(errors) = checked {
+            reporter.report_all(&errors, driver.sources());
+            wrong = true;
+        }
+    }
+    ExitCode::from(if wrong { USAGE } else { 0 })
+}
