@@ -1,0 +1,391 @@
+//! A job: a fixed number of items that several workers work off, each item once.
+//!
+//! One block of the arena holds a counter from which workers claim ranges of items, a record for each worker (what it has
+//! claimed, what it is at), and two words for each item: its state and its result. Inputs are not here: workers are
+//! forked at the call and inherit them. A worker records its claim before it takes it with a compare-and-swap, so a
+//! death loses nothing: what is behind the counter, not finished and in no live claim was the dead worker's.
+
+use crate::arena::kinds::{KindOps, Visitor};
+use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
+use crate::crash_point;
+use crate::diag::Result;
+use crate::os::clock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What became of an item.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Produced<'a> {
+    /// Not finished.
+    Pending,
+    /// Numbers, truth values and nil stand in the table itself.
+    Int(i64),
+    /// A float.
+    Float(f64),
+    /// `true` or `false`.
+    Bool(bool),
+    /// `nil`.
+    Nil,
+    /// An encoded value and the handles in it.
+    Value(&'a [u8]),
+    /// An encoded error.
+    Error(&'a [u8]),
+}
+
+const PENDING: u64 = 0;
+const INT: u64 = 1;
+const FLOAT: u64 = 2;
+const FALSE: u64 = 3;
+const TRUE: u64 = 4;
+const NIL: u64 = 5;
+const VALUE: u64 = 6;
+const ERROR: u64 = 7;
+
+// Words of the block's head.
+const TOTAL: u64 = 0;
+const NEXT: u64 = 8;
+const STOP: u64 = 16;
+const WORKERS: u64 = 24;
+const DONE: u64 = 32;
+const FAILED: u64 = 40;
+const HEAD: u64 = 64;
+// Words of a worker's record.
+const CLAIM_START: u64 = 0;
+const CLAIM_END: u64 = 8;
+const AT: u64 = 16;
+const SINCE: u64 = 24;
+const TASKS: u64 = 32;
+const BUSY: u64 = 40;
+const RECORD: u64 = 64;
+// Words of an item.
+const ITEM: u64 = 16;
+
+/// The longest that one claim should keep a worker, in nanoseconds: short against what people notice, long against a claim.
+const CLAIM_TIME: u64 = 2_000_000;
+
+/// A job of this process or of its parent.
+#[derive(Clone)]
+pub struct Job {
+    hold: Hold,
+}
+
+/// What a worker is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The item, if it is at one.
+    pub item: Option<u64>,
+    /// When it began with it, in nanoseconds of the monotonic clock.
+    pub since: u64,
+    /// Items finished.
+    pub tasks: u64,
+    /// Nanoseconds spent in items.
+    pub busy: u64,
+}
+
+static KIND: KindOps = KindOps {
+    visit,
+    destroy,
+    bury,
+};
+
+/// Tells the arena about jobs.
+pub(super) fn register() {
+    arena::kinds::register(ObjectKind::Internal, &KIND);
+}
+
+fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
+    let block = object.payload();
+    if block == 0 {
+        return;
+    }
+    visitor.block(block);
+    for item in 0..arena.get_word(block + TOTAL) {
+        let at = item_at(arena, block, item);
+        if matches!(arena.get_word(at), VALUE | ERROR) {
+            arena.visit_message(arena.get_word(at + 8), visitor);
+        }
+    }
+}
+
+fn destroy(arena: &Arena, object: &Object) {
+    let block = object.payload();
+    if block == 0 {
+        return;
+    }
+    for item in 0..arena.get_word(block + TOTAL) {
+        let at = item_at(arena, block, item);
+        if matches!(arena.get_word(at), VALUE | ERROR) {
+            arena.free(arena.get_word(at + 8));
+        }
+    }
+    object.set_payload(0);
+    arena.free(block);
+}
+
+/// The parent looks at its dead workers' claims itself: it has to know how they died. It only has to wake up.
+fn bury(_: &Arena, object: &Object, _: HandleId, _: SlotRef) {
+    object.events[0].notify_all();
+}
+
+fn item_at(arena: &Arena, block: Offset, item: u64) -> Offset {
+    block + HEAD + arena.get_word(block + WORKERS) * RECORD + item * ITEM
+}
+
+impl Job {
+    /// A job of `total` items for up to `workers` workers.
+    pub fn new(total: u64, workers: u64) -> Result<Job> {
+        super::register_kinds();
+        let arena = arena::ensure()?;
+        let size = HEAD + workers * RECORD + total * ITEM;
+        let hold = arena::when_full(|| {
+            Hold::create(
+                ObjectKind::Internal,
+                |arena: &Arena, object: &Object| -> std::result::Result<(), Full> {
+                    let block = arena.alloc_zeroed(size)?;
+                    arena.put_word(block + TOTAL, total);
+                    arena.put_word(block + WORKERS, workers);
+                    object.set_payload(block);
+                    arena.commit(block);
+                    Ok(())
+                },
+            )
+        })?;
+        let _ = arena;
+        Ok(Job { hold })
+    }
+
+    /// Its handle: workers hold it.
+    pub fn id(&self) -> HandleId {
+        self.hold.id()
+    }
+
+    /// Its object, to wait at: event 0 tells of finished claims.
+    pub fn object(&self) -> &'static Object {
+        self.hold.object()
+    }
+
+    fn arena(&self) -> &'static Arena {
+        match arena::get() {
+            Some(arena) => arena,
+            None => unreachable!("a hold without an arena"),
+        }
+    }
+
+    fn word(&self, offset: u64) -> &'static AtomicU64 {
+        self.arena().word_at(self.object().payload() + offset)
+    }
+
+    fn record(&self, worker: u64, field: u64) -> &'static AtomicU64 {
+        self.word(HEAD + worker.min(self.workers().saturating_sub(1)) * RECORD + field)
+    }
+
+    /// How many items.
+    pub fn total(&self) -> u64 {
+        self.word(TOTAL).load(Ordering::Relaxed)
+    }
+
+    fn workers(&self) -> u64 {
+        self.word(WORKERS).load(Ordering::Relaxed)
+    }
+
+    /// How many items are finished, failed ones included.
+    pub fn done(&self) -> u64 {
+        self.word(DONE).load(Ordering::Acquire)
+    }
+
+    /// The first item that was reported as failed.
+    pub fn failed(&self) -> Option<u64> {
+        self.word(FAILED).load(Ordering::Acquire).checked_sub(1)
+    }
+
+    /// No further items are handed out.
+    pub fn stop(&self) {
+        self.word(STOP).store(1, Ordering::Release);
+    }
+
+    /// Whether items are still handed out.
+    pub fn stopped(&self) -> bool {
+        self.word(STOP).load(Ordering::Acquire) != 0
+    }
+
+    /// What a worker is at.
+    pub fn progress(&self, worker: u64) -> Progress {
+        let read = |field| self.record(worker, field).load(Ordering::Acquire);
+        Progress {
+            item: read(AT).checked_sub(1),
+            since: read(SINCE),
+            tasks: read(TASKS),
+            busy: read(BUSY),
+        }
+    }
+
+    /// The next range of items for a worker; `None` when there are no more. `chunk` fixes its length; otherwise it follows
+    /// from what is left and from how long this worker's items have taken.
+    pub fn claim(&self, worker: u64, chunk: Option<u64>) -> Option<(u64, u64)> {
+        let total = self.total();
+        let next = self.word(NEXT);
+        let mut start = next.load(Ordering::Acquire);
+        loop {
+            if start >= total || self.stopped() {
+                self.record(worker, CLAIM_END).store(0, Ordering::Release);
+                return None;
+            }
+            let length = chunk
+                .unwrap_or_else(|| self.fitting(worker, total - start))
+                .clamp(1, total - start);
+            let end = start + length;
+            // The claim is written down before it is made; whoever reads it after a death checks it against the counter.
+            self.record(worker, CLAIM_END).store(0, Ordering::Release);
+            self.record(worker, CLAIM_START)
+                .store(start, Ordering::Release);
+            self.record(worker, CLAIM_END).store(end, Ordering::Release);
+            crash_point!("job: claim written");
+            match next.compare_exchange(start, end, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => {
+                    crash_point!("job: claim made");
+                    return Some((start, end));
+                }
+                Err(now) => start = now,
+            }
+        }
+    }
+
+    /// A claim that leaves the others enough (a quarter of a fair share) and does not keep this worker for too long.
+    fn fitting(&self, worker: u64, left: u64) -> u64 {
+        let fair = left / (self.workers() * 4).max(1);
+        let progress = self.progress(worker);
+        match progress.busy.checked_div(progress.tasks) {
+            None => 1,
+            Some(each) => fair.min(CLAIM_TIME / each.max(1)).max(1),
+        }
+    }
+
+    /// Says that a worker begins with an item.
+    pub fn begin(&self, worker: u64, item: u64) {
+        self.record(worker, AT).store(item + 1, Ordering::Release);
+    }
+
+    /// Notes the time, for items with a time-out and for the length of claims.
+    pub fn mark_time(&self, worker: u64) {
+        self.record(worker, SINCE)
+            .store(clock::now(), Ordering::Release);
+    }
+
+    /// Says that a worker has worked off a claim of `items` items that it began at the last marked time.
+    pub fn end_claim(&self, worker: u64, items: u64) {
+        let since = self.record(worker, SINCE).load(Ordering::Relaxed);
+        self.record(worker, BUSY)
+            .fetch_add(clock::now().saturating_sub(since), Ordering::Relaxed);
+        self.record(worker, TASKS)
+            .fetch_add(items, Ordering::Relaxed);
+        self.record(worker, AT).store(0, Ordering::Release);
+        self.record(worker, CLAIM_END).store(0, Ordering::Release);
+        self.object().events[0].notify_all();
+    }
+
+    /// Stores what became of an item. An item that is finished already keeps its first result.
+    pub fn finish(&self, item: u64, produced: Produced<'_>, handles: &[HandleId]) -> Result<()> {
+        let arena = self.arena();
+        let at = item_at(
+            arena,
+            self.object().payload(),
+            item.min(self.total().saturating_sub(1)),
+        );
+        let (state, payload) = match produced {
+            Produced::Pending => return Ok(()),
+            Produced::Int(i) => (INT, i as u64),
+            Produced::Float(f) => (FLOAT, f.to_bits()),
+            Produced::Bool(false) => (FALSE, 0),
+            Produced::Bool(true) => (TRUE, 0),
+            Produced::Nil => (NIL, 0),
+            Produced::Value(bytes) => (
+                VALUE,
+                arena::when_full(|| arena.write_message(bytes, handles))?,
+            ),
+            Produced::Error(bytes) => (
+                ERROR,
+                arena::when_full(|| arena.write_message(bytes, handles))?,
+            ),
+        };
+        crash_point!("job: result written");
+        arena.word_at(at + 8).store(payload, Ordering::Release);
+        let stored =
+            arena
+                .word_at(at)
+                .compare_exchange(PENDING, state, Ordering::AcqRel, Ordering::Acquire);
+        if matches!(state, VALUE | ERROR) {
+            match stored {
+                Ok(_) => arena.commit(payload),
+                Err(_) => arena.free(payload),
+            }
+        }
+        if stored.is_err() {
+            return Ok(());
+        }
+        crash_point!("job: result stored");
+        if state == ERROR {
+            let _ = self.word(FAILED).compare_exchange(
+                0,
+                item + 1,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            self.object().events[0].notify_all();
+        }
+        if self.word(DONE).fetch_add(1, Ordering::AcqRel) + 1 == self.total() {
+            self.object().events[0].notify_all();
+        }
+        Ok(())
+    }
+
+    /// What became of an item.
+    pub fn result(&self, item: u64) -> Produced<'static> {
+        let arena = self.arena();
+        if item >= self.total() {
+            return Produced::Pending;
+        }
+        let at = item_at(arena, self.object().payload(), item);
+        let state = arena.word_at(at).load(Ordering::Acquire);
+        let payload = arena.get_word(at + 8);
+        match state {
+            INT => Produced::Int(payload as i64),
+            FLOAT => Produced::Float(f64::from_bits(payload)),
+            FALSE => Produced::Bool(false),
+            TRUE => Produced::Bool(true),
+            NIL => Produced::Nil,
+            VALUE => Produced::Value(arena.message_bytes(payload)),
+            ERROR => Produced::Error(arena.message_bytes(payload)),
+            _ => Produced::Pending,
+        }
+    }
+
+    /// After the death of a worker: the items that it had claimed and not finished, and its record made empty. `live`
+    /// are the workers that still work.
+    pub fn lost(&self, dead: u64, live: &[u64]) -> Vec<u64> {
+        let claim = |worker: u64| {
+            let start = self.record(worker, CLAIM_START).load(Ordering::Acquire);
+            start..self.record(worker, CLAIM_END).load(Ordering::Acquire)
+        };
+        let next = self.word(NEXT).load(Ordering::Acquire);
+        let theirs: Vec<_> = live
+            .iter()
+            .filter(|&&worker| worker != dead)
+            .map(|&worker| claim(worker))
+            .collect();
+        let lost = claim(dead)
+            .filter(|&item| item < next)
+            .filter(|&item| self.result(item) == Produced::Pending)
+            .filter(|item| !theirs.iter().any(|range| range.contains(item)))
+            .collect();
+        self.record(dead, CLAIM_END).store(0, Ordering::Release);
+        self.record(dead, AT).store(0, Ordering::Release);
+        lost
+    }
+
+    /// Counts again after a death between storing a result and counting it.
+    pub fn recount(&self) {
+        let done = (0..self.total())
+            .filter(|&item| self.result(item) != Produced::Pending)
+            .count() as u64;
+        self.word(DONE).fetch_max(done, Ordering::AcqRel);
+    }
+}

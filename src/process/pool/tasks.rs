@@ -1,0 +1,350 @@
+//! The tasks of a pool: a ring of futures that nobody has taken yet, and for each worker the one it is at.
+//!
+//! Everything happens under the object's robust mutex. A worker notes the future in its record before it moves the head
+//! of the ring, so after a death the two together say whether the task was taken.
+
+use super::future::{self, Future, State};
+use crate::arena::kinds::{self, KindOps, Visitor};
+use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
+use crate::crash_point;
+use crate::diag::{Error, Result, codes};
+use std::sync::atomic::Ordering;
+
+// Cells of the object. Its payload is the ring.
+const HEAD: usize = 0;
+const TAIL: usize = 1;
+const CLOSED: usize = 2;
+const RECORDS: usize = 3;
+const WORKERS: usize = 4;
+const RETRIES: usize = 5;
+
+// Words of a worker's record.
+const PROCESS: u64 = 0;
+const CURRENT: u64 = 8;
+const TASKS: u64 = 16;
+const RECORD: u64 = 64;
+
+/// Entries of a new ring; it doubles when it is full.
+const FIRST_RING: u64 = 64;
+
+/// How far a pool is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+#[repr(u64)]
+pub enum Closing {
+    /// Takes tasks.
+    Open = 0,
+    /// Takes no more; what was handed in is worked off.
+    Closed = 1,
+    /// Everything is given up.
+    Terminated = 2,
+}
+
+/// The tasks of a pool, as a process holds them.
+#[derive(Clone)]
+pub struct Tasks {
+    hold: Hold,
+}
+
+/// What a worker finds when it looks for a task.
+pub enum Found {
+    /// A task; the worker's record names it.
+    Task(Future),
+    /// Nothing yet.
+    Nothing,
+    /// There will never be one again.
+    End,
+}
+
+static KIND: KindOps = KindOps {
+    visit,
+    destroy,
+    bury,
+};
+
+pub(super) fn register() {
+    kinds::register(ObjectKind::Pool, &KIND);
+}
+
+fn cell(object: &Object, index: usize) -> u64 {
+    object.cells[index].load(Ordering::Acquire)
+}
+
+fn ring_at(arena: &Arena, object: &Object, position: u64) -> Offset {
+    let ring = object.payload();
+    let room = (arena.capacity(ring) / 8).max(1);
+    ring + position % room * 8
+}
+
+fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
+    let _guard = object.lock();
+    if object.payload() != 0 {
+        visitor.block(object.payload());
+        for position in cell(object, HEAD)..cell(object, TAIL) {
+            let bits = arena.get_word(ring_at(arena, object, position));
+            if let Some(id) = HandleId::from_bits(bits) {
+                visitor.handle(id);
+            }
+        }
+    }
+    let records = cell(object, RECORDS);
+    if records != 0 {
+        visitor.block(records);
+        for worker in 0..cell(object, WORKERS) {
+            if let Some(id) =
+                HandleId::from_bits(arena.get_word(records + worker * RECORD + CURRENT))
+            {
+                visitor.handle(id);
+            }
+        }
+    }
+}
+
+fn destroy(arena: &Arena, object: &Object) {
+    kinds::destroy_payload(arena, object);
+    let records = object.cells[RECORDS].swap(0, Ordering::AcqRel);
+    if records != 0 {
+        arena.free(records);
+    }
+}
+
+/// A worker that died gives its task back, or fails it.
+fn bury(arena: &Arena, object: &Object, _: HandleId, dead: SlotRef) {
+    let _guard = object.lock();
+    let records = cell(object, RECORDS);
+    for worker in 0..cell(object, WORKERS) {
+        let record = records + worker * RECORD;
+        if !future::same_process(arena.get_word(record + PROCESS), dead) {
+            continue;
+        }
+        let bits = arena.get_word(record + CURRENT);
+        let head = cell(object, HEAD);
+        let untaken =
+            head < cell(object, TAIL) && arena.get_word(ring_at(arena, object, head)) == bits;
+        if bits != 0
+            && !untaken
+            && let Some(task) = HandleId::from_bits(bits).and_then(|id| arena.object(id))
+        {
+            let pid = arena.slot(dead.index).pid.load(Ordering::Acquire);
+            if future::worker_died(task, pid, cell(object, RETRIES)) {
+                push_front(arena, object, bits);
+            }
+        }
+        crash_point!("pool: task of the dead given back");
+        arena.put_word(record + CURRENT, 0);
+        arena.put_word(record + PROCESS, 0);
+    }
+    object.events[0].notify_all();
+    object.events[1].notify_all();
+}
+
+fn push_front(arena: &Arena, object: &Object, bits: u64) {
+    let (head, tail) = (cell(object, HEAD), cell(object, TAIL));
+    let room = arena.capacity(object.payload()) / 8;
+    if head > 0 && tail - head < room {
+        arena.put_word(ring_at(arena, object, head - 1), bits);
+        object.cells[HEAD].store(head - 1, Ordering::Release);
+    } else if tail - head < room {
+        arena.put_word(ring_at(arena, object, tail), bits);
+        object.cells[TAIL].store(tail + 1, Ordering::Release);
+    }
+}
+
+impl Tasks {
+    /// An empty ring for up to `workers` workers; a task whose worker dies is tried again up to `retries` times.
+    pub fn new(workers: u64, retries: u64) -> Result<Tasks> {
+        super::register_kinds();
+        arena::ensure()?;
+        let hold = arena::when_full(|| {
+            Hold::create(ObjectKind::Pool, |arena, object| {
+                let ring = arena.alloc_zeroed(FIRST_RING * 8)?;
+                object.set_payload(ring);
+                arena.commit(ring);
+                let records = arena.alloc_zeroed(workers * RECORD)?;
+                object.cells[RECORDS].store(records, Ordering::Release);
+                arena.commit(records);
+                object.cells[WORKERS].store(workers, Ordering::Release);
+                object.cells[RETRIES].store(retries, Ordering::Release);
+                Ok(())
+            })
+        })?;
+        Ok(Tasks { hold })
+    }
+
+    /// The tasks of a handle that came in a message.
+    pub fn from_id(id: HandleId) -> Option<Tasks> {
+        super::register_kinds();
+        (id.kind == ObjectKind::Pool)
+            .then(|| Hold::adopt(id))
+            .flatten()
+            .map(|hold| Tasks { hold })
+    }
+
+    /// Its handle.
+    pub fn id(&self) -> HandleId {
+        self.hold.id()
+    }
+
+    /// Its object, to wait at: event 0 tells of tasks, event 1 of finished ones and of dead workers.
+    pub fn object(&self) -> &'static Object {
+        self.hold.object()
+    }
+
+    /// How many workers it was made for.
+    pub fn workers(&self) -> u64 {
+        cell(self.object(), WORKERS)
+    }
+
+    /// How far it is closed.
+    pub fn closing(&self) -> Closing {
+        match cell(self.object(), CLOSED) {
+            0 => Closing::Open,
+            1 => Closing::Closed,
+            _ => Closing::Terminated,
+        }
+    }
+
+    /// Closes it (further than it is).
+    pub fn close(&self, how: Closing) {
+        let object = self.object();
+        object.cells[CLOSED].fetch_max(how as u64, Ordering::AcqRel);
+        object.events[0].notify_all();
+        object.events[1].notify_all();
+    }
+
+    /// Hands a task in.
+    pub fn submit(&self, task: &Future) -> Result<()> {
+        let arena = arena::ensure()?;
+        arena::when_full(|| self.push(arena, task.id().to_bits()))?;
+        self.object().events[0].notify(1);
+        Ok(())
+    }
+
+    fn push(&self, arena: &Arena, bits: u64) -> std::result::Result<(), Full> {
+        let object = self.object();
+        let _guard = object.lock();
+        let (head, tail) = (cell(object, HEAD), cell(object, TAIL));
+        let room = arena.capacity(object.payload()) / 8;
+        if tail - head >= room {
+            self.grow(arena, head, tail, room)?;
+        }
+        let tail = cell(object, TAIL);
+        arena.put_word(ring_at(arena, object, tail), bits);
+        crash_point!("pool: task written");
+        object.cells[TAIL].store(tail + 1, Ordering::Release);
+        Ok(())
+    }
+
+    /// A ring of twice the room; positions keep their numbers, so only the block is new.
+    fn grow(
+        &self,
+        arena: &Arena,
+        head: u64,
+        tail: u64,
+        room: u64,
+    ) -> std::result::Result<(), Full> {
+        let object = self.object();
+        let (old, new) = (object.payload(), arena.alloc_zeroed(room * 16)?);
+        let new_room = arena.capacity(new) / 8;
+        for position in head..tail {
+            let bits = arena.get_word(old + position % room * 8);
+            arena.put_word(new + position % new_room * 8, bits);
+        }
+        crash_point!("pool: ring copied");
+        arena.claim(old);
+        object.set_payload(new);
+        arena.commit(new);
+        arena.free(old);
+        Ok(())
+    }
+
+    /// Makes this process the given worker.
+    pub fn begin_worker(&self, worker: u64) {
+        self.record(worker, PROCESS, arena::me().to_bits());
+    }
+
+    fn record(&self, worker: u64, field: u64, value: u64) {
+        if let Some(arena) = arena::get() {
+            let worker = worker.min(self.workers().saturating_sub(1));
+            arena.put_word(
+                cell(self.object(), RECORDS) + worker * RECORD + field,
+                value,
+            );
+        }
+    }
+
+    fn read(&self, worker: u64, field: u64) -> u64 {
+        arena::get().map_or(0, |arena| {
+            arena.get_word(cell(self.object(), RECORDS) + worker * RECORD + field)
+        })
+    }
+
+    /// Whether a worker of this number lives, or may still begin.
+    pub fn has_worker(&self, worker: u64) -> bool {
+        self.read(worker, PROCESS) != 0
+    }
+
+    /// The next task for a worker.
+    pub fn take(&self, worker: u64) -> Found {
+        let (Some(arena), object) = (arena::get(), self.object()) else {
+            return Found::End;
+        };
+        let closing = self.closing();
+        if closing == Closing::Terminated {
+            return Found::End;
+        }
+        loop {
+            let guard = object.lock();
+            let head = cell(object, HEAD);
+            if head >= cell(object, TAIL) {
+                return if closing == Closing::Open {
+                    Found::Nothing
+                } else {
+                    Found::End
+                };
+            }
+            let bits = arena.get_word(ring_at(arena, object, head));
+            self.record(worker, CURRENT, bits);
+            crash_point!("pool: task noted");
+            object.cells[HEAD].store(head + 1, Ordering::Release);
+            crash_point!("pool: task taken");
+            drop(guard);
+            let future = HandleId::from_bits(bits).and_then(Future::from_id);
+            if let Some(future) = future
+                && future.step(State::Waiting, State::Running)
+            {
+                return Found::Task(future);
+            }
+            // Cancelled before anybody took it.
+            self.record(worker, CURRENT, 0);
+        }
+    }
+
+    /// Says that a worker is done with its task.
+    pub fn end_task(&self, worker: u64) {
+        self.record(worker, TASKS, self.read(worker, TASKS) + 1);
+        self.record(worker, CURRENT, 0);
+        self.object().events[1].notify_all();
+    }
+
+    /// Tasks that wait and tasks that are worked on.
+    pub fn outstanding(&self) -> u64 {
+        let object = self.object();
+        let _guard = object.lock();
+        let waiting = cell(object, TAIL).saturating_sub(cell(object, HEAD));
+        let running = (0..self.workers())
+            .filter(|&worker| self.read(worker, CURRENT) != 0)
+            .count();
+        waiting + running as u64
+    }
+
+    /// An error for handing something to a pool that takes no more.
+    pub fn check_open(&self) -> Result<()> {
+        match self.closing() {
+            Closing::Open => Ok(()),
+            _ => Err(
+                Error::new(codes::CLOSED, "a task was handed to a pool that is closed")
+                    .with_help("hand in all tasks before `close()`, or make another pool"),
+            ),
+        }
+    }
+}
