@@ -20,6 +20,15 @@ macro_rules! natives {
 }
 
 pub mod arguments;
+mod control;
+mod convert;
+mod gather;
+mod lazy;
+mod numbers;
+mod output;
+mod sequences;
+mod sorting;
+pub mod state;
 
 use crate::diag::{self, codes};
 use crate::value::function::Bound;
@@ -31,7 +40,13 @@ use crate::value::{Value, access, show};
 pub type Table = &'static [Native];
 
 /// The tables of built-in functions.
-static FUNCTIONS: &[Table] = &[];
+static FUNCTIONS: &[Table] = &[
+    control::FUNCTIONS,
+    convert::FUNCTIONS,
+    numbers::FUNCTIONS,
+    output::FUNCTIONS,
+    sequences::FUNCTIONS,
+];
 /// The tables of intrinsics.
 static INTRINSICS: &[Table] = &[];
 /// The standard modules in Rust, sorted by name.

@@ -11,6 +11,7 @@ pub mod error;
 pub mod function;
 pub mod handle;
 pub mod heap;
+pub mod iterate;
 pub mod list;
 pub mod map;
 pub mod native;

@@ -90,7 +90,10 @@ pub type NativeCode = fn(&mut dyn Context, Args<'_>) -> Outcome;
 pub struct Native {
     /// Its name; methods are shown as `list.push`.
     pub name: &'static str,
-    /// Its parameters in order, the receiver left out: `"item"` is required, `"timeout?"` optional, `"...values"` takes the rest.
+    /// Its parameters in order, the receiver left out: `"item"` is required, `"timeout?"` optional, `"...values"` takes all
+    /// further positional arguments (parameters written after it are only given by name), `"**fields"` all further named
+    /// ones as a map (`Undef` when there are none). The values of `"...values"` stand at the end of the arguments, behind
+    /// one value for each of the other parameters.
     pub params: &'static [&'static str],
     /// Its code.
     pub code: NativeCode,

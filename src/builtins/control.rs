@@ -1,0 +1,70 @@
+//! `assert`, `error`, `exit`.
+
+use super::{Table, arguments};
+use crate::diag::{self, codes};
+use crate::value::error::ErrorValue;
+use crate::value::native::{Args, Context, Fault, Outcome};
+use crate::value::{Value, show};
+use std::rc::Rc;
+
+/// Sorted by name.
+pub static FUNCTIONS: Table = natives! {
+    "assert" ("condition", "message?") assert, "Raises AssertionError unless the condition is true.";
+    "error" ("message?", "kind?", "cause?", "**attributes") error, "Makes an error to throw; further named arguments become its attributes.";
+    "exit" ("code?") exit, "Leaves the process with an exit code, after `finally` and `defer` have run.";
+};
+
+fn assert(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    if args[0].truthy() {
+        return Ok(Value::Nil);
+    }
+    let message = match arguments::given(&args[1]) {
+        Some(message) => show::display(*message),
+        None => format!("the assertion must hold, but it is {}", show::repr(args[0])),
+    };
+    Err(diag::Error::new(codes::ASSERTION, message).into())
+}
+
+fn error(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let message = match arguments::given(&args[0]) {
+        Some(message) => show::display(*message),
+        None => String::new(),
+    };
+    let mut report = diag::Error::new(codes::USER, message);
+    if let Some(kind) = arguments::given(&args[1]) {
+        let name = arguments::text("error", "kind", kind)?;
+        if name.is_empty() {
+            return Err(arguments::refuse("error", "kind", "must be a name", kind));
+        }
+        report.kind = name.to_string();
+    }
+    let cause = match arguments::given(&args[2]) {
+        None => Value::Nil,
+        Some(cause @ Value::Error(_)) => *cause,
+        Some(other) => return Err(arguments::wrong("error", "cause", "an error", other)),
+    };
+    let mut attributes: Vec<(Rc<str>, Value)> = Vec::new();
+    if let Some(fields) = arguments::given(&args[3]) {
+        let fields = arguments::map("error", "attributes", fields)?;
+        let named = fields.table().iter();
+        attributes.extend(named.filter_map(|(key, value)| Some((Rc::from(key.as_str()?), value))));
+    }
+    let made = ErrorValue::new(context.heap(), report, attributes, cause);
+    Ok(Value::Error(made))
+}
+
+fn exit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let code = match &args[0] {
+        Value::Undef | Value::Nil => 0,
+        // The system keeps the low 8 bits of an exit code.
+        Value::Int(code) => (code & 0xff) as i32,
+        value => match value.as_str() {
+            Some(text) => {
+                context.write_err(format!("{text}\n").as_bytes())?;
+                1
+            }
+            None => return Err(arguments::wrong("exit", "code", "an int or a str", value)),
+        },
+    };
+    Err(Fault::Exit(code))
+}

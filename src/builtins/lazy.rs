@@ -1,0 +1,224 @@
+//! Iterators that compute their items when they are asked: `enumerate`, `zip`, `iterate`, and what the methods of
+//! iterators give.
+
+use super::gather;
+use crate::value::Value;
+use crate::value::heap::Marker;
+use crate::value::list::List;
+use crate::value::native::{Context, IterBox, NativeIter, Outcome};
+use std::cell::Cell;
+use std::rc::Rc;
+
+type Source = Rc<dyn NativeIter>;
+
+/// An iterator as a value.
+pub fn value(context: &mut dyn Context, iterator: impl NativeIter + 'static) -> Value {
+    Value::Iter(IterBox::new(context.heap(), Rc::new(iterator)))
+}
+
+/// `[number, item]`.
+pub struct Enumerate {
+    /// Where the items come from.
+    pub source: Source,
+    /// The next number.
+    pub next: Cell<i64>,
+}
+
+impl NativeIter for Enumerate {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        let Some(item) = self.source.next(context)? else {
+            return Ok(None);
+        };
+        let number = self.next.get();
+        self.next.set(number.saturating_add(1));
+        let pair = vec![Value::Int(number), item];
+        Ok(Some(Value::list(context.heap(), pair)))
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        self.source.trace(marker);
+    }
+}
+
+/// Lists of the items that stand at the same place, until one source ends.
+pub struct Zip {
+    /// Where the items come from.
+    pub sources: Vec<Source>,
+    /// Keeps the list that is being filled; nil at first.
+    pub row: Cell<Value>,
+}
+
+impl NativeIter for Zip {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        if self.sources.is_empty() {
+            return Ok(None);
+        }
+        let row = List::new(context.heap(), Vec::new());
+        self.row.set(Value::List(row));
+        for source in &self.sources {
+            let Some(item) = source.next(context)? else {
+                return Ok(None);
+            };
+            row.push(context.heap(), item);
+        }
+        Ok(Some(Value::List(row)))
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        for source in &self.sources {
+            source.trace(marker);
+        }
+        marker.value(self.row.get());
+    }
+}
+
+/// What a function gives, call by call, until it raises EndOfStream.
+pub struct Calls {
+    /// The function.
+    pub function: Value,
+    /// It has ended.
+    pub ended: Cell<bool>,
+}
+
+impl NativeIter for Calls {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        if self.ended.get() {
+            return Ok(None);
+        }
+        match context.call(self.function, &[]) {
+            Ok(item) => Ok(Some(item)),
+            Err(fault) => {
+                self.ended.set(true);
+                if gather::is_end(&fault) {
+                    Ok(None)
+                } else {
+                    Err(fault)
+                }
+            }
+        }
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        marker.value(self.function);
+    }
+}
+
+/// What a function makes of each item.
+pub struct Mapped {
+    /// Where the items come from.
+    pub source: Source,
+    /// The function.
+    pub function: Value,
+}
+
+impl NativeIter for Mapped {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        match self.source.next(context)? {
+            Some(item) => context.call(self.function, &[item]).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        self.source.trace(marker);
+        marker.value(self.function);
+    }
+}
+
+/// The items for which a function answers true.
+pub struct Filtered {
+    /// Where the items come from.
+    pub source: Source,
+    /// The function.
+    pub function: Value,
+    /// Keeps the item that is being asked about.
+    pub current: Cell<Value>,
+    /// Ends at the first item that is refused, instead of leaving it out.
+    pub stops: bool,
+    /// It has ended.
+    pub ended: Cell<bool>,
+}
+
+impl NativeIter for Filtered {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        while !self.ended.get() {
+            let Some(item) = self.source.next(context)? else {
+                self.ended.set(true);
+                break;
+            };
+            self.current.set(item);
+            if context.call(self.function, &[item])?.truthy() {
+                return Ok(Some(item));
+            }
+            self.ended.set(self.stops);
+        }
+        Ok(None)
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        self.source.trace(marker);
+        marker.value(self.function);
+        marker.value(self.current.get());
+    }
+}
+
+/// The first items, or what comes after them.
+pub struct Part {
+    /// Where the items come from.
+    pub source: Source,
+    /// How many are still left out at the start.
+    pub skip: Cell<usize>,
+    /// How many may still come; `None` is all.
+    pub take: Cell<Option<usize>>,
+}
+
+impl NativeIter for Part {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        while self.skip.get() > 0 {
+            self.skip.set(self.skip.get() - 1);
+            if self.source.next(context)?.is_none() {
+                self.skip.set(0);
+                self.take.set(Some(0));
+            }
+        }
+        match self.take.get() {
+            Some(0) => return Ok(None),
+            Some(left) => self.take.set(Some(left - 1)),
+            None => {}
+        }
+        self.source.next(context)
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        self.source.trace(marker);
+    }
+}
+
+/// Lists of up to `size` items.
+pub struct Chunks {
+    /// Where the items come from.
+    pub source: Source,
+    /// Items of each list, at least 1.
+    pub size: usize,
+    /// Keeps the list that is being filled; nil at first.
+    pub chunk: Cell<Value>,
+}
+
+impl NativeIter for Chunks {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        let chunk = List::new(context.heap(), Vec::new());
+        self.chunk.set(Value::List(chunk));
+        while chunk.len() < self.size {
+            match self.source.next(context)? {
+                Some(item) => chunk.push(context.heap(), item),
+                None => break,
+            }
+        }
+        Ok((!chunk.is_empty()).then_some(Value::List(chunk)))
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        self.source.trace(marker);
+        marker.value(self.chunk.get());
+    }
+}

@@ -1,0 +1,128 @@
+//! `print`, `eprint`, `input`.
+
+use super::{Table, arguments, state};
+use crate::diag::{self, codes};
+use crate::value::native::{Args, Context, Outcome};
+use crate::value::{Value, show};
+
+/// Sorted by name.
+pub static FUNCTIONS: Table = natives! {
+    "eprint" ("...values", "sep?", "end?") eprint, "Writes values to standard error in one piece, with a space between and a newline after them.";
+    "input" ("prompt?") input, "Reads a line of standard input, without its newline; EndOfStream at the end of the input.";
+    "print" ("...values", "sep?", "end?") print, "Writes values to standard output in one piece, with a space between and a newline after them.";
+};
+
+/// How much of standard input is read at once.
+const INPUT_CHUNK: usize = 64 * 1024;
+
+/// What was read from standard input and not asked for yet.
+#[derive(Default)]
+struct Input {
+    /// The process that read it: what a parent has read ahead is not the child's to use again.
+    owner: u32,
+    data: Vec<u8>,
+    ended: bool,
+}
+
+fn print(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let text = line("print", args)?;
+    context.write_out(text.as_bytes())?;
+    Ok(Value::Nil)
+}
+
+fn eprint(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let text = line("eprint", args)?;
+    context.write_err(text.as_bytes())?;
+    Ok(Value::Nil)
+}
+
+/// The values with what stands between and after them, as one text: one write keeps lines of several processes whole.
+fn line(function: &str, args: Args<'_>) -> Outcome<String> {
+    let option = |at: usize, name, default| match arguments::given(&args[at]) {
+        Some(value) => arguments::text(function, name, value),
+        None => Ok(default),
+    };
+    let (separator, end) = (option(0, "sep", " ")?, option(1, "end", "\n")?);
+    let mut text = String::new();
+    for (at, value) in args[2..].iter().enumerate() {
+        if at > 0 {
+            text.push_str(separator);
+        }
+        match value.as_str() {
+            Some(bare) => text.push_str(bare),
+            None => text.push_str(&show::display(*value)),
+        }
+    }
+    text.push_str(end);
+    Ok(text)
+}
+
+fn input(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    if let Some(prompt) = arguments::given(&args[0]) {
+        let prompt = show::display(*prompt);
+        context.write_out(prompt.as_bytes())?;
+    }
+    loop {
+        let pid = std::process::id();
+        let buffer: &mut Input = state::of(context);
+        if buffer.owner != pid {
+            *buffer = Input {
+                owner: pid,
+                ..Input::default()
+            };
+        }
+        if let Some(end) = memchr::memchr(b'\n', &buffer.data) {
+            let line: Vec<u8> = buffer.data.drain(..=end).collect();
+            return line_value(context, line);
+        }
+        if buffer.ended {
+            // A terminal can give more after its first end.
+            buffer.ended = false;
+            if buffer.data.is_empty() {
+                let message = "more input is needed, but standard input has ended";
+                return Err(diag::Error::new(codes::END_OF_STREAM, message).into());
+            }
+            let line = std::mem::take(&mut buffer.data);
+            return line_value(context, line);
+        }
+        let read = read_some()?;
+        let buffer: &mut Input = state::of(context);
+        match read {
+            Some(read) if read.is_empty() => buffer.ended = true,
+            Some(read) => buffer.data.extend(read),
+            None => context.poll()?,
+        }
+    }
+}
+
+/// The next piece of standard input, empty at its end; `None` when a signal came first.
+fn read_some() -> Outcome<Option<Vec<u8>>> {
+    let mut chunk = vec![0; INPUT_CHUNK];
+    match nix::unistd::read(std::io::stdin(), &mut chunk) {
+        Ok(count) => {
+            chunk.truncate(count);
+            Ok(Some(chunk))
+        }
+        Err(nix::errno::Errno::EINTR) => Ok(None),
+        Err(error) => {
+            let message = format!("standard input can not be read: {}", error.desc());
+            Err(diag::Error::new(codes::IO, message).into())
+        }
+    }
+}
+
+fn line_value(context: &mut dyn Context, mut line: Vec<u8>) -> Outcome {
+    if line.last() == Some(&b'\n') {
+        line.pop();
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+    }
+    match String::from_utf8(line) {
+        Ok(text) => crate::value::text::checked(context.heap(), text),
+        Err(_) => {
+            let message = "input: a line must be UTF-8, but standard input has other bytes";
+            Err(diag::Error::new(codes::VALUE, message).into())
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Sorting by content or by keys: stable, and safe against values that have no order among each other.
+
+use super::gather;
+use crate::value::Value;
+use crate::value::compare;
+use crate::value::heap::Gc;
+use crate::value::list::{Items, List};
+use crate::value::native::{Context, Outcome};
+use crate::value::operate;
+use std::cmp::Ordering;
+
+/// The items of `list` in order, of `key(item)` where a key is given. The script may run (for the keys): `list` must be
+/// one that it cannot change, see [`gather::copy`].
+pub fn sorted(
+    context: &mut dyn Context,
+    list: Gc<List>,
+    key: Option<Value>,
+    reverse: bool,
+) -> Outcome<Items> {
+    let Some(key) = key else {
+        return sort_items(list.items(), reverse);
+    };
+    let keys = gather::list(context);
+    for at in 0..list.len() {
+        let item = list.get(at).unwrap_or(Value::Nil);
+        let of_item = context.call(key, &[item])?;
+        keys.push(context.heap(), of_item);
+    }
+    let order = order_of(&keys.items().to_values(), reverse)?;
+    let items = order.into_iter().filter_map(|at| list.get(at));
+    Ok(Items::from_values(items.collect()))
+}
+
+fn sort_items(items: &Items, reverse: bool) -> Outcome<Items> {
+    match items {
+        Items::Ints(ints) => {
+            let mut ints = ints.clone();
+            ints.sort_unstable();
+            if reverse {
+                ints.reverse();
+            }
+            Ok(Items::Ints(ints))
+        }
+        items => {
+            let values = items.to_values();
+            let order = order_of(&values, reverse)?;
+            let sorted = order.into_iter().filter_map(|at| values.get(at).copied());
+            Ok(Items::from_values(sorted.collect()))
+        }
+    }
+}
+
+/// The indexes of the keys in their order.
+fn order_of(keys: &[Value], reverse: bool) -> Outcome<Vec<usize>> {
+    let indexes: Vec<usize> = (0..keys.len()).collect();
+    let mut texts: Option<Vec<(&str, usize)>> = indexes
+        .iter()
+        .map(|&at| Some((keys.get(at)?.as_str()?, at)))
+        .collect();
+    if let Some(texts) = &mut texts {
+        texts.sort_by(|(a, _), (b, _)| if reverse { b.cmp(a) } else { a.cmp(b) });
+        return Ok(texts.iter().map(|&(_, at)| at).collect());
+    }
+    merge_sort(indexes, &mut |a, b| {
+        let (Some(&a), Some(&b)) = (keys.get(a), keys.get(b)) else {
+            return Ok(Ordering::Equal);
+        };
+        let order = compare::order(a, b).ok_or_else(|| operate::unordered("sort", a, b))?;
+        Ok(if reverse { order.reverse() } else { order })
+    })
+}
+
+/// A stable merge sort whose comparison may fail: the standard library's may panic when an order is not total, and the
+/// order of mixed values is not.
+fn merge_sort(
+    mut items: Vec<usize>,
+    compare: &mut dyn FnMut(usize, usize) -> Outcome<Ordering>,
+) -> Outcome<Vec<usize>> {
+    let len = items.len();
+    let mut next = Vec::with_capacity(len);
+    let mut width = 1;
+    while width < len {
+        next.clear();
+        for run in items.chunks(2 * width) {
+            let (mut left, mut right) = run.split_at(width.min(run.len()));
+            while let (Some(&a), Some(&b)) = (left.first(), right.first()) {
+                if compare(a, b)? == Ordering::Greater {
+                    next.push(b);
+                    right = &right[1..];
+                } else {
+                    next.push(a);
+                    left = &left[1..];
+                }
+            }
+            next.extend_from_slice(left);
+            next.extend_from_slice(right);
+        }
+        std::mem::swap(&mut items, &mut next);
+        width *= 2;
+    }
+    Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merge_sort_is_stable_and_fails_in_order() {
+        let keys = [3, 1, 2, 1, 3, 0];
+        let mut by_key = |a: usize, b: usize| Ok(keys[a].cmp(&keys[b]));
+        let sorted = merge_sort((0..6).collect(), &mut by_key).ok();
+        assert_eq!(sorted, Some(vec![5, 1, 3, 2, 0, 4]));
+        let values = [Value::Int(1), Value::Nil];
+        assert!(order_of(&values, false).is_err());
+    }
+}
