@@ -4,7 +4,16 @@
 //! answers are side tables ([`Resolved`]) by the tree's node and function numbers. Names of built-ins and modules come
 //! in through [`Environment`].
 
+mod declare;
 mod environment;
+mod expr;
+mod layout;
+mod lints;
+mod options;
+mod placement;
+mod scope;
+mod uses;
+mod walk;
 
 pub use environment::{Earlier, Environment, Imported, Member, Mode};
 
@@ -100,7 +109,7 @@ pub struct Resolved {
     /// Global variables that this module declares: slot and what is known of it.
     pub globals: Vec<(u32, Global)>,
     /// What the top level imports, by name: the prompt keeps these for later lines.
-    pub imports: Vec<(Rc<str>, Imported)>,
+    pub imports: Vec<(Rc<str>, Rc<Imported>)>,
     /// The error kinds that the module makes (`kind: "..."`).
     pub kinds: Vec<Rc<str>>,
     /// Warnings, in source order.
@@ -129,7 +138,45 @@ pub fn check(
     module: &ast::Module,
     env: &mut dyn Environment,
 ) -> Result<Resolved, Vec<diag::Error>> {
-    let _ = env;
-    let error = diag::Error::new(diag::codes::NOT_SUPPORTED, "scripts cannot be checked yet");
-    Err(vec![*error.with_span(module.span)])
+    let mut checker = walk::Checker::new(env, module);
+    checker.module(module);
+    checker.check_constants();
+    let walk::Checker {
+        names,
+        places,
+        mut errors,
+        mut facts,
+        ..
+    } = checker;
+    if !errors.is_empty() {
+        errors.sort_by_key(start_of);
+        return Err(errors);
+    }
+    facts.open_top = env.mode() != Mode::Script;
+    facts.lost_writes(&names);
+    facts.unknown_kinds(&env.kinds());
+    facts.warnings.sort_by_key(start_of);
+    let mut resolved = Resolved {
+        places,
+        imports: top_imports(&names),
+        kinds: facts.kinds,
+        warnings: facts.warnings,
+        ..Resolved::default()
+    };
+    layout::lay_out(&names, env, &mut resolved);
+    Ok(resolved)
+}
+
+/// Errors are reported in the order of the source.
+fn start_of(error: &diag::Error) -> u32 {
+    error.span.map_or(0, |span| span.start)
+}
+
+fn top_imports(names: &scope::Names) -> Vec<(Rc<str>, Rc<Imported>)> {
+    let vars = names.vars.iter().filter(|var| var.top);
+    vars.filter_map(|var| match &var.kind {
+        scope::VarKind::Import(Some(imported)) => Some((var.name.clone(), imported.clone())),
+        _ => None,
+    })
+    .collect()
 }

@@ -1,0 +1,177 @@
+//! What may stand where: words that leave a loop or a body, the operations of `select`, parameter lists.
+
+use super::walk::{Checker, Frame};
+use crate::diag::{self, codes};
+use crate::limits::MAX_ARGUMENTS;
+use crate::source::Span;
+use crate::syntax::ast::{Expr, ExprKind, FnKind, Function, Ident, PatternKind, StructDecl};
+
+/// The operations that `select` can wait for.
+const OPERATIONS: [&str; 9] = [
+    "get", "recv", "send", "put", "wait", "acquire", "result", "join", "poll",
+];
+
+impl Checker<'_> {
+    /// `break` and `continue` need a loop around them in the same body.
+    pub fn check_loop_word(&mut self, word: &str, span: Span) {
+        let Some(frame) = self.frames.last() else {
+            return;
+        };
+        if !frame.loops.is_empty() {
+            return;
+        }
+        let outer = self
+            .frames
+            .iter()
+            .rev()
+            .find_map(|frame| frame.loops.last());
+        let error = match outer {
+            None => diag::Error::new(
+                codes::MISPLACED,
+                format!("expected a loop around `{word}`, but there is none"),
+            ),
+            Some(&around) => {
+                let head = Span {
+                    end: around.start + 1,
+                    ..around
+                };
+                diag::Error::new(
+                    codes::MISPLACED,
+                    format!("`{word}` cannot leave {}", body_name(frame)),
+                )
+                .with_other(head, "the loop is outside of it")
+                .with_help(help_to_leave(frame))
+            }
+        };
+        self.report(error.with_span(span).with_label("not in a loop"));
+    }
+
+    pub fn check_return(&mut self, span: Span) {
+        let Some(frame) = self.frames.last() else {
+            return;
+        };
+        let (message, help) = match frame.kind {
+            FnKind::Defer => (
+                "`return` cannot stand in `defer`",
+                "what is deferred runs when the function is already being left",
+            ),
+            _ if frame.id == 0 => (
+                "expected a function around `return`, but there is none",
+                "`exit()` ends the script",
+            ),
+            _ => return,
+        };
+        let error = diag::Error::new(codes::MISPLACED, message)
+            .with_span(span)
+            .with_label("nothing to return from")
+            .with_help(help);
+        self.report(error);
+    }
+
+    /// A case of `select` waits for one operation of one object.
+    pub fn check_operation(&mut self, operation: &Expr) {
+        let known = match &operation.kind {
+            ExprKind::Join { .. } => true,
+            ExprKind::Method { name, .. } => OPERATIONS.contains(&&*name.name),
+            _ => false,
+        };
+        if known {
+            return;
+        }
+        let error = diag::Error::new(
+            codes::MISPLACED,
+            "expected an operation that can be waited for, found another expression",
+        )
+        .with_span(operation.span)
+        .with_label("`select` cannot wait for this")
+        .with_help(
+            "a case is `q.get()`, `q.put(x)`, `r.recv()`, `w.send(x)`, `e.wait()`, `m.acquire()`, `f.result()` or `join p`",
+        );
+        self.report(error);
+    }
+
+    /// The order and number of a function's parameters. (Double names are found when they are declared.)
+    pub fn check_parameters(&mut self, function: &Function) {
+        let params = &function.params;
+        if params.len() > MAX_ARGUMENTS {
+            self.too_many("parameters", MAX_ARGUMENTS, params.len(), function.span);
+        }
+        let mut optional = None;
+        for (at, param) in params.iter().enumerate() {
+            let span = param.pattern.span;
+            if param.rest && at + 1 < params.len() {
+                let error = diag::Error::new(
+                    codes::BAD_PARAMETERS,
+                    "the parameter that takes the rest has to be the last one",
+                );
+                self.report(
+                    error
+                        .with_span(span)
+                        .with_label("nothing is left for the parameters after it"),
+                );
+            }
+            match (&param.default, optional) {
+                (Some(_), _) => optional = optional.or(Some(span)),
+                (None, Some(first)) if !param.rest => {
+                    let error = diag::Error::new(
+                        codes::BAD_PARAMETERS,
+                        "a parameter without a default cannot follow one that has a default",
+                    )
+                    .with_span(span)
+                    .with_label("needs a default too")
+                    .with_other(first, "the first one with a default")
+                    .with_help("put the parameters that are always given first");
+                    self.report(error);
+                    break;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A method's first parameter is `self`, plain and without a default.
+    pub fn check_receiver(&mut self, owner: &StructDecl, name: &Ident, method: &Function) {
+        let plain = method.params.first().is_some_and(|param| {
+            let named =
+                matches!(&param.pattern.kind, PatternKind::Bind(ident) if &*ident.name == "self");
+            named && param.default.is_none() && !param.rest
+        });
+        if plain {
+            return;
+        }
+        let message = format!(
+            "the first parameter of the method `{}.{}` has to be `self`",
+            owner.name.name, name.name
+        );
+        let (span, label) = match method.params.first() {
+            Some(param) => (param.pattern.span, "expected `self` here"),
+            None => (name.span, "has no parameters"),
+        };
+        let error = diag::Error::new(codes::BAD_PARAMETERS, message)
+            .with_span(span)
+            .with_label(label)
+            .with_help(format!("write `fn {}(self, ...)`", name.name));
+        self.report(error);
+    }
+}
+
+fn body_name(frame: &Frame) -> &'static str {
+    match frame.kind {
+        FnKind::Spawn => "a `spawn` block",
+        FnKind::Pool => "the body of `pool map`",
+        FnKind::Defer => "a `defer`",
+        FnKind::Method => "a method",
+        FnKind::Named | FnKind::Lambda => "a function",
+    }
+}
+
+fn help_to_leave(frame: &Frame) -> &'static str {
+    match frame.kind {
+        FnKind::Spawn => "the block runs in another process; `return` ends it",
+        FnKind::Pool => {
+            "each item is worked on in another process; `return` ends the work on one item"
+        }
+        FnKind::Defer => "what is deferred runs when the function is left",
+        _ => "`return` leaves the function",
+    }
+}
