@@ -177,7 +177,7 @@ impl Driver {
             self.session.insert(global.name, earlier);
         }
         for (name, imported) in line.imports {
-            let earlier = Earlier::Import(Rc::new(imported));
+            let earlier = Earlier::Import(imported);
             self.session.insert(name, earlier);
         }
     }
