@@ -3,14 +3,16 @@
 //! Imports `driver`, `engine`, `syntax`, `diag`, `value`, `builtins`, `os` (signals). **Invariant:** no stage of the language is
 //! here: everything that a script can tell apart happens the same in an embedded engine. The form `par FILE ARGS` does
 //! not touch the argument parser: starting a script costs what the language costs.
-//!
-//! [`Driver`]: crate::driver::Driver
 
 pub mod args;
 mod dump;
+mod prompt;
 mod report;
 mod run;
 
+use crate::check::Mode;
+use crate::driver::Driver;
+use crate::os::signal;
 use args::{Command, Options};
 use report::Reporter;
 use run::Input;
@@ -23,6 +25,7 @@ const USAGE: u8 = 2;
 
 /// Does what the arguments (without the program's name) say.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    signal::default_sigpipe();
     if let Some((file, rest)) = args::plain_script(&args) {
         return run::script(&Input::named(file), rest, &Reporter::default());
     }
@@ -46,17 +49,27 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     }
 }
 
+fn on_terminal() -> bool {
+    std::io::stdin().is_terminal()
+}
+
 fn run_options(options: &Options, script: &[OsString], reporter: &Reporter) -> ExitCode {
     let (input, rest) = match (&options.code, script.split_first()) {
         (Some(code), _) => (Input::Code(code.clone()), script),
         (None, Some((file, rest))) => (Input::named(file), rest),
-        (None, None) if options.dump.is_none() && std::io::stdin().is_terminal() => {
-            return report::no_prompt();
+        (None, None) if options.dump.is_none() && (options.interactive || on_terminal()) => {
+            return prompt::prompt(Driver::new(), reporter);
         }
         (None, None) => (Input::Standard, script),
     };
-    match options.dump {
-        Some(stage) => dump::dump(&input, stage, reporter),
-        None => run::script(&input, rest, reporter),
+    if let Some(stage) = options.dump {
+        return dump::dump(&input, stage, reporter);
     }
+    if !options.interactive {
+        return run::script(&input, rest, reporter);
+    }
+    let mut driver = Driver::new();
+    // How the script ended is told; the session goes on with what it declared up to there.
+    run::execute(&mut driver, Mode::Prompt, &input, rest, reporter);
+    prompt::prompt(driver, reporter)
 }

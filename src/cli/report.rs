@@ -66,9 +66,3 @@ pub(super) fn explain(code: Option<&str>) -> ExitCode {
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }
-
-/// What `par` alone answers until the prompt is there.
-pub(super) fn no_prompt() -> ExitCode {
-    eprintln!("par: the prompt is not supported yet");
-    ExitCode::from(super::USAGE)
-}

@@ -69,17 +69,27 @@ impl Input {
 
 /// Runs a script to its end.
 pub(super) fn script(input: &Input, args: &[OsString], reporter: &Reporter) -> ExitCode {
-    let mut driver = Driver::new();
+    execute(&mut Driver::new(), Mode::Script, input, args, reporter)
+}
+
+/// Runs a script to its end on a driver that may be used on; [`Mode::Prompt`] keeps what it declares.
+pub(super) fn execute(
+    driver: &mut Driver,
+    mode: Mode,
+    input: &Input,
+    args: &[OsString],
+    reporter: &Reporter,
+) -> ExitCode {
     let args = args.iter().map(|arg| arg.to_string_lossy().into_owned());
     driver.machine().hooks.arguments = args.collect();
-    let source = match input.load(&mut driver) {
+    let source = match input.load(driver) {
         Ok(source) => source,
         Err(error) => {
             reporter.report(&error, driver.sources());
             return ExitCode::from(USAGE);
         }
     };
-    let compiled = driver.compile(&source, Mode::Script, &input.folder());
+    let compiled = driver.compile(&source, mode, &input.folder());
     reporter.report_all(&driver.take_warnings(), driver.sources());
     let program = match compiled {
         Ok(program) => program,

@@ -9,7 +9,7 @@
 mod environment;
 mod imports;
 
-use crate::check::{self, Earlier, Mode};
+use crate::check::{self, Earlier, Imported, Mode};
 use crate::compile;
 use crate::diag::{self, Severity, codes};
 use crate::source::{Source, SourceMap};
@@ -249,6 +249,14 @@ impl Driver {
         match self.session.get(name)? {
             Earlier::Global { slot, .. } => self.machine.global_slot(*slot),
             Earlier::Import(_) => None,
+        }
+    }
+
+    /// What a line of the session imported under this name.
+    pub fn imported(&self, name: &str) -> Option<&Imported> {
+        match self.session.get(name)? {
+            Earlier::Import(imported) => Some(imported),
+            Earlier::Global { .. } => None,
         }
     }
 
