@@ -179,7 +179,7 @@ fn output_of(command: &mut Command) -> Result<String, String> {
         .stderr(Stdio::piped());
     let child = stdio.spawn().map_err(|error| error.to_string())?;
     let pid = Pid::from_raw(child.id() as i32);
-    let (send, ended) = mpsc::channel();
+    let (send, ended) = mpsc::channel::<()>();
     let watchdog = std::thread::spawn(move || {
         let late = ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
         if late {
