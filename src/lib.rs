@@ -43,6 +43,7 @@
 //! | [`vm`] | the machine that runs code |
 //! | [`os`] | system calls, one kernel thing per file |
 //! | [`arena`] | memory that all processes of a tree share, and the one place that sleeps |
+//! | [`wire`] | values as bytes |
 //! | [`process`] | the language's nouns on top of that: spawn, join, lock, queue, pipe |
 //! | [`builtins`] | the functions, methods and modules that scripts use |
 //! | [`driver`] | puts the stages together; imports of modules |
@@ -66,6 +67,7 @@ pub mod source;
 pub mod syntax;
 pub mod value;
 pub mod vm;
+pub mod wire;
 
 pub use engine::{
     Call, Data, Engine, Error, FromValue, Interrupter, Location, Result, Script, ToValue,
