@@ -4,7 +4,7 @@ use par::diag::{Error, Field, Frame, ProcessTag, codes};
 use par::source::{SourceId, Span};
 use par::value::Value;
 use par::value::error::ErrorValue;
-use par::value::function::{Bound, Closure, Proto, Upvalue};
+use par::value::function::{Bound, Capture, Closure, Proto, Upvalue};
 use par::value::handle::{Handle, HandleId};
 use par::value::heap::{Gc, Heap};
 use par::value::list::{Items, List, Range};
@@ -63,21 +63,31 @@ impl Process {
         let mut heap = Heap::new();
         let fields = vec![Rc::from("owner"), Rc::from("file")];
         let account = StructType::new(&mut heap, 7, Rc::from("Account"), fields, None);
-        let proto = |id, globals| {
-            Rc::new(Proto {
-                id,
-                name: Rc::from("worker"),
-                params: Vec::new(),
-                registers: 1,
-                code: Vec::new(),
-                constants: Vec::new(),
-                spans: Vec::new(),
-                globals,
-                doc: None,
-                span: Span::new(SourceId(0), 0, 1),
+        // The function of number n captures n values; number 9 uses a global variable.
+        let protos = (0..10)
+            .map(|id| {
+                Rc::new(Proto {
+                    id,
+                    name: Rc::from("worker"),
+                    params: Vec::new(),
+                    exact: 0,
+                    registers: 1,
+                    code: Vec::new(),
+                    constants: Vec::new(),
+                    protos: Vec::new(),
+                    captures: vec![Capture::Register(0); id as usize % 9],
+                    capture_names: vec![Rc::from("log"); id as usize % 9],
+                    handlers: Vec::new(),
+                    sites: Vec::new(),
+                    shapes: Vec::new(),
+                    structs: Vec::new(),
+                    spans: Vec::new(),
+                    globals: if id == 9 { vec![3] } else { vec![] },
+                    doc: None,
+                    span: Span::new(SourceId(0), 0, 1),
+                })
             })
-        };
-        let protos = vec![proto(0, vec![]), proto(1, vec![3])];
+            .collect();
         Process {
             heap,
             protos,
@@ -299,7 +309,7 @@ fn build(plan: &Plan, process: &mut Process, made: &mut Vec<Value>) -> Value {
                 .iter()
                 .map(|_| Value::Cell(Upvalue::new(&mut process.heap, Value::Undef)))
                 .collect();
-            let proto = process.protos[0].clone();
+            let proto = process.protos[cells.len()].clone();
             let closure = Closure::new(&mut process.heap, proto, &cells);
             made.push(Value::Fn(closure));
             for (cell, plan) in cells.iter().zip(captures) {
@@ -481,13 +491,11 @@ fn sharing_and_cycles_survive() {
 fn a_captured_variable_is_shared_inside_one_message() {
     let mut process = Process::new();
     let count = Value::Cell(Upvalue::new(&mut process.heap, Value::Int(3)));
-    let proto = process.protos[0].clone();
-    let up = Value::Fn(Closure::new(&mut process.heap, proto.clone(), &[count]));
-    let down = Value::Fn(Closure::new(
-        &mut process.heap,
-        proto,
-        &[count, Value::Undef],
-    ));
+    let one = process.protos[1].clone();
+    let two = process.protos[2].clone();
+    let up = Value::Fn(Closure::new(&mut process.heap, one, &[count]));
+    let down = [count, Value::Undef];
+    let down = Value::Fn(Closure::new(&mut process.heap, two, &down));
     let pair = Value::list(&mut process.heap, vec![up, down]);
     assert_eq!(process.round_trip(pair), describe(pair));
 }
@@ -525,7 +533,7 @@ fn errors_that_contain_themselves_end() {
 #[test]
 fn globals_travel_when_asked() {
     let mut process = Process::new();
-    let proto = process.protos[1].clone();
+    let proto = process.protos[9].clone();
     let function = Value::Fn(Closure::new(&mut process.heap, proto, &[]));
     let other = Value::list(&mut process.heap, vec![function, Value::Int(5)]);
     process.globals.insert(3, other);

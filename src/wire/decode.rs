@@ -243,8 +243,8 @@ impl Decoder<'_, '_> {
                     return Err(bad("it holds a function whose code is not here"));
                 };
                 let count = self.reader.count_of(1)?;
-                if count > crate::limits::MAX_REGISTERS {
-                    return Err(bad("a function in it captures more than a function can"));
+                if count != proto.captures.len() {
+                    return Err(bad("a function in it captures another number of values"));
                 }
                 let captures = vec![Value::Undef; count];
                 let closure = Closure::new(self.receiver.heap(), proto, &captures);

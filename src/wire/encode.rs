@@ -504,7 +504,8 @@ impl Open {
                 *path += &format!(".{}", name.map_or("?", |name| name));
             }
             Open::Closure(closure, at) => {
-                *path += &format!("(captured value {at} of `{}`)", closure.proto.name);
+                let name = closure.proto.capture_names.get(at.saturating_sub(1));
+                *path += &format!("({})", name.map_or("captured", |name| name));
             }
             Open::Bound(..) | Open::Method(..) => *path += "(receiver of the method)",
             Open::Error(error, at) => {
