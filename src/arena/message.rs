@@ -13,16 +13,28 @@ const HEAD: u64 = 16;
 impl Arena {
     /// Writes a message into a new block, which is in the hands of this process.
     pub fn write_message(&self, bytes: &[u8], handles: &[HandleId]) -> Result<Offset, Full> {
-        let size = HEAD + handles.len() as u64 * 8 + bytes.len() as u64;
-        let block = self.alloc(size)?;
-        self.put_word(block, bytes.len() as u64);
+        self.write_message_parts(&[bytes], handles)
+    }
+
+    /// The same for a message in several parts: long ones are copied once, from where they are.
+    pub fn write_message_parts(
+        &self,
+        parts: &[&[u8]],
+        handles: &[HandleId],
+    ) -> Result<Offset, Full> {
+        let length: u64 = parts.iter().map(|part| part.len() as u64).sum();
+        let block = self.alloc(HEAD + handles.len() as u64 * 8 + length)?;
+        self.put_word(block, length);
         self.put_word(block + 8, handles.len() as u64);
         let mut at = block + HEAD;
         for handle in handles {
             self.put_word(at, handle.to_bits());
             at += 8;
         }
-        self.put_bytes(at, bytes);
+        for part in parts {
+            self.put_bytes(at, part);
+            at += part.len() as u64;
+        }
         Ok(block)
     }
 
