@@ -162,6 +162,40 @@ impl NativeIter for Filtered {
     }
 }
 
+/// The items from the first on for which a function does not answer true.
+pub struct After {
+    /// Where the items come from.
+    pub source: Source,
+    /// The function.
+    pub function: Value,
+    /// Keeps the item that is being asked about.
+    pub first: Cell<Value>,
+    /// The first item has come.
+    pub begun: Cell<bool>,
+}
+
+impl NativeIter for After {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        while !self.begun.get() {
+            let Some(item) = self.source.next(context)? else {
+                return Ok(None);
+            };
+            self.first.set(item);
+            if !context.call(self.function, &[item])?.truthy() {
+                self.begun.set(true);
+                return Ok(Some(item));
+            }
+        }
+        self.source.next(context)
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        self.source.trace(marker);
+        marker.value(self.function);
+        marker.value(self.first.get());
+    }
+}
+
 /// The first items, or what comes after them.
 pub struct Part {
     /// Where the items come from.

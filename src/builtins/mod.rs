@@ -20,15 +20,23 @@ macro_rules! natives {
 }
 
 pub mod arguments;
+mod bytes;
 mod control;
 mod convert;
-mod gather;
-mod lazy;
+mod folds;
+pub mod gather;
+pub mod lazy;
+mod list;
+mod map;
 mod numbers;
 mod output;
 mod sequences;
+mod set;
 mod sorting;
 pub mod state;
+mod text;
+mod text_search;
+mod transforms;
 
 use crate::diag::{self, codes};
 use crate::value::function::Bound;
@@ -146,10 +154,51 @@ pub fn get_field(context: &mut dyn Context, object: Value, name: &str) -> Outcom
     }
 }
 
+/// The tables of the methods of each type that has some, the type's own before those of its family.
+static METHODS: &[(&str, &[Table])] = &[
+    ("bytes", &[bytes::METHODS]),
+    (
+        "iterator",
+        &[transforms::ITERATOR, transforms::METHODS, folds::METHODS],
+    ),
+    (
+        "list",
+        &[list::METHODS, transforms::METHODS, folds::METHODS],
+    ),
+    ("map", &[map::METHODS]),
+    (
+        "range",
+        &[transforms::RANGE, transforms::METHODS, folds::METHODS],
+    ),
+    ("set", &[set::METHODS, transforms::METHODS, folds::METHODS]),
+    ("str", &[text::METHODS, text_search::METHODS]),
+];
+
 fn methods(receiver: &Value) -> &'static [Table] {
-    match receiver {
-        _ => &[],
+    let name = receiver.type_name();
+    let found = METHODS.binary_search_by(|(of, _)| (*of).cmp(name));
+    found
+        .ok()
+        .and_then(|at| METHODS.get(at))
+        .map_or(&[], |(_, tables)| tables)
+}
+
+/// What the prompt's help says of a name: a function (`print`), a method (`list.push`), a module (`math`) or one of its
+/// functions (`math.sqrt`): the way it is called and a sentence.
+pub fn doc(name: &str) -> Option<String> {
+    let describe = |row: &Native| format!("{}({}): {}", row.name, row.params.join(", "), row.doc);
+    if let Some(row) = function(name) {
+        return Some(describe(row));
     }
+    if let Some(module) = module(name) {
+        return Some(module.doc.to_string());
+    }
+    let (of, name) = name.split_once('.')?;
+    let tables = match module(of) {
+        Some(module) => &[module.functions][..],
+        None => METHODS.iter().find(|(kind, _)| *kind == of)?.1,
+    };
+    find(tables, name).map(|row| format!("{of}.{}", describe(row)))
 }
 
 fn find(tables: &[Table], name: &str) -> Option<&'static Native> {

@@ -7,7 +7,18 @@ fn all() -> Vec<(&'static str, Table)> {
     tables.extend(FUNCTIONS.iter().map(|table| ("functions", *table)));
     tables.extend(INTRINSICS.iter().map(|table| ("intrinsics", *table)));
     tables.extend(MODULES.iter().map(|module| (module.name, module.functions)));
+    let methods = METHODS
+        .iter()
+        .flat_map(|(of, tables)| tables.iter().map(move |table| (*of, *table)));
+    tables.extend(methods);
     tables
+}
+
+#[test]
+fn help_finds_functions_methods_and_modules() {
+    assert!(doc("print").is_some_and(|text| text.starts_with("print(...values, sep?, end?): ")));
+    assert!(doc("list.push").is_some_and(|text| text.starts_with("list.push(item): ")));
+    assert!(doc("nothing").is_none() && doc("list.nothing").is_none());
 }
 
 #[test]
@@ -26,5 +37,6 @@ fn tables_are_sorted_and_documented() {
             assert!(sentence, "{family}: {} needs a sentence of help", row.name);
         }
     }
+    assert!(METHODS.windows(2).all(|pair| pair[0].0 < pair[1].0));
     assert!(MODULES.windows(2).all(|pair| pair[0].name < pair[1].name));
 }

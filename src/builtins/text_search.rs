@@ -1,0 +1,308 @@
+//! Methods of strings that look for parts: find, count, replace, split, join.
+
+use super::text::receiver;
+use super::{Table, arguments, gather};
+use crate::diag::{self, codes};
+use crate::limits::MAX_STRING;
+use crate::value::native::{Args, Context, Fault, Outcome};
+use crate::value::text::{char_count, char_range, checked};
+use crate::value::{Value, operate, show};
+use std::ops::ControlFlow;
+
+/// Sorted by name.
+pub static METHODS: Table = natives! {
+    "contains" ("part") contains, "Whether the text has a part.";
+    "count" ("part", "start?", "end?") count, "How often a part stands in the text, without overlaps.";
+    "endswith" ("suffix") endswith, "Whether the text ends with a suffix, or with one of a list of them.";
+    "find" ("part", "start?", "end?") find, "The index of the first place of a part, -1 when there is none.";
+    "index" ("part", "start?", "end?") index, "The index of the first place of a part; ValueError when there is none.";
+    "join" ("items") join, "The items in a row with this text between them.";
+    "lines" () splitlines, "A list of the lines, without their ends.";
+    "partition" ("sep") partition, "A list of what stands before the first separator, the separator, and the rest.";
+    "replace" ("old", "new", "count?") replace, "The text with every (or the first `count`) `old` replaced by `new`.";
+    "rfind" ("part", "start?", "end?") rfind, "The index of the last place of a part, -1 when there is none.";
+    "rindex" ("part", "start?", "end?") rindex, "The index of the last place of a part; ValueError when there is none.";
+    "rpartition" ("sep") rpartition, "A list of what stands before the last separator, the separator, and the rest.";
+    "rsplit" ("sep?", "maxsplit?") rsplit, "A list of the parts between separators, cut from the end at most `maxsplit` times.";
+    "split" ("sep?", "maxsplit?") split, "A list of the parts between separators (of white space when none is given), cut at most `maxsplit` times.";
+    "splitlines" () splitlines, "A list of the lines, without their ends.";
+    "startswith" ("prefix") startswith, "Whether the text starts with a prefix, or with one of a list of them.";
+};
+
+fn contains(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let part = arguments::text("contains", "part", &args[1])?;
+    Ok(Value::Bool(receiver(args).contains(part)))
+}
+
+/// The part of the receiver from `start` to `end` (characters, from the end when negative), and the index it begins at.
+fn window<'a>(function: &str, args: Args<'a>) -> Outcome<(&'a str, usize)> {
+    let (len, ascii) = args[0].text_shape();
+    let bound = |at: usize, name, default| match arguments::given(&args[at]) {
+        None => Ok::<usize, Fault>(default),
+        Some(value) => {
+            let index = arguments::int(function, name, value)?;
+            let index = if index < 0 {
+                index.saturating_add(len as i64)
+            } else {
+                index
+            };
+            Ok(usize::try_from(index).unwrap_or(0).min(len))
+        }
+    };
+    let (start, end) = (bound(2, "start", 0)?, bound(3, "end", len)?);
+    let bytes = char_range(receiver(args), ascii, start, end.saturating_sub(start));
+    Ok((receiver(args).get(bytes).unwrap_or_default(), start))
+}
+
+fn count(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let part = arguments::text("count", "part", &args[1])?;
+    let (text, _) = window("count", args)?;
+    Ok(Value::Int(text.matches(part).count() as i64))
+}
+
+/// The character index of a part.
+fn place(function: &str, args: Args<'_>, last: bool) -> Outcome<Option<i64>> {
+    let part = arguments::text(function, "part", &args[1])?;
+    let (text, start) = window(function, args)?;
+    let at = if last {
+        text.rfind(part)
+    } else {
+        text.find(part)
+    };
+    let before = |at: usize| char_count(text.get(..at).unwrap_or_default());
+    Ok(at.map(|at| (start + before(at)) as i64))
+}
+
+fn find(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    place("find", args, false).map(|at| Value::Int(at.unwrap_or(-1)))
+}
+
+fn rfind(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    place("rfind", args, true).map(|at| Value::Int(at.unwrap_or(-1)))
+}
+
+fn index(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    found("index", args, false)
+}
+
+fn rindex(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    found("rindex", args, true)
+}
+
+fn found(function: &str, args: Args<'_>, last: bool) -> Outcome {
+    match place(function, args, last)? {
+        Some(at) => Ok(Value::Int(at)),
+        None => {
+            let message = format!(
+                "{function}: the text must contain {}, but does not",
+                show::repr(args[1])
+            );
+            let error = diag::Error::new(codes::VALUE, message);
+            Err(error
+                .with_help("`find` answers -1 instead of an error")
+                .into())
+        }
+    }
+}
+
+fn startswith(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    one_of("startswith", "prefix", args, |text, part| {
+        text.starts_with(part)
+    })
+}
+
+fn endswith(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    one_of("endswith", "suffix", args, |text, part| {
+        text.ends_with(part)
+    })
+}
+
+fn one_of(function: &str, param: &str, args: Args<'_>, fits: fn(&str, &str) -> bool) -> Outcome {
+    let text = receiver(args);
+    if let Value::List(list) = args[1] {
+        for at in 0..list.len() {
+            let part = list.get(at).unwrap_or(Value::Nil);
+            if fits(text, arguments::text(function, param, &part)?) {
+                return Ok(Value::Bool(true));
+            }
+        }
+        return Ok(Value::Bool(false));
+    }
+    match args[1].as_str() {
+        Some(part) => Ok(Value::Bool(fits(text, part))),
+        None => Err(arguments::wrong(
+            function,
+            param,
+            "a str or a list of strs",
+            &args[1],
+        )),
+    }
+}
+
+fn join(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    join_items(context, receiver(args), args[1])
+}
+
+/// Strs and numbers in a row with a separator between them.
+pub fn join_items(context: &mut dyn Context, separator: &str, items: Value) -> Outcome {
+    let mut text = String::new();
+    let mut first = true;
+    gather::each(context, items, |_, item| {
+        if !std::mem::take(&mut first) {
+            text.push_str(separator);
+        }
+        match (item, item.as_str()) {
+            (_, Some(part)) => text.push_str(part),
+            (Value::Int(_) | Value::Float(_), None) => text.push_str(&show::display(item)),
+            _ => {
+                let message = format!(
+                    "join: items must be strs or numbers, but one is {}",
+                    show::kind(&item)
+                );
+                let error = diag::Error::new(codes::TYPE, message);
+                return Err(error
+                    .with_help("write `items.map(str)` to make texts of all")
+                    .into());
+            }
+        }
+        operate::within("join", text.len(), MAX_STRING)?;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    checked(context.heap(), text)
+}
+
+fn partition(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (text, sep) = (receiver(args), separator("partition", &args[1])?);
+    let (before, sep, after) = match text.split_once(sep) {
+        Some((before, after)) => (before, sep, after),
+        None => (text, "", ""),
+    };
+    Ok(strings(context, [before, sep, after]))
+}
+
+fn rpartition(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (text, sep) = (receiver(args), separator("rpartition", &args[1])?);
+    let (before, sep, after) = match text.rsplit_once(sep) {
+        Some((before, after)) => (before, sep, after),
+        None => ("", "", text),
+    };
+    Ok(strings(context, [before, sep, after]))
+}
+
+fn strings<'a>(context: &mut dyn Context, parts: impl IntoIterator<Item = &'a str>) -> Value {
+    let heap = context.heap();
+    let parts = parts
+        .into_iter()
+        .map(|part| Value::str(heap, part))
+        .collect();
+    Value::list(heap, parts)
+}
+
+fn separator<'a>(function: &str, value: &'a Value) -> Outcome<&'a str> {
+    match arguments::text(function, "sep", value)? {
+        "" => Err(arguments::refuse(
+            function,
+            "sep",
+            "must have at least one character",
+            value,
+        )),
+        sep => Ok(sep),
+    }
+}
+
+fn replace(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let text = receiver(args);
+    let old = arguments::text("replace", "old", &args[1])?;
+    let new = arguments::text("replace", "new", &args[2])?;
+    let limit = match arguments::given(&args[3]) {
+        // A negative count is no limit, as in Python.
+        Some(count) => usize::try_from(arguments::int("replace", "count", count)?).ok(),
+        None => None,
+    };
+    let places = text.matches(old).count().min(limit.unwrap_or(usize::MAX));
+    let size = text.len() - (places * old.len()).min(text.len());
+    operate::within(
+        "replace",
+        size.saturating_add(places.saturating_mul(new.len())),
+        MAX_STRING,
+    )?;
+    match limit {
+        _ if places == 0 => Ok(args[0]),
+        Some(limit) => checked(context.heap(), text.replacen(old, new, limit)),
+        None => checked(context.heap(), text.replace(old, new)),
+    }
+}
+
+fn split(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let text = receiver(args);
+    let limit = max_split("split", &args[2])?;
+    let Some(sep) = arguments::given(&args[1]) else {
+        let mut parts = Vec::new();
+        let mut rest = text.trim_start();
+        while !rest.is_empty() && parts.len() < limit {
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            let (part, after) = rest.split_at(end);
+            parts.push(part);
+            rest = after.trim_start();
+        }
+        if !rest.is_empty() {
+            parts.push(rest);
+        }
+        return Ok(strings(context, parts));
+    };
+    let sep = separator("split", sep)?;
+    Ok(strings(context, text.splitn(limit.saturating_add(1), sep)))
+}
+
+fn rsplit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let text = receiver(args);
+    let limit = max_split("rsplit", &args[2])?;
+    let mut parts: Vec<&str> = match arguments::given(&args[1]) {
+        Some(sep) => text
+            .rsplitn(limit.saturating_add(1), separator("rsplit", sep)?)
+            .collect(),
+        None => {
+            let mut parts = Vec::new();
+            let mut rest = text.trim_end();
+            while !rest.is_empty() && parts.len() < limit {
+                let (start, width) = match rest.char_indices().rfind(|(_, c)| c.is_whitespace()) {
+                    Some((at, space)) => (at, space.len_utf8()),
+                    None => (0, 0),
+                };
+                parts.push(rest.get(start + width..).unwrap_or_default());
+                rest = rest.get(..start).unwrap_or_default().trim_end();
+            }
+            if !rest.is_empty() {
+                parts.push(rest);
+            }
+            parts
+        }
+    };
+    parts.reverse();
+    Ok(strings(context, parts))
+}
+
+/// How often to cut; negative is without limit, as in Python.
+fn max_split(function: &str, value: &Value) -> Outcome<usize> {
+    match arguments::given(value) {
+        Some(value) => {
+            let limit = arguments::int(function, "maxsplit", value)?;
+            Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+        }
+        None => Ok(usize::MAX),
+    }
+}
+
+fn splitlines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let mut lines = Vec::new();
+    let mut rest = receiver(args);
+    while !rest.is_empty() {
+        let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let (line, after) = rest.split_at(end);
+        lines.push(line);
+        rest = after
+            .strip_prefix("\r\n")
+            .unwrap_or_else(|| after.get(1..).unwrap_or_default());
+    }
+    Ok(strings(context, lines))
+}
