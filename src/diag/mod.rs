@@ -4,8 +4,11 @@
 //! values, syntax or processes: facts about them arrive as text, numbers and spans.
 
 pub mod codes;
+mod excerpt;
+mod render;
 mod suggest;
 
+pub use render::{Style, render, render_all, render_line};
 pub use suggest::{did_you_mean, suggest};
 
 use crate::source::Span;
