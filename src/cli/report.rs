@@ -33,16 +33,17 @@ impl Reporter {
 
     /// Prints one report.
     pub(super) fn report(&self, error: &diag::Error, sources: &SourceMap) {
-        let text = driver::report(error, sources, self.colored());
-        // In one piece, so that reports of several processes do not mix; a closed standard error cannot be told of.
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        self.report_all(std::slice::from_ref(error), sources);
     }
 
     /// Prints reports in their order.
     pub(super) fn report_all(&self, errors: &[diag::Error], sources: &SourceMap) {
-        for error in errors {
-            self.report(error, sources);
+        if errors.is_empty() {
+            return;
         }
+        let text = driver::report(errors, sources, self.colored());
+        // In one piece, so that reports of several processes do not mix; a closed standard error cannot be told of.
+        let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
 

@@ -21,10 +21,21 @@ pub struct Excerpt {
     pub text: String,
     /// How many lines of the source come before.
     pub lines_before: usize,
-    /// How many columns of the first marked line were clipped in front.
-    pub columns_before: usize,
-    /// Ranges in `text` with their words; true for what the report is about.
-    pub marks: Vec<(Range<usize>, Option<String>, bool)>,
+    /// What is marked in it.
+    pub marks: Vec<Marked>,
+}
+
+/// A marked part of an excerpt.
+#[derive(Debug)]
+pub struct Marked {
+    /// Bytes of the excerpt's text.
+    pub range: Range<usize>,
+    /// What is said of it.
+    pub text: Option<String>,
+    /// It is what the report is about.
+    pub primary: bool,
+    /// Its column in the source, in characters from 0.
+    pub column: usize,
 }
 
 /// Marks that are no more lines apart than this share an excerpt.
@@ -100,22 +111,25 @@ fn cut(group: &[Placed<'_>], room: usize) -> Option<Excerpt> {
         name: first.source.name.clone(),
         text: String::new(),
         lines_before: skip,
-        columns_before: 0,
         marks: Vec::new(),
     };
     for (number, line) in (skip..=last.line + 1).zip(lines) {
         let here: Vec<&Placed<'_>> = group.iter().filter(|p| p.line == number).collect();
         // A line around the marked ones helps only when something stands in it.
-        if here.is_empty() && line.trim().is_empty() && number > last.line {
-            break;
+        if here.is_empty() && line.trim().is_empty() && !(first.line..last.line).contains(&number) {
+            excerpt.lines_before += usize::from(number < first.line);
+            continue;
         }
         add_line(&mut excerpt, line, &here, room);
     }
     // Without a line there is still the end of the text to point at.
     if excerpt.marks.is_empty() {
-        excerpt
-            .marks
-            .push((0..0, first.mark.text.clone(), first.mark.primary));
+        excerpt.marks.push(Marked {
+            range: 0..0,
+            text: first.mark.text.clone(),
+            primary: first.mark.primary,
+            column: 0,
+        });
     }
     Some(excerpt)
 }
@@ -137,13 +151,13 @@ fn add_line(excerpt: &mut Excerpt, line: &str, marks: &[&Placed<'_>], room: usiz
         let clamp =
             |offset: usize| at + lead + offset.clamp(window.start, window.end) - window.start;
         let range = clamp(place.range.start)..clamp(place.range.end);
-        if place.mark.primary && window.start > 0 {
-            let before = line.get(..window.start).unwrap_or("");
-            excerpt.columns_before = before.chars().count() - 1;
-        }
-        excerpt
-            .marks
-            .push((range, place.mark.text.clone(), place.mark.primary));
+        let before = line.get(..place.range.start).unwrap_or("");
+        excerpt.marks.push(Marked {
+            range,
+            text: place.mark.text.clone(),
+            primary: place.mark.primary,
+            column: before.chars().count(),
+        });
     }
     excerpt.text.push_str(&shown);
     excerpt.text.push('\n');

@@ -181,9 +181,12 @@ impl Drawing<'_> {
         }
     }
 
-    /// The process that raised it, when it is told; for that of another process also what spawned that one.
+    /// The process that raised it, when that is another one, and what spawned it.
     fn process(&mut self, error: &Error) {
-        if let Some(process) = &error.process {
+        let own = std::process::id();
+        if let Some(process) = &error.process
+            && (error.spawned_at.is_some() || u32::try_from(process.pid) != Ok(own))
+        {
             self.faint(&format!(
                 "  in process {} (pid {})",
                 process.name, process.pid
@@ -365,11 +368,11 @@ impl Diagnostic for Snippet {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let marks = self.0.marks.iter();
-        Some(Box::new(marks.map(|(range, text, primary)| {
-            let span = (range.start, range.len());
-            match primary {
-                true => LabeledSpan::new_primary_with_span(text.clone(), span),
-                false => LabeledSpan::new_with_span(text.clone(), span),
+        Some(Box::new(marks.map(|mark| {
+            let span = (mark.range.start, mark.range.len());
+            match mark.primary {
+                true => LabeledSpan::new_primary_with_span(mark.text.clone(), span),
+                false => LabeledSpan::new_with_span(mark.text.clone(), span),
             }
         })))
     }
@@ -383,12 +386,16 @@ impl miette::SourceCode for Snippet {
         after: usize,
     ) -> Result<Box<dyn miette::SpanContents<'a> + 'a>, miette::MietteError> {
         let inner = self.0.text.read_span(span, before, after)?;
+        // Miette counts columns in bytes, and knows nothing of what was clipped.
+        let mut marks = self.0.marks.iter();
+        let mark = marks.find(|mark| mark.range.start == span.offset());
+        let column = mark.map_or(inner.column(), |mark| mark.column);
         Ok(Box::new(miette::MietteSpanContents::new_named(
             self.0.name.clone(),
             inner.data(),
             *inner.span(),
             inner.line() + self.0.lines_before,
-            inner.column() + self.0.columns_before,
+            column,
             inner.line_count(),
         )))
     }

@@ -296,9 +296,11 @@ pub fn folder_of(path: &Path) -> PathBuf {
     path.parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// The report of an error or warning, ready to print.
-pub fn report(error: &diag::Error, sources: &SourceMap, _color: bool) -> String {
-    let place = error.span.map(|span| sources.place(span));
-    let place = place.map_or(String::new(), |place| format!("\n  at {place}"));
-    format!("{}: {}{place}\n", error.kind, error.message)
+/// The reports of errors and warnings, ready to print.
+pub fn report(errors: &[diag::Error], sources: &SourceMap, color: bool) -> String {
+    let style = diag::Style {
+        color,
+        ..diag::Style::PLAIN
+    };
+    diag::render_all(errors, sources, style)
 }

@@ -118,8 +118,8 @@ impl Error {
     /// The whole report as the command line shows it, without colours.
     pub fn report(&self) -> String {
         let all = std::iter::once(&*self.report).chain(&self.others);
-        all.map(|error| crate::driver::report(error, &self.sources, false))
-            .collect()
+        let all: Vec<diag::Error> = all.cloned().collect();
+        crate::driver::report(&all, &self.sources, false)
     }
 
     fn locate(&self, span: Span) -> Option<Location> {
