@@ -88,6 +88,18 @@ pub fn wait_for(pid: i32, block: bool) -> Option<WaitStatus> {
     }
 }
 
+/// The pid of some child that has ended and was not waited for; it stays that way.
+pub fn peek_ended() -> Option<i32> {
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: `info` is valid to write to; zeroed memory is a valid siginfo, and its pid stays 0 when there is no such child.
+    unsafe {
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        let result = libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), flags);
+        let pid = info.assume_init_ref().si_pid();
+        (result == 0 && pid > 0).then_some(pid)
+    }
+}
+
 /// Sends a signal to a pid that cannot have been reused: a child that nobody has waited for, or ourselves.
 pub fn send_signal(pid: i32, signal: i32) -> bool {
     // SAFETY: kill touches no memory of ours.

@@ -1,0 +1,84 @@
+//! How a process ended, with what it left: one answer for `join`, `wait`, `select`, scopes and pools.
+
+use super::record::{Record, Status};
+use super::spawn::Message;
+use crate::arena::{self, Hold};
+use crate::diag::{Error, Field, codes};
+use crate::os::signal;
+
+/// How a process ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// Its function gave a value, which is in here encoded.
+    Returned(Message),
+    /// Its function raised an error, which is in here encoded.
+    Raised(Message),
+    /// It left by `exit(code)`.
+    Exited(i32),
+    /// A signal ended it.
+    Killed(i32),
+}
+
+impl Ended {
+    /// The end of a process, if it has come to it.
+    pub fn of(process: &Hold) -> Option<Ended> {
+        let record = Record::of(process.object());
+        Some(match record.status() {
+            Status::Open => return None,
+            Status::Returned => Ended::Returned(message(&record)),
+            Status::Raised => Ended::Raised(message(&record)),
+            Status::Exited(code) => Ended::Exited(code),
+            Status::Killed(number) => Ended::Killed(number),
+        })
+    }
+
+    /// `p.exitcode`: 0 for a value, 1 for an error, the code of `exit`, minus the number of a signal.
+    pub fn exitcode(&self) -> i32 {
+        match self {
+            Ended::Returned(_) => 0,
+            Ended::Raised(_) => 1,
+            Ended::Exited(code) => *code,
+            Ended::Killed(number) => -number,
+        }
+    }
+
+    /// The error that `join` raises for an end without a value or an error of its own: `ExitError` for a code other than
+    /// 0, `ProcessDied` for a signal; `None` for the rest.
+    pub fn error(&self, name: &str, pid: i32) -> Option<Box<Error>> {
+        let error = match *self {
+            Ended::Exited(code) if code != 0 => Error::new(
+                codes::EXIT,
+                format!("{name} (pid {pid}) was to return a value, but left with exit({code})"),
+            )
+            .with_field("code", Field::Int(i64::from(code))),
+            Ended::Killed(number) => {
+                let signal_name = signal::name_of(number);
+                Error::new(
+                    codes::PROCESS_DIED,
+                    format!(
+                        "{name} (pid {pid}) was to return a value, but was killed by {signal_name}"
+                    ),
+                )
+                .with_field("signal", Field::Int(i64::from(number)))
+                .with_field("signal_name", Field::Text(signal_name))
+            }
+            _ => return None,
+        };
+        Some(
+            error
+                .with_field("name", Field::Text(name.to_string()))
+                .with_field("pid", Field::Int(i64::from(pid))),
+        )
+    }
+}
+
+fn message(record: &Record<'_>) -> Message {
+    let block = record.result();
+    match arena::get() {
+        Some(arena) if block != 0 => Message {
+            bytes: arena.message_bytes(block).to_vec(),
+            handles: arena.message_handles(block),
+        },
+        _ => Message::default(),
+    }
+}

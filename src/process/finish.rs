@@ -1,0 +1,148 @@
+//! The end of a process: its children first, then what it leaves, then out.
+
+use super::record::{DAEMON, Record, STARTED, Status};
+use super::spawn::{ChildOutcome, Message, Process, seconds_until};
+use super::wait::{self, Awaited, Operation, WaitSpec};
+use super::{reaper, signals};
+use crate::arena;
+use crate::crash_point;
+use crate::os::fork;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+
+/// What the layers above want to do when a process ends.
+#[derive(Clone, Copy)]
+pub struct Hooks {
+    /// Reports the failure of a child that nobody joined (on standard error).
+    pub report: fn(&Process),
+    /// Writes out what is still in buffers.
+    pub flush: fn(),
+}
+
+static HOOKS: Mutex<Option<Hooks>> = Mutex::new(None);
+/// The cell of the arena that counts failures which nobody joined: the main process's exit status is 1 then.
+const FAILURES_CELL: usize = 0;
+
+/// Sets what happens at the end of processes; children inherit it.
+pub fn set_hooks(hooks: Hooks) {
+    if let Ok(mut guard) = HOOKS.lock() {
+        *guard = Some(hooks);
+    }
+}
+
+fn hooks() -> Option<Hooks> {
+    HOOKS.lock().ok().and_then(|guard| *guard)
+}
+
+/// Runs the function of a child and ends the process with what comes of it.
+pub(super) fn run_child(process: &Process, body: impl FnOnce() -> ChildOutcome) -> ! {
+    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+        // The panic has been written to standard error by Rust's hook; what is left is a process that failed.
+        ChildOutcome::Exited(101)
+    });
+    let _ = catch_unwind(AssertUnwindSafe(end_children));
+    seal(process, &outcome);
+    if let Some(hooks) = hooks() {
+        let _ = catch_unwind(AssertUnwindSafe(hooks.flush));
+    }
+    crash_point!("child: before leaving");
+    fork::leave(match outcome {
+        ChildOutcome::Returned(_) => 0,
+        ChildOutcome::Raised(_) => 1,
+        ChildOutcome::Exited(code) => code & 0xff,
+    })
+}
+
+fn seal(process: &Process, outcome: &ChildOutcome) {
+    let Some(arena) = arena::get() else {
+        return;
+    };
+    let record = Record::of(process.hold().object());
+    let (status, message) = match outcome {
+        ChildOutcome::Returned(message) => (Status::Returned, Some(message)),
+        ChildOutcome::Raised(message) => (Status::Raised, Some(message)),
+        ChildOutcome::Exited(code) => (Status::Exited(code & 0xff), None),
+    };
+    let write = |message: &Message| {
+        if message.bytes.is_empty() && message.handles.is_empty() {
+            return Ok(0);
+        }
+        arena::when_full(|| arena.write_message(&message.bytes, &message.handles))
+    };
+    match message.map_or(Ok(0), write) {
+        Ok(block) => record.seal(arena, status, block),
+        // The value does not fit: that is a failure of its own, and all that can still be told is that it failed.
+        Err(_) => record.seal(arena, Status::Exited(1), 0),
+    };
+}
+
+/// Waits for the non-daemon children of this process, ends its daemons, reports failures that nobody joined. Returns how
+/// many of those there were. Ctrl-C or a cancellation while it waits ends the children instead.
+pub fn end_children() -> usize {
+    let Some(arena) = arena::get() else {
+        return 0;
+    };
+    let children: Vec<Process> = super::spawn::active_children();
+    let (daemons, others): (Vec<_>, Vec<_>) = children
+        .into_iter()
+        .partition(|child| Record::of(child.hold().object()).flags() & DAEMON != 0);
+    let mut patience = signals::grace_ends().map(seconds_until);
+    for child in &others {
+        loop {
+            match wait_for(child, patience) {
+                Ok(true) => break,
+                Ok(false) => {
+                    child.kill();
+                    patience = None;
+                }
+                Err(_) => {
+                    others.iter().for_each(|other| {
+                        other.ask_to_cancel();
+                    });
+                    patience = Some(signals::GRACE);
+                }
+            }
+        }
+    }
+    for daemon in &daemons {
+        daemon.kill();
+    }
+    for daemon in &daemons {
+        let _ = wait_for(daemon, None);
+    }
+    let failures = reaper::take_failures();
+    let count = failures.len();
+    for failure in failures {
+        if let Some(hooks) = hooks() {
+            (hooks.report)(&Process::of_hold(failure));
+        }
+    }
+    if count > 0 {
+        arena
+            .cell(FAILURES_CELL)
+            .fetch_add(count as u64, Ordering::Relaxed);
+    }
+    reaper::end_all_strays();
+    count
+}
+
+/// Waits for a child's end without having looked after it: failures stay news.
+fn wait_for(child: &Process, timeout: Option<f64>) -> crate::diag::Result<bool> {
+    let record = Record::of(child.hold().object());
+    if record.flags() & STARTED == 0 {
+        return Ok(true);
+    }
+    let awaited: [Awaited<'_>; 1] = [child.awaited()];
+    let mut spec =
+        WaitSpec::new(Operation::Children, &awaited, child.place()).with_timeout(timeout);
+    spec.watch = record.slot();
+    Ok(wait::wait(&spec, || Ok(child.ended()))?.is_some())
+}
+
+/// The end of the main process: like that of any other, and then whether any process of the tree has failed without
+/// anybody looking after it (the exit status is 1 then).
+pub fn finish_main() -> bool {
+    end_children();
+    arena::get().is_some_and(|arena| arena.cell(FAILURES_CELL).load(Ordering::Relaxed) != 0)
+}

@@ -1,0 +1,290 @@
+//! Process objects: what is known of a process to everybody who holds its handle, also when it is long gone.
+//!
+//! The slot of a process is reused soon after its death; its object stays as long as somebody holds it.
+
+use super::place;
+use crate::arena::{Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
+use crate::crash_point;
+use crate::limits::MAX_NAME;
+use crate::os::signal;
+use crate::source::Span;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How a process ended, without what it left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// Not yet.
+    Open,
+    /// Its function gave a value.
+    Returned,
+    /// Its function raised an error.
+    Raised,
+    /// It left by `exit(code)`.
+    Exited(i32),
+    /// A signal ended it.
+    Killed(i32),
+}
+
+impl Status {
+    fn to_bits(self) -> u64 {
+        match self {
+            Status::Open => 0,
+            Status::Returned => 1,
+            Status::Raised => 2,
+            Status::Exited(code) => 3 | (code as u32 as u64) << 8,
+            Status::Killed(signal) => 4 | (signal as u32 as u64) << 8,
+        }
+    }
+
+    fn from_bits(bits: u64) -> Status {
+        let number = (bits >> 8) as u32 as i32;
+        match bits as u8 {
+            1 => Status::Returned,
+            2 => Status::Raised,
+            3 => Status::Exited(number),
+            4 => Status::Killed(number),
+            _ => Status::Open,
+        }
+    }
+}
+
+/// Set when the process is a daemon.
+pub const DAEMON: u64 = 1;
+/// Set when somebody joined it or waited for it.
+pub const OBSERVED: u64 = 2;
+/// Set when a script sent it a signal, so that its death by one is no news.
+pub const SIGNALLED: u64 = 4;
+/// Set when it was started.
+pub const STARTED: u64 = 8;
+/// Set when its failure was told.
+pub const REPORTED: u64 = 16;
+
+// Offsets in the payload.
+const PID: u64 = 0;
+const SLOT: u64 = 8;
+const PARENT: u64 = 16;
+const RESULT: u64 = 32;
+const PLACE_SOURCE: u64 = 48;
+const PLACE_RANGE: u64 = 56;
+const SERIAL: u64 = 64;
+const PARENT_OBJECT: u64 = 72;
+const NAME_LENGTH: u64 = 80;
+const NAME: u64 = 88;
+const SIZE: u64 = NAME + MAX_NAME as u64;
+
+/// The event word at which its end is announced.
+pub const ENDED: usize = 0;
+
+/// Cells of the object: they need no payload, so a status can be read whatever happens.
+const STATUS_CELL: usize = 0;
+const FLAGS_CELL: usize = 1;
+
+/// A process object, seen from inside.
+#[derive(Clone, Copy)]
+pub struct Record<'a> {
+    object: &'a Object,
+}
+
+impl<'a> Record<'a> {
+    /// Makes the object of a process that is to be spawned by this one (or of the main process).
+    pub fn create(
+        name: &str,
+        flags: u64,
+        place: Option<Span>,
+        parent: Option<HandleId>,
+    ) -> Result<Hold, Full> {
+        Hold::create(ObjectKind::Process, |arena, object| {
+            let block = arena.alloc_zeroed(SIZE)?;
+            let (source, range) = place::pack(place);
+            arena.put_word(block + PLACE_SOURCE, source);
+            arena.put_word(block + PLACE_RANGE, range);
+            arena.put_word(block + PARENT_OBJECT, parent.map_or(0, HandleId::to_bits));
+            let name = clip(name);
+            arena.put_word(block + NAME_LENGTH, name.len() as u64);
+            arena.put_bytes(block + NAME, name.as_bytes());
+            object.cells[FLAGS_CELL].store(flags, Ordering::Relaxed);
+            object.set_payload(block);
+            arena.commit(block);
+            Ok(())
+        })
+    }
+
+    /// The record inside a process object.
+    pub fn of(object: &'a Object) -> Record<'a> {
+        Record { object }
+    }
+
+    fn word(&self, at: u64) -> &'static AtomicU64 {
+        static NOTHING: AtomicU64 = AtomicU64::new(0);
+        match crate::arena::get() {
+            Some(arena) if self.object.payload() != 0 => arena.word_at(self.object.payload() + at),
+            _ => &NOTHING,
+        }
+    }
+
+    fn get(&self, at: u64) -> u64 {
+        self.word(at).load(Ordering::Acquire)
+    }
+
+    /// Its process id; 0 before it is started.
+    pub fn pid(&self) -> i32 {
+        self.get(PID) as i32
+    }
+
+    /// Its slot, which may be another's by now.
+    pub fn slot(&self) -> Option<SlotRef> {
+        SlotRef::from_bits(self.get(SLOT))
+    }
+
+    /// The slot of the process that spawned it.
+    pub fn parent(&self) -> Option<SlotRef> {
+        SlotRef::from_bits(self.get(PARENT))
+    }
+
+    /// The object of the process that spawned it.
+    pub fn parent_object(&self) -> Option<HandleId> {
+        HandleId::from_bits(self.get(PARENT_OBJECT))
+    }
+
+    /// Counts the processes of the tree in the order of their starts.
+    pub fn serial(&self) -> u64 {
+        self.get(SERIAL)
+    }
+
+    /// The line that spawned it.
+    pub fn place(&self) -> Option<Span> {
+        place::unpack(self.get(PLACE_SOURCE), self.get(PLACE_RANGE))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> String {
+        let Some(arena) = crate::arena::get().filter(|_| self.object.payload() != 0) else {
+            return String::from("?");
+        };
+        let length = self.get(NAME_LENGTH).min(MAX_NAME as u64);
+        let bytes = arena.bytes(self.object.payload() + NAME, length);
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    /// `worker-1 (pid 42)`.
+    pub fn label(&self) -> String {
+        format!("{} (pid {})", self.name(), self.pid())
+    }
+
+    /// How it ended.
+    pub fn status(&self) -> Status {
+        Status::from_bits(self.object.cells[STATUS_CELL].load(Ordering::Acquire))
+    }
+
+    /// Its flags.
+    pub fn flags(&self) -> u64 {
+        self.object.cells[FLAGS_CELL].load(Ordering::Acquire)
+    }
+
+    /// Sets flags; returns those that were set before.
+    pub fn flag(&self, flags: u64) -> u64 {
+        self.object.cells[FLAGS_CELL].fetch_or(flags, Ordering::AcqRel)
+    }
+
+    /// Notes the slot of a process that is about to be forked.
+    pub fn note_start(&self, arena: &Arena, slot: SlotRef, parent: SlotRef) {
+        let serial = arena.slot(slot.index).serial.load(Ordering::Acquire);
+        self.word(SERIAL).store(serial, Ordering::Relaxed);
+        self.word(PARENT).store(parent.to_bits(), Ordering::Relaxed);
+        self.word(SLOT).store(slot.to_bits(), Ordering::Release);
+        self.flag(STARTED);
+    }
+
+    /// Notes the process id.
+    pub fn note_pid(&self, pid: i32) {
+        self.word(PID).store(pid as u64, Ordering::Release);
+    }
+
+    /// Seals the end: the first to say it wins. `result` is a message in our hands, or 0. Everybody who waits is woken.
+    pub fn seal(&self, arena: &Arena, status: Status, result: Offset) -> bool {
+        if result != 0 {
+            self.word(RESULT).store(result, Ordering::Release);
+            arena.commit(result);
+        }
+        crash_point!("seal: result attached");
+        let won = self.object.cells[STATUS_CELL]
+            .compare_exchange(0, status.to_bits(), Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+        crash_point!("seal: sealed");
+        self.object.events[ENDED].notify_all();
+        won
+    }
+
+    /// The message that it left; 0 for none.
+    pub fn result(&self) -> Offset {
+        self.get(RESULT)
+    }
+
+    /// Names the blocks and handles of the record.
+    pub fn visit(arena: &Arena, object: &Object, visitor: &mut dyn crate::arena::kinds::Visitor) {
+        let record = Record::of(object);
+        if object.payload() == 0 {
+            return;
+        }
+        visitor.block(object.payload());
+        if let Some(parent) = record.parent_object() {
+            visitor.handle(parent);
+        }
+        if record.result() != 0 {
+            arena.visit_message(record.result(), visitor);
+        }
+    }
+
+    /// Frees the blocks of the record.
+    pub fn destroy(arena: &Arena, object: &Object) {
+        let record = Record::of(object);
+        let result = record.result();
+        if result != 0 {
+            arena.claim(result);
+            record.word(RESULT).store(0, Ordering::Release);
+            arena.free(result);
+        }
+        crate::arena::kinds::destroy_payload(arena, object);
+    }
+}
+
+/// At most as many bytes of a name as the table keeps, cut between characters.
+fn clip(name: &str) -> &str {
+    let mut end = name.len().min(MAX_NAME);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    &name[..end]
+}
+
+/// The record of a process of the table.
+pub fn of_slot(arena: &Arena, process: SlotRef) -> Option<Record<'_>> {
+    let bits = arena.slot(process.index).process.load(Ordering::Acquire);
+    let object = arena.object(HandleId::from_bits(bits)?)?;
+    Some(Record::of(object)).filter(|record| record.slot() == Some(process))
+}
+
+/// Name and pid of a process of the table.
+pub fn name_and_pid(arena: &Arena, process: SlotRef) -> (String, i32) {
+    match of_slot(arena, process) {
+        Some(record) => (record.name(), record.pid()),
+        None => (String::from("a process"), 0),
+    }
+}
+
+/// `worker-1 (pid 42)`.
+pub fn label(arena: &Arena, process: SlotRef) -> String {
+    let (name, pid) = name_and_pid(arena, process);
+    format!("{name} (pid {pid})")
+}
+
+/// A status in the words of `show`.
+pub fn status_text(status: Status) -> String {
+    match status {
+        Status::Open => String::from("running"),
+        Status::Returned => String::from("ended"),
+        Status::Raised => String::from("failed"),
+        Status::Exited(code) => format!("exited {code}"),
+        Status::Killed(number) => format!("killed by {}", signal::name_of(number)),
+    }
+}

@@ -1,0 +1,488 @@
+//! Processes: making them, and what one can ask of and do to them.
+
+use super::deadlock::{self, Enders, WaitOps};
+use super::ended::Ended;
+use super::record::{self, DAEMON, ENDED, OBSERVED, Record, SIGNALLED, STARTED, Status};
+use super::wait::{self, Awaited, Operation, WaitSpec};
+use super::{finish, reaper};
+use crate::arena::kinds::{self, KindOps};
+use crate::arena::{self, Arena, HandleId, Hold, ObjectKind, SlotRef};
+use crate::crash_point;
+use crate::diag::{Error, Result, codes};
+use crate::os::fork::{self, Side};
+use crate::os::{clock, signal, title};
+use crate::source::Span;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes that travel, and the handles in them.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// The encoded value.
+    pub bytes: Vec<u8>,
+    /// Every handle inside.
+    pub handles: Vec<HandleId>,
+}
+
+/// What the function of a child came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ChildOutcome {
+    /// A value, encoded.
+    Returned(Message),
+    /// An error, encoded.
+    Raised(Message),
+    /// `exit(code)`; the low 8 bits count.
+    Exited(i32),
+}
+
+/// How a child comes into being.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Method {
+    /// A copy of this process.
+    #[default]
+    Fork,
+    /// A fresh interpreter.
+    Spawn,
+    /// A copy of a process kept clean for that.
+    ForkServer,
+}
+
+impl Method {
+    /// The method of a name that a script wrote.
+    pub fn named(name: &str) -> Result<Method> {
+        match name {
+            "fork" => Ok(Method::Fork),
+            "spawn" => Ok(Method::Spawn),
+            "forkserver" => Ok(Method::ForkServer),
+            _ => Err(Error::new(
+                codes::VALUE,
+                format!(
+                    "a start method is \"fork\", \"spawn\" or \"forkserver\", but this is {name:?}"
+                ),
+            )),
+        }
+    }
+}
+
+/// What `spawn(...)` was told.
+#[derive(Clone, Debug, Default)]
+pub struct SpawnSpec {
+    /// Its name; `Process-1` and so on without one.
+    pub name: Option<String>,
+    /// Ended with its parent instead of waited for.
+    pub daemon: bool,
+    /// How it comes into being.
+    pub method: Method,
+    /// The line that spawns it.
+    pub place: Option<Span>,
+}
+
+/// A process of the tree, or one that is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    hold: Hold,
+}
+
+/// Counts the children that this process named by number.
+static NUMBERED: AtomicU64 = AtomicU64::new(0);
+
+/// Prepares a process that is not started: it has no pid and is not alive.
+pub fn prepare(spec: &SpawnSpec) -> Result<Process> {
+    super::start()?;
+    if spec.method != Method::Fork {
+        return Err(Error::new(
+            codes::NOT_SUPPORTED,
+            format!(
+                "the start method \"fork\" is supported, but this is {:?}",
+                spec.method
+            )
+            .to_lowercase(),
+        )
+        .with_help("leave `method:` out"));
+    }
+    let name = match &spec.name {
+        Some(name) => name.clone(),
+        None => {
+            let number = NUMBERED.fetch_add(1, Ordering::Relaxed) + 1;
+            match current()? {
+                parent if parent.is_main() => format!("Process-{number}"),
+                parent => format!("{}:{number}", parent.name()),
+            }
+        }
+    };
+    let flags = if spec.daemon { DAEMON } else { 0 };
+    let own = current()?.id();
+    let hold = arena::when_full(|| Record::create(&name, flags, spec.place, Some(own)))?;
+    Ok(Process { hold })
+}
+
+/// Prepares a process and starts it. `holds` are the handles in what it captured and was given; `body` runs in it.
+pub fn spawn(
+    spec: &SpawnSpec,
+    holds: &[HandleId],
+    body: impl FnOnce() -> ChildOutcome,
+) -> Result<Process> {
+    let process = prepare(spec)?;
+    process.start(holds, body)?;
+    Ok(process)
+}
+
+impl Process {
+    /// Starts a process that [`prepare`] made: forks, and runs `body` in the child, which never returns from here.
+    pub fn start(&self, holds: &[HandleId], body: impl FnOnce() -> ChildOutcome) -> Result<()> {
+        let arena = super::start()?;
+        let me = arena::me();
+        let record = self.record();
+        if record.parent_object() != Some(current()?.id()) {
+            return Err(Error::new(
+                codes::VALUE,
+                "a process is started by the one that made it, but this is another",
+            ));
+        }
+        if record.flags() & STARTED != 0 {
+            return Err(Error::new(
+                codes::VALUE,
+                format!(
+                    "a process is started once, but {} was started before",
+                    self.name()
+                ),
+            ));
+        }
+        reaper::reap();
+        let slot = claim_slot(arena, me)?;
+        arena
+            .slot(slot.index)
+            .process
+            .store(self.id().to_bits(), Ordering::Release);
+        for &id in holds {
+            arena.hold_bit(slot, id);
+        }
+        record.note_start(arena, slot, me);
+        title::prepare();
+        crash_point!("spawn: prepared");
+        let parent_pid = fork::pid();
+        let blocked = signal::AllBlocked::new();
+        match fork::fork() {
+            Ok(Side::Parent(pid)) => {
+                crash_point!("spawn: forked");
+                record.note_pid(pid);
+                arena.slot(slot.index).pid.store(pid, Ordering::Release);
+                reaper::note_child(pid, slot, self.hold.clone());
+                drop(blocked);
+                Ok(())
+            }
+            Ok(Side::Child) => {
+                self.become_child(slot, parent_pid);
+                drop(blocked);
+                finish::run_child(self, body)
+            }
+            Err(error) => {
+                arena.abandon_slot(slot);
+                record.seal(arena, Status::Exited(1), 0);
+                Err(error.with_help("the machine allows no more processes (see `ulimit -u`)"))
+            }
+        }
+    }
+
+    /// The first steps of a child, before anything of the script runs in it.
+    fn become_child(&self, slot: SlotRef, parent_pid: i32) {
+        fork::die_with_parent();
+        // If the parent died before the line above, nobody will kill us: leave.
+        if fork::parent_pid() != parent_pid || !arena::become_process(slot) {
+            fork::leave(1);
+        }
+        crash_point!("spawn: alive");
+        signal::forget_pending();
+        signal::leave_interrupt_to_main();
+        reaper::forget_all();
+        NUMBERED.store(0, Ordering::Relaxed);
+        self.record().note_pid(fork::pid());
+        title::set(&self.name());
+    }
+
+    fn record(&self) -> Record<'static> {
+        Record::of(self.hold.object())
+    }
+
+    /// The handle.
+    pub fn id(&self) -> HandleId {
+        self.hold.id()
+    }
+
+    /// The process of a handle that came in a message.
+    pub fn from_id(id: HandleId) -> Option<Process> {
+        let hold = Some(id)
+            .filter(|id| id.kind == ObjectKind::Process)
+            .and_then(Hold::adopt)?;
+        Some(Process { hold })
+    }
+
+    /// The process of a hold on a process object.
+    pub(super) fn of_hold(hold: Hold) -> Process {
+        Process { hold }
+    }
+
+    pub(super) fn hold(&self) -> &Hold {
+        &self.hold
+    }
+
+    /// Its process id; `None` before it is started.
+    pub fn pid(&self) -> Option<i32> {
+        Some(self.record().pid()).filter(|&pid| pid != 0)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> String {
+        self.record().name()
+    }
+
+    /// Whether it ends with its parent.
+    pub fn daemon(&self) -> bool {
+        self.record().flags() & DAEMON != 0
+    }
+
+    /// Whether it was started.
+    pub fn started(&self) -> bool {
+        self.record().flags() & STARTED != 0
+    }
+
+    /// The line that spawned it.
+    pub fn place(&self) -> Option<Span> {
+        self.record().place()
+    }
+
+    fn is_main(&self) -> bool {
+        self.record().parent_object().is_none()
+    }
+
+    /// The process that spawned it; `None` for the main process.
+    pub fn parent(&self) -> Option<Process> {
+        Process::from_id(self.record().parent_object()?)
+    }
+
+    /// Whether it was started and has not ended.
+    pub fn alive(&self) -> bool {
+        self.started() && self.ended().is_none()
+    }
+
+    /// `nil` while it runs, then 0, a positive code, or minus the number of a signal.
+    pub fn exitcode(&self) -> Option<i32> {
+        self.ended().map(|ended| ended.exitcode())
+    }
+
+    /// How it ended; `None` while it has not. Does not wait, and does not count as having looked after it.
+    pub fn ended(&self) -> Option<Ended> {
+        if self.record().status() == Status::Open && self.started() {
+            self.find_end();
+        }
+        Ended::of(&self.hold)
+    }
+
+    /// Looks whether it died without a word.
+    fn find_end(&self) {
+        let (Some(arena), Some(slot)) = (arena::get(), self.record().slot()) else {
+            return;
+        };
+        let record = self.record();
+        if record.parent() == Some(arena::me()) {
+            if !arena.slot(slot.index).life.is_held() {
+                reaper::reap();
+            }
+            return;
+        }
+        if arena.is_alive(slot) {
+            return;
+        }
+        // Only its parent can learn how it ended, and will say so, unless it is dead itself.
+        let parent_lives = record.parent().is_some_and(|parent| arena.is_alive(parent));
+        if !parent_lives && record.status() == Status::Open {
+            record.seal(arena, Status::Killed(libc::SIGKILL), 0);
+        }
+    }
+
+    /// What a wait for its end waits for, for `select` and others that wait for several things.
+    pub fn awaited(&self) -> Awaited<'static> {
+        Awaited {
+            id: self.id(),
+            object: self.hold.object(),
+            side: ENDED,
+        }
+    }
+
+    /// `join p`: waits for its end; `None` when `timeout` (seconds) passes first. The end counts as seen.
+    pub fn join(&self, timeout: Option<f64>, place: Option<Span>) -> Result<Option<Ended>> {
+        if !self.started() {
+            return Err(Error::new(
+                codes::VALUE,
+                format!(
+                    "`join` waits for a process that was started, but {} was not",
+                    self.name()
+                ),
+            )
+            .with_help("start it first: p.start()"));
+        }
+        self.record().flag(OBSERVED);
+        let awaited = [self.awaited()];
+        let mut spec = WaitSpec::new(Operation::Join, &awaited, place).with_timeout(timeout);
+        spec.watch = self
+            .record()
+            .slot()
+            .filter(|_| self.record().status() == Status::Open);
+        wait::wait(&spec, || Ok(self.ended()))
+    }
+
+    /// `p.wait(timeout:)`: true when it has ended.
+    pub fn wait(&self, timeout: Option<f64>, place: Option<Span>) -> Result<bool> {
+        Ok(self.join(timeout, place)?.is_some())
+    }
+
+    /// Sends it a signal by number; false when it is not alive.
+    pub fn signal(&self, number: i32) -> bool {
+        let (Some(arena), Some(slot), Some(pid)) = (arena::get(), self.record().slot(), self.pid())
+        else {
+            return false;
+        };
+        if !self.alive() {
+            return false;
+        }
+        self.record().flag(SIGNALLED);
+        if self.record().parent() == Some(arena::me()) {
+            // Our own child keeps its pid until we have waited for it.
+            return fork::send_signal(pid, number);
+        }
+        fork::send_signal_pinned(pid, number, || arena.is_alive(slot))
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) -> bool {
+        self.signal(libc::SIGTERM)
+    }
+
+    /// SIGKILL.
+    pub fn kill(&self) -> bool {
+        self.signal(libc::SIGKILL)
+    }
+
+    /// Raises `Cancelled` in it, so that its `finally` and `defer` run; kills it when it has not ended after `grace`
+    /// seconds. True when it ended by itself.
+    pub fn cancel(&self, grace: f64, place: Option<Span>) -> Result<bool> {
+        if !self.ask_to_cancel() {
+            return Ok(true);
+        }
+        if self.wait(Some(grace), place)? {
+            return Ok(true);
+        }
+        self.kill();
+        self.wait(None, place)?;
+        Ok(false)
+    }
+
+    /// The first half of [`Process::cancel`]: marks and wakes it. False when it is not alive.
+    pub fn ask_to_cancel(&self) -> bool {
+        let (Some(arena), Some(process)) = (arena::get(), self.record().slot()) else {
+            return false;
+        };
+        if !self.alive() {
+            return false;
+        }
+        let slot = arena.slot(process.index);
+        slot.cancelled.store(1, Ordering::SeqCst);
+        if !arena.is_alive(process) {
+            // The slot may have been freed in between; a mark left in a free slot is cleared when it is taken.
+            return false;
+        }
+        slot.wake.touch();
+        crate::os::futex::wake(slot.wake.word(), u32::MAX);
+        self.record().flag(SIGNALLED);
+        let pid = self.record().pid();
+        fork::send_signal_pinned(pid, signal::cancel_signal(), || arena.is_alive(process))
+    }
+
+    /// `<process worker-1 pid 4242 running>`.
+    pub fn show(&self) -> String {
+        let name = self.name();
+        match (self.pid(), self.ended()) {
+            (None, _) => format!("<process {name} not started>"),
+            (Some(pid), Some(_)) => {
+                let text = record::status_text(self.record().status());
+                format!("<process {name} pid {pid} {text}>")
+            }
+            (Some(pid), None) => format!("<process {name} pid {pid} running>"),
+        }
+    }
+}
+
+/// A slot for a child; when the table is full, slots of the dead are freed first.
+fn claim_slot(arena: &Arena, me: SlotRef) -> Result<SlotRef> {
+    arena.claim_slot(Some(me)).or_else(|_| {
+        reaper::bury_orphans(arena);
+        arena.claim_slot(Some(me))
+    })
+}
+
+/// The process that this is.
+pub fn current() -> Result<Process> {
+    let arena = super::start()?;
+    let bits = arena
+        .slot(arena::me().index)
+        .process
+        .load(Ordering::Acquire);
+    HandleId::from_bits(bits)
+        .and_then(Process::from_id)
+        .ok_or_else(|| {
+            Error::new(
+                codes::INTERNAL,
+                "this process has an entry, but none was found",
+            )
+        })
+}
+
+/// Children of this process that were started and have not ended, oldest first.
+pub fn active_children() -> Vec<Process> {
+    let running = reaper::running().into_iter();
+    running.map(Process::of_hold).collect()
+}
+
+/// Makes the object of the main process.
+pub(super) fn make_main(arena: &Arena) -> Result<()> {
+    let me = arena::me();
+    let slot = arena.slot(me.index);
+    if slot.process.load(Ordering::Acquire) != 0 {
+        return Ok(());
+    }
+    let hold = Record::create("main", 0, None, None)?;
+    let record = Record::of(hold.object());
+    record.note_start(arena, me, me);
+    record.note_pid(fork::pid());
+    slot.process.store(hold.id().to_bits(), Ordering::Release);
+    // The slot keeps the object now.
+    drop(hold);
+    Ok(())
+}
+
+/// Tells the arena and the deadlock detector about processes.
+pub(super) fn register() {
+    static KIND: KindOps = KindOps {
+        visit: Record::visit,
+        destroy: Record::destroy,
+        bury: kinds::bury_nothing,
+    };
+    static WAIT: WaitOps = WaitOps {
+        noun: "process",
+        ready: |_, object, _, _, _| Record::of(object).status() != Status::Open,
+        enders: |arena, object, _, _, _| {
+            let slot = Record::of(object).slot();
+            match slot.filter(|&slot| arena.is_alive(slot)) {
+                Some(slot) => Enders::These(vec![slot]),
+                // It died a moment ago; its parent will say how.
+                None => Enders::Outside,
+            }
+        },
+    };
+    kinds::register(ObjectKind::Process, &KIND);
+    deadlock::register(ObjectKind::Process, &WAIT);
+}
+
+/// Seconds from now until an instant; 0 when it is past.
+pub(super) fn seconds_until(instant: u64) -> f64 {
+    instant.saturating_sub(clock::now()) as f64 / 1e9
+}

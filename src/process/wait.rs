@@ -1,0 +1,373 @@
+//! The waiting place: every blocking operation of the language sleeps here and nowhere else.
+//!
+//! It writes down who waits, for what, since which line and until when, and while it sleeps it looks after everything that
+//! can end a wait: the object itself, time, Ctrl-C and cancellation, ended children, the death of whoever is watched, and
+//! (after a grace) a deadlock.
+
+use super::deadlock::{self, Verdict};
+use super::{place, reaper, signals};
+use crate::arena::table::{MAX_WAIT_OBJECTS, Slot};
+use crate::arena::{self, Arena, HandleId, Object, SlotRef};
+use crate::diag::{Error, Field, Result, codes};
+use crate::os::futex::{self, Woken, Word};
+use crate::os::{clock, cpu};
+use crate::source::Span;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a process can wait in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+#[allow(missing_docs)]
+pub enum Operation {
+    Lock = 1,
+    Acquire,
+    WaitEvent,
+    WaitCondition,
+    WaitBarrier,
+    Join,
+    Get,
+    Put,
+    Recv,
+    Send,
+    Select,
+    /// `join q`: until every item is done.
+    JoinQueue,
+    /// A pool waits for its workers, or a worker for work.
+    Pool,
+    /// The end of a scope or of a process: for the children in it.
+    Children,
+    /// Time passes: never part of a deadlock.
+    Sleep,
+    /// Input, or a program that runs: never part of a deadlock.
+    Outside,
+}
+
+impl Operation {
+    /// The operation of a number from the process table.
+    pub fn from_number(number: u32) -> Option<Operation> {
+        use Operation::*;
+        const ALL: [Operation; 16] = [
+            Lock,
+            Acquire,
+            WaitEvent,
+            WaitCondition,
+            WaitBarrier,
+            Join,
+            Get,
+            Put,
+            Recv,
+            Send,
+            Select,
+            JoinQueue,
+            Pool,
+            Children,
+            Sleep,
+            Outside,
+        ];
+        ALL.into_iter()
+            .find(|&operation| operation as u32 == number)
+    }
+
+    /// The construct as the script writes it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Operation::Lock => "lock",
+            Operation::Acquire => "acquire",
+            Operation::WaitEvent | Operation::WaitCondition | Operation::WaitBarrier => "wait",
+            Operation::Join | Operation::JoinQueue => "join",
+            Operation::Get => "get",
+            Operation::Put => "put",
+            Operation::Recv => "recv",
+            Operation::Send => "send",
+            Operation::Select => "select",
+            Operation::Pool => "pool",
+            Operation::Children => "end",
+            Operation::Sleep => "sleep",
+            Operation::Outside => "input",
+        }
+    }
+
+    /// Whether only processes of the tree can end it.
+    pub fn is_inside(self) -> bool {
+        !matches!(self, Operation::Sleep | Operation::Outside)
+    }
+}
+
+/// An object that is waited for, and at which of its two event words.
+#[derive(Clone, Copy)]
+pub struct Awaited<'a> {
+    /// Its handle.
+    pub id: HandleId,
+    /// The object.
+    pub object: &'a Object,
+    /// 0 or 1.
+    pub side: usize,
+}
+
+/// A wait.
+#[derive(Clone, Copy)]
+pub struct WaitSpec<'a> {
+    /// What the script does.
+    pub operation: Operation,
+    /// What it waits for: a change of any of these. Empty for time and the outside world.
+    pub objects: &'a [Awaited<'a>],
+    /// The line that waits.
+    pub place: Option<Span>,
+    /// The monotonic instant at which it gives up; `None` for never.
+    pub deadline: Option<u64>,
+    /// A process whose death ends the wait or changes it (the holder of a lock, the target of a join): the kernel wakes
+    /// us at its death; without it, deaths are found within a slice.
+    pub watch: Option<SlotRef>,
+    /// When nobody but processes in the same wait could end it, it is `EndOfStream` for all of them rather than `Deadlock`
+    /// for one: for `get` and `recv`.
+    pub ends_stream: bool,
+}
+
+impl<'a> WaitSpec<'a> {
+    /// A wait without a time-out.
+    pub fn new(operation: Operation, objects: &'a [Awaited<'a>], place: Option<Span>) -> Self {
+        WaitSpec {
+            operation,
+            objects,
+            place,
+            deadline: None,
+            watch: None,
+            ends_stream: false,
+        }
+    }
+
+    /// With a time-out in seconds (as the script counts them); `None` for none. 0 and less does not wait.
+    pub fn with_timeout(mut self, seconds: Option<f64>) -> Self {
+        self.deadline = seconds.map(clock::deadline);
+        self
+    }
+}
+
+/// The first slice of sleeping, after which a deadlock is looked for. A waker that dies between its commit and its call
+/// to wake costs its waiters one slice.
+const FIRST_SLICE: u64 = 10_000_000;
+/// The longest slice: ten looks a second cost a sleeping process nothing that could be measured.
+const LAST_SLICE: u64 = 100_000_000;
+/// The longest time to spin before sleeping: a sleep and its waking cost about 50 microseconds.
+const MOST_SPINNING: u64 = 40_000;
+/// The shortest: enough to notice that spinning has become worth while again.
+const LEAST_SPINNING: u64 = 2_000;
+
+/// How long this process spins: longer after waits that ended while spinning, shorter after those that did not.
+static SPINNING: AtomicU64 = AtomicU64::new(MOST_SPINNING / 2);
+
+/// Waits until `condition` gives something. `Ok(None)`: the deadline came first. An error of the condition ends the wait
+/// too; other errors are `Interrupted`, `Cancelled`, `Deadlock` and `EndOfStream`.
+///
+/// The condition is tried at once, so an operation that need not wait costs nothing here. It must not keep an object's
+/// mutex between calls.
+pub fn wait<T>(
+    spec: &WaitSpec<'_>,
+    mut condition: impl FnMut() -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    if let Some(value) = condition()? {
+        return Ok(Some(value));
+    }
+    if spec
+        .deadline
+        .is_some_and(|deadline| deadline <= clock::now())
+    {
+        return Ok(None);
+    }
+    signals::check()?;
+    let arena = super::start()?;
+    if !spec.objects.is_empty()
+        && cpu::can_spin()
+        && let Some(value) = spin(&mut condition)?
+    {
+        return Ok(Some(value));
+    }
+    let record = Record::write(arena, spec);
+    let result = sleep_until(arena, spec, &record, &mut condition);
+    drop(record);
+    result
+}
+
+/// Tries the condition again and again for a short time.
+fn spin<T>(condition: &mut impl FnMut() -> Result<Option<T>>) -> Result<Option<T>> {
+    let budget = SPINNING.load(Ordering::Relaxed);
+    let begin = clock::now();
+    let mut pauses = 4;
+    loop {
+        for _ in 0..pauses {
+            std::hint::spin_loop();
+        }
+        if let Some(value) = condition()? {
+            SPINNING.store((budget * 2).min(MOST_SPINNING), Ordering::Relaxed);
+            return Ok(Some(value));
+        }
+        if clock::now() - begin > budget {
+            SPINNING.store((budget / 2).max(LEAST_SPINNING), Ordering::Relaxed);
+            return Ok(None);
+        }
+        pauses = (pauses * 2).min(64);
+    }
+}
+
+fn sleep_until<T>(
+    arena: &Arena,
+    spec: &WaitSpec<'_>,
+    record: &Record<'_>,
+    condition: &mut impl FnMut() -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    let mut slice = FIRST_SLICE;
+    loop {
+        let mut words = [Word {
+            word: record.slot.wake.word(),
+            seen: record.slot.wake.seen(),
+        }; futex::MAX_WORDS];
+        let mut count = 1;
+        for (word, awaited) in words[1..].iter_mut().zip(spec.objects) {
+            let event = &awaited.object.events[awaited.side & 1];
+            *word = Word {
+                word: event.word(),
+                seen: event.seen(),
+            };
+            count += 1;
+        }
+        if let Some(watched) = spec.watch
+            && count < words.len()
+        {
+            let life = &arena.slot(watched.index).life;
+            if let Some(seen) = life.watch() {
+                words[count] = Word {
+                    word: life.word(),
+                    seen,
+                };
+                count += 1;
+            }
+        }
+        if let Some(value) = condition()? {
+            return Ok(Some(value));
+        }
+        signals::check()?;
+        record.check_verdict(spec)?;
+        let now = clock::now();
+        let mut until = now + slice;
+        if let Some(deadline) = spec.deadline {
+            if now >= deadline {
+                return Ok(None);
+            }
+            until = until.min(deadline);
+        }
+        if futex::wait(&words[..count], until) == Woken::Time {
+            slice = (slice * 2).min(LAST_SLICE);
+            reaper::reap();
+            look_for_deadlock(arena, spec)?;
+        }
+    }
+}
+
+/// After a slice in which nothing happened. Waits with a time-out, for time and for the outside end by themselves.
+fn look_for_deadlock(arena: &Arena, spec: &WaitSpec<'_>) -> Result<()> {
+    if spec.deadline.is_some() || !spec.operation.is_inside() {
+        return Ok(());
+    }
+    match deadlock::look(arena, arena::me()) {
+        Some(Verdict::Deadlock(error)) => Err(error),
+        Some(Verdict::StreamEnded) if spec.ends_stream => Err(stream_ended(spec)),
+        _ => Ok(()),
+    }
+}
+
+fn stream_ended(spec: &WaitSpec<'_>) -> Box<Error> {
+    let what = spec
+        .objects
+        .first()
+        .map_or_else(String::new, |awaited| deadlock::noun(awaited.id));
+    Error::new(
+        codes::END_OF_STREAM,
+        format!("nothing more can come: no other live process holds the {what}"),
+    )
+}
+
+/// The error of a wait that took too long: `what` names the object (`the queue`), `seconds` is what the script asked for.
+pub fn timed_out(operation: Operation, what: &str, seconds: f64) -> Box<Error> {
+    Error::new(
+        codes::TIMEOUT,
+        format!(
+            "`{}` of {what} within {seconds} s, but it took longer",
+            operation.words()
+        ),
+    )
+    .with_field("seconds", Field::Float(seconds))
+}
+
+/// The wait record of this process while it is in a wait; dropping it ends the wait.
+struct Record<'a> {
+    slot: &'a Slot,
+    spec: &'a WaitSpec<'a>,
+    epoch: u64,
+}
+
+impl<'a> Record<'a> {
+    fn write(arena: &'a Arena, spec: &'a WaitSpec<'a>) -> Record<'a> {
+        let slot = arena.slot(arena::me().index);
+        let wait = &slot.wait;
+        wait.operation
+            .store(spec.operation as u32, Ordering::Relaxed);
+        wait.count
+            .store(spec.objects.len() as u32, Ordering::Relaxed);
+        let (source, range) = place::pack(spec.place);
+        wait.place_source.store(source as u32, Ordering::Relaxed);
+        wait.place_range.store(range, Ordering::Relaxed);
+        wait.since.store(clock::now(), Ordering::Relaxed);
+        let deadline = spec.deadline.unwrap_or(0);
+        wait.deadline.store(deadline, Ordering::Relaxed);
+        for (cell, awaited) in wait.objects.iter().zip(spec.objects) {
+            cell.store(awaited.id.to_bits(), Ordering::Relaxed);
+        }
+        for (at, awaited) in spec.objects.iter().enumerate() {
+            let side = awaited.side & 1;
+            // First counted, then noted: a death in between leaves a count too high, which is harmless.
+            awaited.object.events[side].announce();
+            crate::crash_point!("wait: announced");
+            if at < MAX_WAIT_OBJECTS {
+                wait.announced
+                    .fetch_or(1 << (2 * at + side), Ordering::SeqCst);
+            }
+        }
+        let epoch = wait.epoch.fetch_add(1, Ordering::SeqCst) + 1;
+        crate::crash_point!("wait: recorded");
+        Record { slot, spec, epoch }
+    }
+
+    /// Somebody who looked for deadlocks may have found that nothing can come to us any more.
+    fn check_verdict(&self, spec: &WaitSpec<'_>) -> Result<()> {
+        if spec.ends_stream
+            && self.slot.cells[deadlock::VERDICT_CELL].load(Ordering::Acquire) == self.epoch
+        {
+            return Err(stream_ended(spec));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        self.slot.wait.epoch.fetch_add(1, Ordering::SeqCst);
+        crate::crash_point!("wait: over");
+        for (at, awaited) in self.spec.objects.iter().enumerate() {
+            let side = awaited.side & 1;
+            if at < MAX_WAIT_OBJECTS {
+                self.slot
+                    .wait
+                    .announced
+                    .fetch_and(!(1 << (2 * at + side)), Ordering::SeqCst);
+            }
+            crate::crash_point!("wait: struck out");
+            awaited.object.events[side].withdraw();
+        }
+    }
+}
+
+/// `sleep(seconds)`: ends early only by an error.
+pub fn sleep(seconds: f64, place: Option<Span>) -> Result<()> {
+    let spec = WaitSpec::new(Operation::Sleep, &[], place).with_timeout(Some(seconds));
+    wait(&spec, || Ok(None::<()>)).map(|_| ())
+}

@@ -1,0 +1,360 @@
+//! Processes of the language, with real forks and kills. No harness: see `support/mod.rs`.
+
+mod support;
+
+use par::process::wait;
+use par::process::{ChildOutcome, Ended, Message, SpawnSpec, signals, spawn};
+use std::time::{Duration, Instant};
+use support::Tests;
+
+fn main() {
+    let mut tests = Tests::new("process");
+    tests.run(
+        "join_gives_what_the_child_returned",
+        join_gives_what_the_child_returned,
+    );
+    tests.run("join_tells_every_way_to_end", join_tells_every_way_to_end);
+    tests.run("join_with_a_timeout_gives_up", join_with_a_timeout_gives_up);
+    tests.run(
+        "names_count_within_the_parent",
+        names_count_within_the_parent,
+    );
+    tests.run(
+        "thousands_of_short_processes_leave_nothing",
+        thousands_of_short_processes_leave_nothing,
+    );
+    tests.run(
+        "daemons_end_with_their_parent",
+        daemons_end_with_their_parent,
+    );
+    tests.run("others_are_waited_for", others_are_waited_for);
+    tests.run("a_subtree_dies_with_its_root", a_subtree_dies_with_its_root);
+    tests.run(
+        "a_grandchild_can_be_joined_by_handle",
+        a_grandchild_can_be_joined_by_handle,
+    );
+    tests.run("cancel_raises_in_the_child", cancel_raises_in_the_child);
+    tests.run("cancel_kills_after_the_grace", cancel_kills_after_the_grace);
+    tests.run("a_join_ring_is_a_deadlock", a_join_ring_is_a_deadlock);
+    tests.run(
+        "a_sleeping_process_is_no_deadlock",
+        a_sleeping_process_is_no_deadlock,
+    );
+    tests.run(
+        "unjoined_failures_are_told_once",
+        unjoined_failures_are_told_once,
+    );
+    tests.measure("measure_spawn_and_join", measure_spawn_and_join);
+    tests.finish();
+}
+
+fn value(text: &str) -> ChildOutcome {
+    ChildOutcome::Returned(message(text))
+}
+
+fn message(text: &str) -> Message {
+    Message {
+        bytes: text.as_bytes().to_vec(),
+        handles: Vec::new(),
+    }
+}
+
+fn start(body: impl FnOnce() -> ChildOutcome) -> spawn::Process {
+    spawn::spawn(&SpawnSpec::default(), &[], body).unwrap()
+}
+
+fn text(ended: Ended) -> String {
+    match ended {
+        Ended::Returned(message) | Ended::Raised(message) => {
+            String::from_utf8(message.bytes).unwrap()
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn sleep(seconds: f64) {
+    wait::sleep(seconds, None).unwrap();
+}
+
+fn join_gives_what_the_child_returned() {
+    let children: Vec<_> = (0..20)
+        .map(|n| start(move || value(&format!("value {n}"))))
+        .collect();
+    for (n, child) in children.iter().enumerate() {
+        let ended = child.join(None, None).unwrap().unwrap();
+        check!(text(ended) == format!("value {n}"));
+        check!(child.exitcode() == Some(0) && !child.alive());
+    }
+    let big = "x".repeat(3 << 20);
+    let copy = big.clone();
+    let child = start(move || value(&copy));
+    check!(text(child.join(None, None).unwrap().unwrap()) == big);
+}
+
+fn join_tells_every_way_to_end() {
+    let raised = start(|| ChildOutcome::Raised(message("oh")));
+    check!(raised.join(None, None).unwrap() == Some(Ended::Raised(message("oh"))));
+    let exited = start(|| ChildOutcome::Exited(7));
+    check!(exited.join(None, None).unwrap() == Some(Ended::Exited(7)));
+    check!(exited.exitcode() == Some(7));
+    let killed = start(|| {
+        sleep(60.0);
+        value("")
+    });
+    check!(killed.alive());
+    check!(killed.kill());
+    let ended = killed.join(None, None).unwrap().unwrap();
+    check!(ended == Ended::Killed(9));
+    check!(killed.exitcode() == Some(-9) && !killed.kill());
+    let error = ended.error("x", 1).unwrap();
+    check!(error.message.contains("SIGKILL"));
+    let terminated = start(|| {
+        sleep(60.0);
+        value("")
+    });
+    terminated.terminate();
+    check!(terminated.join(None, None).unwrap() == Some(Ended::Killed(15)));
+    let crashed = start(|| par::os::signal::reset_and_reraise(libc::SIGSEGV));
+    check!(crashed.join(None, None).unwrap() == Some(Ended::Killed(11)));
+    let left = start(|| par::os::fork::leave(3));
+    check!(left.join(None, None).unwrap() == Some(Ended::Exited(3)));
+}
+
+fn join_with_a_timeout_gives_up() {
+    let child = start(|| {
+        sleep(60.0);
+        value("")
+    });
+    let begin = Instant::now();
+    check!(child.join(Some(0.05), None).unwrap().is_none());
+    check!(begin.elapsed() >= Duration::from_millis(50));
+    check!(child.join(Some(0.0), None).unwrap().is_none());
+    check!(child.join(Some(-1.0), None).unwrap().is_none());
+    child.kill();
+    check!(child.wait(None, None).unwrap());
+}
+
+fn names_count_within_the_parent() {
+    let first = start(|| value(""));
+    let second = start(|| {
+        let inner = start(|| value(&spawn::current().unwrap().name()));
+        let ended = inner.join(None, None).unwrap().unwrap();
+        let parent = inner.parent().unwrap().name();
+        value(&format!("{} {} {parent}", inner.name(), text(ended)))
+    });
+    check!(first.name() == "Process-1");
+    let said = text(second.join(None, None).unwrap().unwrap());
+    check!(said == "Process-2:1 Process-2:1 Process-2");
+    check!(spawn::current().unwrap().parent().is_none());
+    first.join(None, None).unwrap();
+    check!(first.show().ends_with(" ended>"));
+}
+
+fn thousands_of_short_processes_leave_nothing() {
+    for _ in 0..3000 {
+        let child = start(|| value("x"));
+        check!(child.join(None, None).unwrap().is_some());
+    }
+    check!(spawn::active_children().is_empty());
+    // A child that has left its result may still be on its way out.
+    while !par::os::fork::children().is_empty() {
+        par::process::reaper::reap();
+    }
+    let arena = par::arena::get().unwrap();
+    check!(arena.processes().count() == 1);
+    arena.collect();
+    check!(arena.live_objects() == 1);
+}
+
+fn daemons_end_with_their_parent() {
+    let child = start(|| {
+        let spec = SpawnSpec {
+            daemon: true,
+            ..SpawnSpec::default()
+        };
+        let daemon = spawn::spawn(&spec, &[], || {
+            sleep(60.0);
+            value("")
+        });
+        value(&daemon.unwrap().pid().unwrap().to_string())
+    });
+    let ended = child.join(None, None).unwrap().unwrap();
+    let pid: i32 = text(ended).parse().unwrap();
+    check!(!par::os::fork::send_signal(pid, 0));
+}
+
+fn others_are_waited_for() {
+    let begin = Instant::now();
+    let child = start(|| {
+        start(|| {
+            sleep(0.1);
+            value("")
+        });
+        value("done")
+    });
+    check!(text(child.join(None, None).unwrap().unwrap()) == "done");
+    check!(begin.elapsed() >= Duration::from_millis(100));
+}
+
+fn a_subtree_dies_with_its_root() {
+    // Orphans come to this process then, so that their ends can be seen.
+    par::process::reaper::own_process();
+    for round in 0..20 {
+        let root = start(move || {
+            for _ in 0..2 {
+                start(|| {
+                    start(|| {
+                        sleep(60.0);
+                        value("")
+                    });
+                    sleep(60.0);
+                    value("")
+                });
+            }
+            sleep(60.0);
+            value("")
+        });
+        sleep(f64::from(round) * 0.0005);
+        root.kill();
+        check!(root.join(None, None).unwrap() == Some(Ended::Killed(9)));
+        let begin = Instant::now();
+        while !par::os::fork::children().is_empty() {
+            par::process::reaper::reap();
+            check!(begin.elapsed() < Duration::from_secs(5));
+        }
+    }
+    let arena = par::arena::get().unwrap();
+    par::process::reaper::bury_orphans(arena);
+    check!(arena.processes().count() == 1);
+}
+
+fn a_grandchild_can_be_joined_by_handle() {
+    let child = start(|| {
+        let inner = start(|| {
+            sleep(0.05);
+            value("deep")
+        });
+        let id = inner.id();
+        let message = Message {
+            bytes: id.to_bits().to_le_bytes().to_vec(),
+            handles: vec![id],
+        };
+        ChildOutcome::Returned(message)
+    });
+    let Some(Ended::Returned(message)) = child.join(None, None).unwrap() else {
+        std::process::abort()
+    };
+    let inner = spawn::Process::from_id(message.handles[0]).unwrap();
+    drop(child);
+    par::arena::get().unwrap().collect();
+    check!(text(inner.join(None, None).unwrap().unwrap()) == "deep");
+}
+
+fn cancel_raises_in_the_child() {
+    let child = start(|| {
+        let error = wait::sleep(60.0, None).unwrap_err();
+        // What runs while cleaning up may wait as well.
+        sleep(0.02);
+        value(&error.kind)
+    });
+    sleep(0.02);
+    check!(child.cancel(5.0, None).unwrap());
+    check!(text(child.ended().unwrap()) == "Cancelled");
+    let busy = start(|| {
+        loop {
+            if signals::poll_word().load(std::sync::atomic::Ordering::Relaxed) != 0
+                && let Err(error) = signals::poll()
+            {
+                return value(&error.kind);
+            }
+        }
+    });
+    check!(busy.cancel(5.0, None).unwrap());
+    check!(text(busy.ended().unwrap()) == "Cancelled");
+}
+
+fn cancel_kills_after_the_grace() {
+    let child = start(|| {
+        loop {
+            let _ = wait::sleep(60.0, None);
+        }
+    });
+    check!(!child.cancel(0.05, None).unwrap());
+    check!(child.ended() == Some(Ended::Killed(9)));
+}
+
+fn a_join_ring_is_a_deadlock() {
+    // A child that joins its parent, which joins the child.
+    let child = start(|| {
+        let parent = spawn::current().unwrap().parent().unwrap();
+        let error = parent.join(None, None).unwrap_err();
+        value(&format!("{}: {}", error.kind, error.message))
+    });
+    let said = text(child.join(None, None).unwrap().unwrap());
+    check!(said.starts_with("Deadlock: 2 processes"));
+    check!(said.contains("main (pid") && said.contains("Process-1 (pid"));
+    // A process that joins itself.
+    let error = spawn::current().unwrap().join(None, None).unwrap_err();
+    check!(error.kind == "Deadlock");
+}
+
+fn a_sleeping_process_is_no_deadlock() {
+    let child = start(|| {
+        let parent = spawn::current().unwrap().parent().unwrap();
+        let inner = start(move || {
+            sleep(0.5);
+            value("")
+        });
+        inner.join(None, None).unwrap();
+        check!(parent.alive());
+        value("fine")
+    });
+    check!(text(child.join(None, None).unwrap().unwrap()) == "fine");
+}
+
+fn unjoined_failures_are_told_once() {
+    let failed = start(|| ChildOutcome::Raised(message("oh")));
+    let killed = start(|| par::os::signal::reset_and_reraise(libc::SIGSEGV));
+    let expected = start(|| {
+        sleep(60.0);
+        value("")
+    });
+    expected.kill();
+    let joined = start(|| ChildOutcome::Raised(message("oh")));
+    joined.join(None, None).unwrap();
+    let count = par::process::finish::end_children();
+    check!(count == 2);
+    check!(par::process::finish::end_children() == 0);
+    check!(par::process::finish::finish_main());
+    drop((failed, killed));
+}
+
+fn measure_spawn_and_join() {
+    let rounds = 2000;
+    let begin = Instant::now();
+    for _ in 0..rounds {
+        // SAFETY: one thread; the child leaves at once.
+        #[allow(unsafe_code)]
+        unsafe {
+            let pid = libc::fork();
+            if pid == 0 {
+                libc::_exit(0);
+            }
+            libc::waitpid(pid, std::ptr::null_mut(), 0);
+        }
+    }
+    let bare = begin.elapsed() / rounds;
+    let child = start(|| value(""));
+    child.join(None, None).unwrap();
+    let begin = Instant::now();
+    let mut spawning = Duration::ZERO;
+    for _ in 0..rounds {
+        let now = Instant::now();
+        let child = start(|| value(""));
+        spawning += now.elapsed();
+        child.join(None, None).unwrap();
+    }
+    let par = begin.elapsed() / rounds;
+    println!("of it in spawn: {:?}", spawning / rounds);
+    println!("fork + exit + wait: {bare:?}; spawn + join: {par:?}");
+}
