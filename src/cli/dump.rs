@@ -39,7 +39,7 @@ fn text_of(input: &Input, stage: Stage, driver: &mut Driver) -> Result<String, E
             }
         }
         Stage::Code => {
-            driver.compile(&source, Mode::Script, &input.folder())?;
+            driver.compile(&source, Mode::Script, input.file())?;
             return Err(vec![*unsupported("code")]);
         }
     }

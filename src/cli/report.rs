@@ -2,7 +2,6 @@
 
 use super::args::Color;
 use crate::diag::{self, codes};
-use crate::driver;
 use crate::source::SourceMap;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -41,7 +40,11 @@ impl Reporter {
         if errors.is_empty() {
             return;
         }
-        let text = driver::report(errors, sources, self.colored());
+        let style = diag::Style {
+            color: self.colored(),
+            ..diag::Style::PLAIN
+        };
+        let text = diag::render_all(errors, sources, style);
         // In one piece, so that reports of several processes do not mix; a closed standard error cannot be told of.
         let _ = std::io::stderr().write_all(text.as_bytes());
     }

@@ -4,13 +4,13 @@ use super::USAGE;
 use super::report::Reporter;
 use crate::check::Mode;
 use crate::diag;
-use crate::driver::{Driver, folder_of};
+use crate::driver::Driver;
 use crate::source::Source;
 use crate::value::native::Fault;
 use crate::vm;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -58,11 +58,11 @@ impl Input {
         }
     }
 
-    /// The folder that its imports are relative to.
-    pub(super) fn folder(&self) -> PathBuf {
+    /// The file that its imports are relative to.
+    pub(super) fn file(&self) -> Option<&Path> {
         match self {
-            Input::File(path) => folder_of(path),
-            Input::Standard | Input::Code(_) => PathBuf::new(),
+            Input::File(path) => Some(path),
+            Input::Standard | Input::Code(_) => None,
         }
     }
 }
@@ -89,7 +89,7 @@ pub(super) fn execute(
             return ExitCode::from(USAGE);
         }
     };
-    let compiled = driver.compile(&source, mode, &input.folder());
+    let compiled = driver.compile(&source, mode, input.file());
     reporter.report_all(&driver.take_warnings(), driver.sources());
     let program = match compiled {
         Ok(program) => program,
@@ -115,7 +115,7 @@ pub(super) fn check(files: &[OsString], reporter: &Reporter) -> ExitCode {
         let (input, mut driver) = (Input::named(file), Driver::new());
         let source = input.load(&mut driver);
         let checked = source.map_err(|error| vec![*error]);
-        let checked = checked.and_then(|source| driver.check(&source, &input.folder()));
+        let checked = checked.and_then(|source| driver.check(&source, input.file()));
         reporter.report_all(&driver.take_warnings(), driver.sources());
         if let Err(errors) = checked {
             reporter.report_all(&errors, driver.sources());

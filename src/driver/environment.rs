@@ -5,24 +5,17 @@ use crate::builtins;
 use crate::check::{Earlier, Environment, Imported, Mode};
 use crate::diag;
 use crate::syntax::ast::ImportPath;
-use std::path::Path;
 use std::rc::Rc;
 
 /// The surroundings of one text.
 pub(super) struct Surroundings<'a> {
     driver: &'a mut Driver,
     mode: Mode,
-    /// Imports of files are relative to it.
-    folder: &'a Path,
 }
 
 impl<'a> Surroundings<'a> {
-    pub(super) fn new(driver: &'a mut Driver, mode: Mode, folder: &'a Path) -> Surroundings<'a> {
-        Surroundings {
-            driver,
-            mode,
-            folder,
-        }
+    pub(super) fn new(driver: &'a mut Driver, mode: Mode) -> Surroundings<'a> {
+        Surroundings { driver, mode }
     }
 
     /// Only lines at the prompt see what earlier ones declared: a script and a module stand for themselves.
@@ -51,7 +44,7 @@ impl Environment for Surroundings<'_> {
 
     fn import(&mut self, path: &ImportPath) -> diag::Result<Imported> {
         match path {
-            ImportPath::File(path, span) => self.driver.import_file(path, *span, self.folder),
+            ImportPath::File(path, span) => self.driver.import_file(path, *span),
             ImportPath::Standard(name, _) => self.driver.import_standard(name),
         }
     }

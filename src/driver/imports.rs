@@ -1,13 +1,13 @@
 //! Imported modules: files relative to the importing one, and the standard modules. Each is loaded once.
 
-use super::{Driver, Errors, folder_of};
+use super::{Driver, Errors};
 use crate::builtins;
 use crate::check::{Imported, Member, Mode, Place};
 use crate::diag::{self, codes};
 use crate::source::Span;
 use crate::value::function::Proto;
 use std::collections::{HashMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 /// The standard modules that are written in Par: name and text.
@@ -22,8 +22,8 @@ pub(super) struct Imports {
     files: HashMap<PathBuf, Imported>,
     /// Standard modules by name.
     standard: HashMap<Rc<str>, Imported>,
-    /// The files that are being loaded, outermost first, as they were written.
-    loading: Vec<(PathBuf, String)>,
+    /// The files that are being loaded, outermost first.
+    loading: Vec<PathBuf>,
     /// Bodies that have not run yet, in the order in which they must.
     waiting: VecDeque<Rc<Proto>>,
 }
@@ -32,6 +32,18 @@ impl Imports {
     /// What each file offers, by its number.
     pub(super) fn offered(&self) -> Vec<Vec<(Rc<str>, u32)>> {
         self.offered.clone()
+    }
+
+    /// Notes that a file is being loaded.
+    pub(super) fn enter(&mut self, file: Option<&Path>) {
+        self.loading.extend(file.map(Path::to_path_buf));
+    }
+
+    /// Notes that it is loaded.
+    pub(super) fn leave(&mut self, file: Option<&Path>) {
+        if file.is_some() {
+            self.loading.pop();
+        }
     }
 
     /// The next module body that has not run yet.
@@ -57,6 +69,25 @@ pub(super) fn read(path: &Path) -> diag::Result<String> {
     })
 }
 
+/// By which a file is known however it is written.
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// How reports name a file: as it was written, without `folder/..`.
+pub(super) fn shown(path: &Path) -> String {
+    let mut short = PathBuf::new();
+    for part in path.components() {
+        let after_folder = matches!(short.components().next_back(), Some(Component::Normal(_)));
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if after_folder => drop(short.pop()),
+            part => short.push(part),
+        }
+    }
+    short.display().to_string()
+}
+
 /// The names of all standard modules.
 pub(super) fn standard_names() -> Vec<Rc<str>> {
     let written = WRITTEN_IN_PAR.iter().map(|(name, _)| *name);
@@ -68,25 +99,20 @@ pub(super) fn standard_names() -> Vec<Rc<str>> {
 }
 
 impl Driver {
-    /// Imports a file by the path that is written in a text whose imports are relative to `folder`.
-    pub(super) fn import_file(
-        &mut self,
-        written: &str,
-        span: Span,
-        folder: &Path,
-    ) -> diag::Result<Imported> {
-        let path = folder.join(written);
-        let known = path.canonicalize().unwrap_or_else(|_| path.clone());
+    /// Imports a file by the path that is written in the text that is being loaded.
+    pub(super) fn import_file(&mut self, written: &str, span: Span) -> diag::Result<Imported> {
+        let importing = self.imports.loading.last();
+        let folder = importing.and_then(|file| file.parent());
+        let path = folder.unwrap_or(Path::new("")).join(written);
+        let known = canonical(&path);
         if let Some(imported) = self.imports.files.get(&known) {
             return Ok(imported.clone());
         }
-        self.refuse_ring(&known, written)?;
+        self.refuse_ring(&known)?;
         let source = self.load(&path).map_err(|error| error.with_span(span))?;
-        let loading = (known.clone(), path.display().to_string());
-        self.imports.loading.push(loading);
-        let program = self.compile(&source, Mode::Module, &folder_of(&path));
-        self.imports.loading.pop();
-        let program = program.map_err(|errors| self.tell_first(errors, span))?;
+        let program = self
+            .compile(&source, Mode::Module, Some(&path))
+            .map_err(|errors| self.tell_first(errors, span))?;
 
         let globals = program.globals.iter();
         let offered: Vec<(Rc<str>, u32)> = globals
@@ -116,13 +142,13 @@ impl Driver {
     }
 
     /// Files that import each other are an error that shows the whole ring.
-    fn refuse_ring(&self, known: &Path, written: &str) -> diag::Result<()> {
+    fn refuse_ring(&self, known: &Path) -> diag::Result<()> {
         let loading = &self.imports.loading;
-        let Some(first) = loading.iter().position(|(path, _)| path == known) else {
+        let Some(first) = loading.iter().position(|path| canonical(path) == known) else {
             return Ok(());
         };
-        let ring = loading.iter().skip(first).map(|(_, name)| name.as_str());
-        let ring: Vec<&str> = ring.chain([written]).collect();
+        let mut ring: Vec<String> = loading.iter().skip(first).map(|path| shown(path)).collect();
+        ring.extend(ring.first().cloned());
         let message = format!("files import each other: {}", ring.join(" -> "));
         let help = "move what both need into a third file that both import";
         Err(diag::Error::new(codes::IMPORT_CYCLE, message).with_help(help))
@@ -137,7 +163,7 @@ impl Driver {
         if let Some((_, text)) = WRITTEN_IN_PAR.iter().find(|(module, _)| *module == &**name) {
             let source = self.add(format!("<{name}>"), *text);
             let program = self
-                .compile(&source, Mode::Module, Path::new(""))
+                .compile(&source, Mode::Module, None)
                 .map_err(|errors| internal(name, errors))?;
             let globals = program.globals.iter();
             let public = globals.filter(|(name, _)| !name.starts_with('_'));

@@ -21,7 +21,7 @@ use crate::vm::Machine;
 use environment::Surroundings;
 use imports::Imports;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -108,10 +108,11 @@ impl Driver {
     /// An `IoError`: the file cannot be read, or is not UTF-8.
     pub fn load(&mut self, path: &Path) -> diag::Result<Arc<Source>> {
         let text = imports::read(path)?;
-        Ok(self.add(path.display().to_string(), text))
+        Ok(self.add(imports::shown(path), text))
     }
 
-    /// Compiles a registered text. Imports of files are relative to `folder`.
+    /// Compiles a registered text. What it imports is relative to the folder of `file`, or to the current one for a text that
+    /// is in no file.
     ///
     /// # Errors
     /// Everything that is wrong with it. Warnings are kept for [`Driver::take_warnings`].
@@ -119,27 +120,25 @@ impl Driver {
         &mut self,
         source: &Source,
         mode: Mode,
-        folder: &Path,
+        file: Option<&Path>,
     ) -> Result<Program, Errors> {
         let module = syntax::parse(source)?;
-        self.compile_tree(&module, mode, folder)
+        self.imports.enter(file);
+        let compiled = self.compile_tree(&module, mode);
+        self.imports.leave(file);
+        compiled
     }
 
     /// Checks a registered text and what it imports, without running anything.
     ///
     /// # Errors
     /// As [`Driver::compile`].
-    pub fn check(&mut self, source: &Source, folder: &Path) -> Result<(), Errors> {
-        self.compile(source, Mode::Script, folder).map(drop)
+    pub fn check(&mut self, source: &Source, file: Option<&Path>) -> Result<(), Errors> {
+        self.compile(source, Mode::Script, file).map(drop)
     }
 
-    fn compile_tree(
-        &mut self,
-        module: &ast::Module,
-        mode: Mode,
-        folder: &Path,
-    ) -> Result<Program, Errors> {
-        let checked = check::check(module, &mut Surroundings::new(self, mode, folder));
+    fn compile_tree(&mut self, module: &ast::Module, mode: Mode) -> Result<Program, Errors> {
+        let checked = check::check(module, &mut Surroundings::new(self, mode));
         let mut resolved = checked.map_err(|mut errors| {
             errors.append(&mut self.further);
             errors
@@ -289,18 +288,4 @@ impl Driver {
         );
         std::mem::take(&mut self.warnings)
     }
-}
-
-/// The folder that imports of a file are relative to.
-pub fn folder_of(path: &Path) -> PathBuf {
-    path.parent().map(Path::to_path_buf).unwrap_or_default()
-}
-
-/// The reports of errors and warnings, ready to print.
-pub fn report(errors: &[diag::Error], sources: &SourceMap, color: bool) -> String {
-    let style = diag::Style {
-        color,
-        ..diag::Style::PLAIN
-    };
-    diag::render_all(errors, sources, style)
 }

@@ -119,7 +119,7 @@ impl Error {
     pub fn report(&self) -> String {
         let all = std::iter::once(&*self.report).chain(&self.others);
         let all: Vec<diag::Error> = all.cloned().collect();
-        crate::driver::report(&all, &self.sources, false)
+        diag::render_all(&all, &self.sources, diag::Style::PLAIN)
     }
 
     fn locate(&self, span: Span) -> Option<Location> {

@@ -16,7 +16,7 @@ pub use host::{Arguments, HostFunction, HostResult};
 
 use crate::check::Mode;
 use crate::diag::{self, codes};
-use crate::driver::{Driver, Program, folder_of};
+use crate::driver::{Driver, Program};
 use crate::value::Value;
 use crate::value::native::{Fault, HostFn, Outcome};
 use capture::Capture;
@@ -83,7 +83,7 @@ impl Engine {
     /// Everything that is wrong with it: the first as the error itself, the rest as [`Error::others`].
     pub fn compile(&mut self, name: &str, text: &str) -> Result<Script> {
         let source = self.driver.add(name, text);
-        let compiled = self.driver.compile(&source, Mode::Prompt, Path::new(""));
+        let compiled = self.driver.compile(&source, Mode::Prompt, None);
         compiled.map(Script).map_err(|errors| self.several(errors))
     }
 
@@ -94,8 +94,7 @@ impl Engine {
     pub fn compile_file(&mut self, path: impl AsRef<Path>) -> Result<Script> {
         let path = path.as_ref();
         let source = self.driver.load(path).map_err(|error| self.one(error))?;
-        let folder = folder_of(path);
-        let compiled = self.driver.compile(&source, Mode::Prompt, &folder);
+        let compiled = self.driver.compile(&source, Mode::Prompt, Some(path));
         compiled.map(Script).map_err(|errors| self.several(errors))
     }
 

@@ -21,7 +21,7 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
 use std::cell::RefCell;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -143,7 +143,7 @@ impl Session<'_> {
         self.lines += 1;
         let mut driver = self.driver.borrow_mut();
         let source = driver.add(format!("<prompt:{}>", self.lines), line);
-        let compiled = driver.compile(&source, Mode::Prompt, Path::new(""));
+        let compiled = driver.compile(&source, Mode::Prompt, None);
         let warnings = driver.take_warnings();
         self.reporter.report_all(&warnings, driver.sources());
         let program = match compiled {
