@@ -3,6 +3,9 @@
 /// How deep expressions and blocks may nest in a source text: the parser's helpers recurse on them, and 200 levels of
 /// the deepest helper fit well inside a 1 MiB stack.
 pub const MAX_NESTING: usize = 200;
+/// How deep the tree of a text may be: an operator, a call or a field is a level too, without any bracket. Three for each
+/// bracket of [`MAX_NESTING`]; what walks or drops the tree recurses this deep and no deeper.
+pub const MAX_TREE_DEPTH: usize = 600;
 /// Registers of one function: operands of instructions are one byte.
 pub const MAX_REGISTERS: usize = 250;
 /// Fields of a struct: an instance with all of them still fits the largest cell of the heap.

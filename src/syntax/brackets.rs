@@ -17,6 +17,8 @@ pub struct Brackets {
     pub errors: Vec<Box<Error>>,
     /// The innermost bracket that is still open at the end of the text; the parser decides whether more input would do.
     pub open: Option<Box<Error>>,
+    /// Where something was reported or mended.
+    pub marks: Vec<u32>,
     /// The text nests more deeply than the helpers can follow: nothing else may look at the tokens.
     pub too_deep: bool,
 }
@@ -34,11 +36,14 @@ pub fn check(source: &Source, tokens: Vec<Spanned>) -> Brackets {
         stack: Vec::new(),
         out: Vec::with_capacity(tokens.len()),
         errors: Vec::new(),
+        marks: Vec::new(),
     };
     let mut at_line_start = true;
     for index in 0..tokens.len() {
         let (start, token, end) = tokens[index].clone();
-        if at_line_start && begins_statement(&tokens[index..]) {
+        // A word that the text ends in may yet become another.
+        let whole = (end as usize) < source.text.len();
+        if at_line_start && whole && begins_statement(&tokens[index..]) {
             pass.close_before_statement(start, end);
         }
         at_line_start = match token {
@@ -53,6 +58,7 @@ pub fn check(source: &Source, tokens: Vec<Spanned>) -> Brackets {
     Brackets {
         tokens: pass.out,
         errors: pass.errors,
+        marks: pass.marks,
         open,
         too_deep: false,
     }
@@ -88,6 +94,7 @@ struct Pass<'s> {
     stack: Vec<Open>,
     out: Vec<Spanned>,
     errors: Vec<Box<Error>>,
+    marks: Vec<u32>,
 }
 
 impl Pass<'_> {
@@ -98,7 +105,7 @@ impl Pass<'_> {
     /// Takes one token; false when the nesting limit is passed.
     fn token(&mut self, start: u32, token: Token, end: u32) -> bool {
         match token {
-            Token::ParenOpen | Token::SquareOpen | Token::BraceOpen | Token::InterpOpen => {
+            ref open if open.opens() => {
                 self.stack.push(Open {
                     token: token.clone(),
                     start,
@@ -107,7 +114,7 @@ impl Pass<'_> {
                 self.out.push((start, token, end));
                 self.stack.len() <= MAX_NESTING
             }
-            Token::ParenClose | Token::SquareClose | Token::BraceClose | Token::InterpClose => {
+            ref close if close.closes() => {
                 self.close(start, token, end);
                 true
             }
@@ -127,7 +134,13 @@ impl Pass<'_> {
             )
             .with_span(self.span(start, end))
             .with_label("nothing is open here");
-            return self.errors.push(error);
+            // The token before it stands in the statement that it closed too early.
+            self.marks.extend(self.out.last().map(|token| token.0));
+            // After a bracket was put in, a stray one is its echo.
+            if self.errors.iter().all(|earlier| earlier.code != codes::UNCLOSED) {
+                self.errors.push(error);
+            }
+            return;
         };
         if closer(&top.token) == token {
             self.stack.pop();
@@ -177,6 +190,7 @@ impl Pass<'_> {
             format!("`{}` was opened here", text_of(&top.token)),
         );
         self.errors.push(error);
+        self.marks.extend([top.start, start]);
         self.out.push((start, due, end));
     }
 
@@ -190,15 +204,16 @@ impl Pass<'_> {
         let error = Error::new(
             codes::UNCLOSED,
             format!(
-                "expected `{text}` that closes `{}`, found none",
+                "expected `{text}`, but this `{}` is not closed",
                 text_of(&top.token)
             ),
         )
         .with_span(self.span(top.start, top.end))
-        .with_label("opened here, never closed")
+        .with_label("opened here")
         .with_other(self.span(start, end), why);
         self.errors.push(error);
         let at = self.last_end(start);
+        self.marks.extend([top.start, at]);
         self.out.push((at, due, at));
     }
 
@@ -235,6 +250,7 @@ impl Pass<'_> {
         Brackets {
             tokens: Vec::new(),
             errors: self.errors,
+            marks: self.marks,
             open: None,
             too_deep: true,
         }
@@ -246,12 +262,12 @@ fn unclosed_at_end(source: &Source, open: &Open) -> Box<Error> {
     Error::new(
         codes::UNCLOSED,
         format!(
-            "expected `{due}` that closes `{}`, found the end of the text",
+            "expected `{due}`, but this `{}` is not closed",
             text_of(&open.token)
         ),
     )
     .with_span(Span::new(source.id, open.start as usize, open.end as usize))
-    .with_label("opened here, never closed")
+    .with_label("opened here")
     .incomplete()
 }
 

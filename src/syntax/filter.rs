@@ -184,7 +184,11 @@ impl<'a> Filter<'a> {
     /// What `pool map` is, by the token at `index` behind it and, after a parenthesis, by the two next ones.
     fn pool_map(&self, index: usize) -> Option<Token> {
         let token = |at: usize| self.raw.get(at).map(|(_, token, _)| token);
-        match token(index)? {
+        // At the end of the text it may yet become one.
+        let Some(next) = token(index) else {
+            return Some(Token::PoolMap);
+        };
+        match next {
             Token::Name(_) | Token::SquareOpen | Token::BraceOpen => Some(Token::PoolMap),
             Token::ParenOpen => {
                 let mut at = index + 1;

@@ -87,7 +87,7 @@ impl<'s> Lexer<'s> {
             Ok(Token::NumberStart) => self.number(start),
             Ok(Token::Quote) => self.quote(start, end),
             Ok(Token::Foreign) => {
-                let error = habits::foreign(&self.text[start..end]);
+                let error = habits::foreign(self.text, start, end);
                 self.bad(error, start, end);
             }
             Ok(Token::Comment) if is_doc(&self.text[start..end]) => {
@@ -301,7 +301,7 @@ impl<'s> Lexer<'s> {
         let error = match kind {
             QuoteKind::Command => Error::new(
                 codes::UNCLOSED,
-                "expected a backtick that closes the command, found the end of the text",
+                "expected a backtick, but this command is not closed",
             )
             .with_label("the command starts here"),
             kind => unclosed_string(kind == QuoteKind::Triple),
@@ -324,12 +324,12 @@ fn unclosed_string(several_lines: bool) -> Box<Error> {
     match several_lines {
         true => Error::new(
             codes::UNCLOSED,
-            "expected `\"\"\"` that closes the string, found the end of the text",
+            "expected `\"\"\"`, but this string is not closed",
         )
         .with_label("the string starts here"),
         false => Error::new(
             codes::UNCLOSED,
-            "expected a `\"` that closes the string, found the end of the line",
+            "expected `\"` on the same line, but this string is not closed",
         )
         .with_label("the string starts here")
         .with_help("close it on this line, or write `\"\"\"` for a text of several lines"),

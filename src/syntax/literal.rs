@@ -34,7 +34,8 @@ pub fn number_length(text: &str) -> usize {
         let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
         let exponent = digits(at + 1 + sign);
         // `1e` with nothing behind it is taken along, to be told as one mistake.
-        at += 1 + if exponent > 0 { sign + exponent } else { 0 };
+        let unfinished = at + 1 + sign == bytes.len();
+        at += 1 + if exponent > 0 || unfinished { sign + exponent } else { 0 };
     }
     at + word(at)
 }

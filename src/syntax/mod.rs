@@ -1,21 +1,29 @@
 //! Text to tree: tokens, the token filter, the grammar, and the explanation of syntax errors.
 //!
-//! Imports `source`, `diag`, `limits`. **Invariant:** no IO and no values; nothing outside this folder knows LALRPOP or logos.
+//! In the order of their work: `lexer` (with `literal`, `text`), `brackets`, `filter`, `depth`, the grammar
+//! (`grammar/par.lalrpop`) with its `actions`; when it fails `recover`, `explain`, `habits`.
+//!
+//! Imports `source`, `diag`, `limits`, `operator`. **Invariant:** no IO and no values; nothing outside this folder knows LALRPOP
+//! or logos.
 
 mod actions;
 pub mod ast;
 mod brackets;
+mod depth;
+mod explain;
 mod filter;
 mod habits;
 mod lexer;
 mod literal;
+mod recover;
 mod text;
 mod token;
 
-use crate::diag::{Error, codes};
-use crate::source::{Source, Span};
+pub use habits::habit_for_name;
+
+use crate::diag::Error;
+use crate::source::{Source, SourceId, Span};
 use actions::Builder;
-use token::Spanned;
 
 #[allow(clippy::all, missing_docs, unused, unreachable_pub)]
 mod grammar {
@@ -24,8 +32,9 @@ mod grammar {
 
 /// Parses a text into its tree.
 ///
-/// On failure, all reports in the order of the text. [`Error::incomplete`] is set on a report that more input could
-/// mend; the text should then end without a newline only if its last line may go on.
+/// On failure, all reports in the order of the text. When each of them is [`Error::incomplete`], more input could mend the
+/// text. A string in simple quotes can go on only while its line does: a prompt should hand over whole lines, with
+/// their newlines.
 pub fn parse(source: &Source) -> Result<ast::Module, Vec<Error>> {
     let brackets = brackets::check(source, lexer::lex(source));
     let mut errors: Vec<Error> = brackets.errors.into_iter().map(|e| *e).collect();
@@ -33,60 +42,44 @@ pub fn parse(source: &Source) -> Result<ast::Module, Vec<Error>> {
         return Err(errors);
     }
     let tokens = filter::filter(&source.text, &brackets.tokens);
-    let mut builder = Builder::new(source);
-    let result = grammar::ModuleParser::new().parse(&mut builder, tokens.iter().cloned());
-    builder.refuse_minimum();
-    errors.extend(builder.errors.into_iter().map(|e| *e));
-    match result {
-        Ok(body) if errors.is_empty() => Ok(ast::Module {
-            body,
-            node_count: builder.next_node,
-            fn_count: builder.next_fn,
-            span: Span::new(source.id, 0, source.text.len()),
-        }),
-        Ok(_) => Err(errors),
-        Err(error) => {
-            if let Some(open) = brackets.open {
-                errors.push(*open);
-            } else {
-                errors.push(*explain(source, &tokens, error));
-            }
-            Err(errors)
-        }
+    if let Err(error) = depth::check(source, &tokens) {
+        errors.push(*error);
+        return Err(errors);
     }
+    let mut builder = Builder::new(source);
+    let parsed = recover::parse(&mut builder, &tokens);
+    match parsed {
+        Ok(body) if errors.is_empty() && builder.errors.is_empty() => {
+            return Ok(ast::Module {
+                body,
+                node_count: builder.next_node,
+                fn_count: builder.next_fn,
+                span: Span::new(source.id, 0, source.text.len()),
+            });
+        }
+        Ok(_) => errors.extend(builder.errors.into_iter().map(|e| *e)),
+        Err(_) => errors.extend(recover::reports(source, &tokens, &brackets.marks, brackets.open)),
+    }
+    Err(in_order(source, errors))
+}
+
+/// Sorts reports by their places and settles which could be mended by more input: all or none.
+fn in_order(source: &Source, mut errors: Vec<Error>) -> Vec<Error> {
+    errors.sort_by_key(|error| error.span.map(|span| (span.start, span.end)));
+    let at_end = |error: &Error| {
+        let rest = error.span.and_then(|span| source.text.get(span.end as usize..));
+        rest.is_some_and(|rest| rest.bytes().all(|b| b == b' ' || b == b'\t'))
+    };
+    let all = errors.iter().all(|error| error.incomplete || at_end(error));
+    for error in &mut errors {
+        error.incomplete = all;
+    }
+    errors
 }
 
 /// Whether a text is a name that a program can declare.
 pub fn is_name(text: &str) -> bool {
-    let source = Source::new(crate::source::SourceId(0), "", text);
-    matches!(lexer::lex(&source).as_slice(), [(0, token::Token::Name(_), end)] if *end as usize == text.len())
-}
-
-fn explain(
-    source: &Source,
-    tokens: &[Spanned],
-    error: lalrpop_util::ParseError<u32, token::Token, std::convert::Infallible>,
-) -> Box<Error> {
-    use lalrpop_util::ParseError::*;
-    let (start, end) = match &error {
-        UnrecognizedToken {
-            token: (_, token::Token::Bad(report), _),
-            ..
-        } => return report.clone(),
-        UnrecognizedToken {
-            token: (l, _, r), ..
-        }
-        | ExtraToken { token: (l, _, r) } => (*l, *r),
-        _ => (source.text.len() as u32, source.text.len() as u32),
-    };
-    let span = Span::new(source.id, start as usize, end as usize);
-    let error = Error::new(
-        codes::UNEXPECTED,
-        format!("unexpected {:?}", source.slice(span)),
-    )
-    .with_span(span);
-    match tokens.last().is_none_or(|t| t.0 <= start) {
-        true => error.incomplete(),
-        false => error,
-    }
+    let source = Source::new(SourceId(0), "", text);
+    let tokens = lexer::lex(&source);
+    matches!(tokens.as_slice(), [(0, token::Token::Name(_), end)] if *end as usize == text.len())
 }

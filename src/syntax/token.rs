@@ -281,6 +281,18 @@ impl Token {
         )
     }
 
+    /// Whether this opens a bracket.
+    pub fn opens(&self) -> bool {
+        use Token::*;
+        matches!(self, ParenOpen | SquareOpen | BraceOpen | MapOpen | InterpOpen)
+    }
+
+    /// Whether this closes a bracket.
+    pub fn closes(&self) -> bool {
+        use Token::*;
+        matches!(self, ParenClose | SquareClose | BraceClose | InterpClose)
+    }
+
     /// Whether a newline after this token does not end the statement.
     pub fn continues_line(&self) -> bool {
         use Token::*;

@@ -1,0 +1,443 @@
+//! Habits that are known by the place where the parser stopped.
+
+use super::Hint;
+use crate::syntax::explain::Context;
+use crate::syntax::token::Token;
+
+type Rule = fn(&Context) -> Option<Hint>;
+
+/// The rules, tried in this order.
+const RULES: &[Rule] = &[
+    prefixed_string,
+    comment,
+    string_braces,
+    colon,
+    equals,
+    reserved_head,
+    comma,
+    arrow,
+    decrement,
+    brace,
+    missing_brace,
+    chained_comparison,
+    conditional_behind,
+    statement_as_value,
+    closure_in_bars,
+    star,
+    adjacent_strings,
+];
+
+/// The first rule that knows the place.
+pub fn find(context: &Context) -> Option<Hint> {
+    RULES.iter().find_map(|rule| rule(context))
+}
+
+fn hint(context: &Context, message: &str, help: &str) -> Option<Hint> {
+    Some(Hint::new(context.at, message, help))
+}
+
+/// Whether this token is a string with a letter right before it that is none of ours.
+pub fn is_prefixed_string(context: &Context) -> bool {
+    let string = matches!(context.token(0), Some(Token::Str(_) | Token::StrStart));
+    let touching = context.at > 0 && context.span(context.at - 1).end == context.span(context.at).start;
+    string && touching && context.name(-1).is_some_and(|name| name.len() <= 2)
+}
+
+/// `f"..."`.
+fn prefixed_string(context: &Context) -> Option<Hint> {
+    if !is_prefixed_string(context) {
+        return None;
+    }
+    let letter = context.name(-1)?;
+    let message = format!("expected a string, found the letter `{letter}` before its quote");
+    let help = "every string fills in what stands in braces: \"Hi {name}\"; r\"...\" is raw, b\"...\" is bytes";
+    Some(Hint::new(context.at - 1, message, help))
+}
+
+/// `// text`: a comment where no operand is, or the words behind one on the same line.
+fn comment(context: &Context) -> Option<Hint> {
+    let help = "comments begin with #";
+    let message = "expected a statement or an expression, found `//`";
+    if context.token(0) == Some(&Token::SlashSlash) && context.expects_expression() {
+        return hint(context, message, help);
+    }
+    let line_start = |index: usize| {
+        let start = context.span(index).start as usize;
+        context.source.text[..start].rfind('\n').map_or(0, |at| at + 1)
+    };
+    let line = line_start(context.at);
+    let slashes = (0..context.at)
+        .rev()
+        .take_while(|&index| line_start(index) == line)
+        .find(|&index| context.at_index(index) == Some(&Token::SlashSlash))?;
+    // Two words side by side behind `//` are prose, not arithmetic.
+    let prose = context.token(0).is_some_and(|t| t.is_word() || matches!(t, Token::Bad(_)));
+    let message = "expected an operand after `//`, found words";
+    prose.then(|| Hint::new(slashes, message, "`//` divides and floors; comments begin with #"))
+}
+
+/// Braces in a string that are no interpolation: `"{}"`, `"{:.2f}"`, `"{x!r}"`, JSON.
+fn string_braces(context: &Context) -> Option<Hint> {
+    let open = context.open_bracket()?;
+    if context.at_index(open) != Some(&Token::InterpOpen) {
+        return None;
+    }
+    if context.token(0) == Some(&Token::InterpClose) && open + 1 == context.at {
+        return hint(
+            context,
+            "expected an expression in the braces, found none",
+            "write \"{name}\" to fill in a value, \\{ for a brace itself",
+        );
+    }
+    if context.token(0) != Some(&Token::Colon) {
+        return None;
+    }
+    match context.at_index(open + 1) {
+        Some(Token::Str(_)) if open + 2 == context.at => hint(
+            context,
+            "expected `}` that ends the interpolation, found `:`",
+            "write \\{ for a brace itself, or a raw string: r\"...\"",
+        ),
+        _ => hint(
+            context,
+            "expected `}` that ends the interpolation, found `:`",
+            "there are no format letters: write \"{round(x, 2)}\" or call a function of the string",
+        ),
+    }
+}
+
+/// `:` behind a head, of a type, in a slice.
+fn colon(context: &Context) -> Option<Hint> {
+    if context.token(0) != Some(&Token::Colon) {
+        return None;
+    }
+    let head = context.at_index(context.statement_start());
+    let last = matches!(context.token(1), None | Some(Token::End));
+    match context.inside() {
+        Some(Token::SquareOpen) => {
+            return hint(context, "expected `..` in a slice, found `:`", "write xs[1..3], xs[2..] or xs[..3]");
+        }
+        Some(Token::ParenOpen) => {
+            return hint(
+                context,
+                "expected `,` or `)`, found `:`",
+                "types are not declared: fn f(name, count) { ... }; a named argument is name: value",
+            );
+        }
+        _ => {}
+    }
+    if matches!(head, Some(Token::Let | Token::Const)) {
+        return hint(context, "expected `=`, found `:`", "types are not declared: let n = 5");
+    }
+    let is_head = head.is_some_and(|t| {
+        matches!(
+            t,
+            Token::If
+                | Token::Else
+                | Token::While
+                | Token::For
+                | Token::Fn(_)
+                | Token::Struct(_)
+                | Token::Match
+                | Token::Case
+                | Token::With
+                | Token::Try
+                | Token::Finally
+                | Token::Lock
+                | Token::Scope
+                | Token::Select
+                | Token::Do
+        )
+    });
+    let word = matches!(
+        context.token(-1),
+        Some(Token::Else | Token::Try | Token::Finally | Token::Do | Token::Scope | Token::Catch)
+    );
+    if last || is_head || word || context.expects("{") {
+        return hint(context, "expected `{`, found `:`", "blocks stand in braces: if x > 0 { ... }");
+    }
+    hint(context, "expected `=`, found `:`", "types are not declared: n = 5")
+}
+
+/// `=` in a condition, in a call, in a map, behind the head of a function.
+fn equals(context: &Context) -> Option<Hint> {
+    if context.token(0) != Some(&Token::Assign) {
+        return None;
+    }
+    let named = context.name(-1);
+    match context.inside() {
+        Some(Token::ParenOpen) => {
+            let name = named.unwrap_or("name");
+            let callee = context.open_bracket().and_then(|open| context.at_index(open.checked_sub(1)?));
+            if matches!(callee, Some(Token::If | Token::While)) {
+                return hint(context, "expected `==` in a condition, found `=`", "`==` compares, `=` assigns");
+            }
+            if let Some(Token::Name(callee)) = callee
+                && matches!(&**callee, "Process" | "Thread")
+            {
+                return hint(context, "expected `spawn`, found a call with `=`", "write spawn f(x)");
+            }
+            let message = "expected `:` after the name of an argument, found `=`";
+            let help = format!("a named argument is written {name}: value; to compare, write ==");
+            return Some(Hint::new(context.at, message, help));
+        }
+        Some(Token::MapOpen) => {
+            return hint(context, "expected `:` after a key, found `=`", "write {name: value}");
+        }
+        _ => {}
+    }
+    let start = context.statement_start();
+    let condition = (start..context.at).any(|index| {
+        matches!(context.at_index(index), Some(Token::If | Token::While | Token::Match))
+    });
+    if condition {
+        return hint(context, "expected `==` in a condition, found `=`", "`==` compares, `=` assigns");
+    }
+    if matches!(context.at_index(start), Some(Token::Fn(_))) {
+        return hint(context, "expected `=>` or `{`, found `=`", "write fn f(x) => x + 1");
+    }
+    let again = (start..context.at).any(|index| context.at_index(index) == Some(&Token::Assign));
+    if again {
+        return hint(context, "expected one assignment in a statement, found another `=`", "write b = c and then a = b; to compare, write ==");
+    }
+    None
+}
+
+/// Tuples, several targets, several alternatives.
+fn comma(context: &Context) -> Option<Hint> {
+    if context.token(0) != Some(&Token::Comma) {
+        return None;
+    }
+    match context.inside() {
+        Some(Token::ParenOpen) => {
+            let open = context.open_bracket()?;
+            let arrow = context
+                .closing(open)
+                .is_some_and(|close| context.at_index(close + 1) == Some(&Token::Arrow));
+            let before = open.checked_sub(1).and_then(|index| context.at_index(index));
+            return match before {
+                _ if arrow => hint(context, "expected `fn` before the parameters, found a list in parentheses", "write fn(x, y) => x + y"),
+                Some(Token::Join) => hint(context, "expected one value after `join`, found several", "write join [p, q]"),
+                _ => hint(context, "expected `)`, found `,`", "there are no tuples: write a list, [a, b]"),
+            };
+        }
+        Some(Token::SquareOpen | Token::MapOpen | Token::InterpOpen) => return None,
+        _ => {}
+    }
+    let start = context.statement_start();
+    match context.at_index(start) {
+        Some(Token::Let | Token::Const) => hint(context, "expected `=`, found `,`", "several names stand in brackets: let [a, b] = pair"),
+        Some(Token::Return) => hint(context, "expected one value after `return`, found several", "write return [a, b]"),
+        Some(Token::Import) => hint(context, "expected the end of the line, found `,`", "write one import for each module"),
+        _ if context.expects("{") && in_case(context) => hint(context, "expected `|` between alternatives, found `,`", "write case 1 | 2 { ... }"),
+        Some(Token::Name(_)) => hint(context, "expected an operator or the end of the line, found `,`", "several targets stand in brackets: [a, b] = [b, a]"),
+        _ => None,
+    }
+}
+
+fn in_case(context: &Context) -> bool {
+    (0..context.at)
+        .rev()
+        .take_while(|&index| !matches!(context.at_index(index), Some(Token::BraceOpen | Token::BraceClose)))
+        .any(|index| context.at_index(index) == Some(&Token::Case))
+}
+
+/// `x => ...`, `() => ...`, `1 => ...` in a match, `"a" => 1` in a map.
+fn arrow(context: &Context) -> Option<Hint> {
+    let lambda = "a function is written fn(x) => x + 1";
+    if context.token(0) == Some(&Token::ParenClose)
+        && context.token(-1) == Some(&Token::ParenOpen)
+        && context.token(1) == Some(&Token::Arrow)
+    {
+        return Some(Hint::new(context.at - 1, "expected `fn` before the parameters, found `(`", "a function is written fn() => 1"));
+    }
+    if context.token(0) != Some(&Token::Arrow) {
+        return match context.expects("case") && !context.expects_expression() {
+            true => hint(context, "expected `case`, found something else", "each case is written case pattern { ... }, the rest else { ... }"),
+            false => None,
+        };
+    }
+    if in_case(context) {
+        return hint(context, "expected `{` after the pattern, found `=>`", "write case 1 { ... }");
+    }
+    match context.inside() {
+        Some(Token::MapOpen) => hint(context, "expected `:` after a key, found `=>`", "write {\"a\": 1}"),
+        _ => hint(context, "expected `fn` before the parameters, found `=>`", lambda),
+    }
+}
+
+/// `n--`.
+fn decrement(context: &Context) -> Option<Hint> {
+    let twice = context.token(-1) == Some(&Token::Minus) && context.token(-2) == Some(&Token::Minus);
+    let touching = context.at >= 2 && context.span(context.at - 2).end == context.span(context.at - 1).start;
+    if !twice || !touching {
+        return None;
+    }
+    Some(Hint::new(context.at - 1, "expected `-= 1`, found `--`", "write n -= 1"))
+}
+
+/// A `{` where none can stand.
+fn brace(context: &Context) -> Option<Hint> {
+    if !matches!(context.token(0), Some(Token::BraceOpen | Token::MapOpen)) {
+        return None;
+    }
+    if context.token(-1) == Some(&Token::ParenClose) {
+        let close = context.at - 1;
+        let open = context.opening(close)?;
+        let callee = open.checked_sub(1).and_then(|index| context.at_index(index));
+        return match callee {
+            Some(Token::Lock) => hint(context, "expected the end of the line after a call, found `{`", "write lock m { ... }, with options lock(timeout: 1s) m { ... }"),
+            Some(Token::Spawn) => hint(context, "expected a call after `spawn`, found `{`", "write spawn { ... } or spawn f(x)"),
+            Some(Token::Name(name)) => {
+                let help = format!("a function is written fn {name}(...) {{ ... }}; a function as an argument stands in the parentheses");
+                Some(Hint::new(context.at, "expected the end of the line after a call, found `{`", help))
+            }
+            _ => None,
+        };
+    }
+    if let Some(name) = context.name(-1)
+        && context.at_index(context.statement_start()) != Some(&Token::Struct(Default::default()))
+    {
+        let help = format!("an object is made by a call: {name}(...); a bare block is do {{ ... }}");
+        return Some(Hint::new(context.at, "expected an operator or the end of the line, found `{`", help));
+    }
+    None
+}
+
+/// A block that is missing, or that begins on the next line.
+fn missing_brace(context: &Context) -> Option<Hint> {
+    if !context.expects("{") || context.expects("(") && context.expects("name") && !context.expects("+") {
+        return None;
+    }
+    let start = context.statement_start();
+    let text = context.text(context.at);
+    match context.token(0)? {
+        Token::End if matches!(context.token(1), Some(Token::MapOpen)) => Some(Hint::new(
+            context.at + 1,
+            "expected `{` on the same line, found it on the next",
+            "the brace that opens a block stands at the end of its line: if x > 0 {",
+        )),
+        Token::End if context.token(1) == Some(&Token::Do) => Some(Hint::new(
+            context.at + 1,
+            "expected `{`, found `do`",
+            "blocks stand in braces: while condition { ... }",
+        )),
+        Token::Do => hint(context, "expected `{`, found `do`", "blocks stand in braces: while condition { ... }"),
+        Token::ParenOpen if matches!(context.token(-1), Some(Token::Catch)) => {
+            hint(context, "expected a name or `{` after `catch`, found `(`", "write catch e { ... } or catch e: Timeout { ... }")
+        }
+        Token::As if (start..context.at).any(|i| context.at_index(i) == Some(&Token::Catch)) => {
+            hint(context, "expected `{`, found `as`", "write catch e: Timeout { ... }")
+        }
+        Token::ParenOpen if matches!(context.at_index(start), Some(Token::Struct(_))) => {
+            hint(context, "expected `{` after the name of the struct, found `(`", "structs have no parents: struct Name { field }")
+        }
+        Token::End => None,
+        _ if context.token(-1) == Some(&Token::Try) => {
+            let help = format!("for one expression write {text}... rescue fallback; a block is try {{ ... }} catch e {{ ... }}");
+            Some(Hint::new(context.at, "expected `{` after `try`, found an expression", help))
+        }
+        token if token.is_word() && matches!(context.at_index(start), Some(Token::If | Token::While)) => hint(
+            context,
+            "expected `{` after the condition, found a word",
+            "blocks always stand in braces: if x > 0 { ... }",
+        ),
+        _ => None,
+    }
+}
+
+/// `a < b < c`.
+fn chained_comparison(context: &Context) -> Option<Hint> {
+    let compares = |token: &Token| {
+        matches!(token, Token::Eq | Token::Ne | Token::Lt | Token::Le | Token::Gt | Token::Ge | Token::In)
+    };
+    if !compares(context.token(0)?) || context.expects_expression() {
+        return None;
+    }
+    let start = context.statement_start();
+    (start..context.at)
+        .any(|index| context.at_index(index).is_some_and(compares))
+        .then(|| Hint::new(context.at, "expected one comparison, found a second", "comparisons are not chained: write a < b and b < c"))
+}
+
+/// `x if c else y`, `return x unless y`.
+fn conditional_behind(context: &Context) -> Option<Hint> {
+    let behind = context.token(-1).is_some_and(Token::ends_operand);
+    if context.token(0) != Some(&Token::If) || !behind {
+        return None;
+    }
+    hint(
+        context,
+        "expected the end of the expression, found `if` behind a value",
+        "the condition comes first: if condition { a } else { b }",
+    )
+}
+
+/// Statements where a value is due: `x rescue return`, `let y = while`, `if let`.
+fn statement_as_value(context: &Context) -> Option<Hint> {
+    if !context.expects_expression() || context.expects("let") {
+        return None;
+    }
+    let text = context.text(context.at);
+    let message = format!("expected an expression, found the statement `{text}`");
+    let help = match context.token(0)? {
+        Token::Let | Token::Const => "declare it before: let x = f(), then if x != nil { ... }; patterns stand in match x { case [a, b] { ... } }",
+        Token::Return | Token::Break | Token::Continue | Token::Throw => {
+            "it has no value: write if condition { ... } around it, or try { ... } catch e { ... }"
+        }
+        Token::While | Token::For => "a loop has no value; a list is made by [f(x) for x in xs]",
+        Token::Import => "import stands alone: import json",
+        _ => return None,
+    };
+    Some(Hint::new(context.at, message, help))
+}
+
+/// `|x| x + 1`.
+fn closure_in_bars(context: &Context) -> Option<Hint> {
+    if context.token(0) != Some(&Token::Bar) || !context.expects_expression() {
+        return None;
+    }
+    hint(context, "expected an expression, found `|`", "a function is written fn(x) => x + 1")
+}
+
+/// `*args`, `**options`, `&x`, `+x`.
+fn star(context: &Context) -> Option<Hint> {
+    if !(context.expects_expression() || context.expects("...")) {
+        return None;
+    }
+    match context.token(0)? {
+        Token::Star | Token::StarStar => hint(context, "expected a value or a name, found `*`", "the rest of a list is written ...xs, in calls, parameters and lists"),
+        Token::Amp => hint(context, "expected an expression, found `&`", "there are no references: lists, maps and structs are shared inside one process as they are"),
+        Token::Plus => hint(context, "expected an expression, found `+`", "there is no plus sign before a number; text becomes a number by int(s)"),
+        Token::Lt => hint(context, "expected an expression, found `<`", "a file is read with open(path).read()"),
+        _ => None,
+    }
+}
+
+/// Heads of loops and cases as other languages write them.
+fn reserved_head(context: &Context) -> Option<Hint> {
+    match (context.token(-1)?, context.token(0)?) {
+        (Token::For, Token::ParenOpen) => hint(context, "expected a name after `for`, found `(`", "write for i in 0..10 { ... }"),
+        (Token::Spawn, Token::ParenOpen) => None,
+        (Token::ParenOpen, _) if context.token(-2) == Some(&Token::Spawn) => {
+            hint(context, "expected an option such as `name: \"tail\"`, found a value", "write spawn f(x)")
+        }
+        (Token::Comma | Token::Name(_), Token::ParenClose | Token::Comma)
+            if context.open_bracket().and_then(|o| context.at_index(o.checked_sub(1)?)) == Some(&Token::Spawn) =>
+        {
+            hint(context, "expected an option such as `name: \"tail\"`, found a value", "write spawn f(x)")
+        }
+        (Token::BraceClose, Token::While) => hint(context, "expected the end of the line, found `while`", "there is no do-while: write while true { ...; if not condition { break } }"),
+        (_, Token::Assign) if context.expects("in") => hint(context, "expected `in`, found `=`", "write for i in 0..10 { ... }"),
+        (Token::Fn(_), _) => hint(context, "expected a name or `(` after `fn`, found something else", "write fn name(a, b) { ... } or fn(x) => x + 1"),
+        (Token::Not, Token::Eq) => hint(context, "expected an expression, found `==`", "inequality is a != b"),
+        _ => None,
+    }
+}
+
+/// `"a" "b"`.
+fn adjacent_strings(context: &Context) -> Option<Hint> {
+    let before = matches!(context.token(-1), Some(Token::Str(_) | Token::StrEnd));
+    let here = matches!(context.token(0), Some(Token::Str(_) | Token::StrStart));
+    (before && here).then(|| Hint::new(context.at, "expected an operator, found another string", "strings are joined with +"))
+}
