@@ -3,11 +3,14 @@
 use super::USAGE;
 use super::report::Reporter;
 use crate::check::Mode;
-use crate::diag;
+use crate::diag::{self, codes};
 use crate::driver::Driver;
+use crate::os::signal;
+use crate::process::finish;
 use crate::source::Source;
-use crate::value::native::Fault;
+use crate::value::native::{Fault, Outcome};
 use crate::vm;
+use nix::sys::signal::Signal;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -51,7 +54,7 @@ impl Input {
                 });
                 let text = text.map_err(|error| {
                     let message = format!("cannot read standard input: {error}");
-                    diag::Error::new(diag::codes::IO, message)
+                    diag::Error::new(codes::IO, message)
                 })?;
                 Ok(driver.add("<stdin>", text))
             }
@@ -98,14 +101,30 @@ pub(super) fn execute(
             return ExitCode::from(USAGE);
         }
     };
-    match driver.run(&program) {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(Fault::Exit(code)) => ExitCode::from(code as u8),
+    signal::watch_interrupt();
+    let outcome = driver.run(&program);
+    end(outcome, driver, reporter)
+}
+
+/// The end of the main process: its own error is told first, then its children are waited for. A death by Ctrl-C is passed
+/// on to whoever started the script; a child that failed without anybody looking after it makes the exit code 1.
+fn end(outcome: Outcome, driver: &Driver, reporter: &Reporter) -> ExitCode {
+    let mut interrupted = false;
+    let code = match outcome {
+        Ok(_) => 0,
+        Err(Fault::Exit(code)) => code as u8,
         Err(fault) => {
-            reporter.report(&vm::report(fault), driver.sources());
-            ExitCode::FAILURE
+            let error = vm::report(fault);
+            interrupted = error.code == codes::INTERRUPTED;
+            reporter.report(&error, driver.sources());
+            1
         }
+    };
+    let child_failed = finish::finish_main();
+    if interrupted {
+        signal::reset_and_reraise(Signal::SIGINT as i32);
     }
+    ExitCode::from(if child_failed && code == 0 { 1 } else { code })
 }
 
 /// Reports what is wrong with scripts, without running them.
