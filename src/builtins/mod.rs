@@ -4,7 +4,7 @@
 //! Each file of a family holds its functions and a static table of rows, sorted by name; the lists below name the
 //! tables. Nothing is built at start-up: a look-up is a binary search.
 //!
-//! Imports `value`, `process`, `wire`, `diag`, `operator`, `limits`. **Invariant:** nothing here knows the virtual machine or
+//! Imports `value`, `process`, `wire`, `os` (the clock), `diag`, `operator`, `limits`. **Invariant:** nothing here knows the virtual machine or
 //! the compiler: calls back go through [`crate::value::native::Context`].
 
 /// Writes a table: `"name" ("param", "optional?") code, "What it does.";`, sorted by name.
@@ -28,6 +28,7 @@ pub mod gather;
 pub mod lazy;
 mod list;
 mod map;
+mod modules;
 mod numbers;
 mod output;
 mod sequences;
@@ -43,6 +44,7 @@ use crate::value::function::Bound;
 use crate::value::heap::Heap;
 use crate::value::native::{Context, Native, Outcome};
 use crate::value::{Value, access, show};
+use modules::MODULES;
 
 /// Rows sorted by name (a test looks).
 pub type Table = &'static [Native];
@@ -57,8 +59,6 @@ static FUNCTIONS: &[Table] = &[
 ];
 /// The tables of intrinsics.
 static INTRINSICS: &[Table] = &[];
-/// The standard modules in Rust, sorted by name.
-static MODULES: &[&Module] = &[];
 
 /// A standard module written in Rust.
 pub struct Module {

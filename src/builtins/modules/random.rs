@@ -1,0 +1,309 @@
+//! `random`: each process has a random stream of its own; a forked child's is new, whatever its parent's seed was.
+
+use crate::builtins::{Module, Table, arguments, gather, state};
+use crate::diag::{self, codes};
+use crate::limits::MAX_STRING;
+use crate::value::heap::Gc;
+use crate::value::list::{Items, List};
+use crate::value::native::{Args, Context, Outcome};
+use crate::value::{Value, map, operate};
+use rand::rngs::{SysRng, Xoshiro256PlusPlus};
+use rand::{Rng, RngExt, SeedableRng};
+
+/// The module.
+pub static MODULE: Module = Module {
+    name: "random",
+    doc: "Random numbers and choices; each process has a stream of its own.",
+    functions: FUNCTIONS,
+    constants: &[],
+};
+
+static FUNCTIONS: Table = natives! {
+    "choice" ("items") choice, "One of the items.";
+    "choices" ("items", "weights?", "k?") choices, "A list of k items (1 when not said), each drawn from all of them, by their weights if given.";
+    "expovariate" ("lambd?") expovariate, "A number of the exponential distribution with a mean of 1 / lambd.";
+    "gauss" ("mu?", "sigma?") gauss, "A number of the normal distribution.";
+    "getrandbits" ("k") getrandbits, "A whole number of k random bits, up to 63.";
+    "randbytes" ("n") randbytes, "So many random bytes.";
+    "randint" ("a", "b") randint, "A whole number from a to b, both included.";
+    "random" () random, "A float from 0 up to 1, without 1.";
+    "randrange" ("start", "stop?", "step?") randrange, "A number of the range with these bounds.";
+    "sample" ("items", "k") sample, "A list of k different items.";
+    "seed" ("value?") seed, "Starts the stream of this process at a place that depends on the value only.";
+    "shuffle" ("items") shuffle, "Puts the items of a list in a random order, in place.";
+    "uniform" ("a", "b") uniform, "A float between a and b.";
+};
+
+/// The stream of a process.
+#[derive(Default)]
+struct Stream {
+    /// The process that it belongs to: a child must not go on with its parent's numbers.
+    owner: u32,
+    generator: Option<Xoshiro256PlusPlus>,
+}
+
+/// The generator of this process.
+fn generator(context: &mut dyn Context) -> &mut Xoshiro256PlusPlus {
+    let stream: &mut Stream = state::of(context);
+    let pid = std::process::id();
+    if stream.owner != pid {
+        *stream = Stream {
+            owner: pid,
+            generator: None,
+        };
+    }
+    stream.generator.get_or_insert_with(fresh)
+}
+
+fn fresh() -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::try_from_rng(&mut SysRng).unwrap_or_else(|_| {
+        // Without the system's source of randomness the clock and the process make the difference.
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let nanos = now.map_or(0, |since| since.as_nanos() as u64);
+        Xoshiro256PlusPlus::seed_from_u64(nanos ^ u64::from(std::process::id()) << 40)
+    })
+}
+
+/// A number from 0 up to `bound`, without it; 0 when there is none.
+fn below(context: &mut dyn Context, bound: usize) -> usize {
+    match bound {
+        0 => 0,
+        _ => generator(context).random_range(0..bound),
+    }
+}
+
+fn unit(context: &mut dyn Context) -> f64 {
+    generator(context).random::<f64>()
+}
+
+/// The items as a list, kept alive; an error when there is none.
+fn some_items(context: &mut dyn Context, name: &str, value: &Value) -> Outcome<Gc<List>> {
+    let list = match value {
+        Value::List(list) => *list,
+        _ => gather::collect(context, name, *value)?,
+    };
+    if list.is_empty() {
+        return Err(arguments::refuse(
+            name,
+            "items",
+            "must have at least one item",
+            value,
+        ));
+    }
+    Ok(list)
+}
+
+fn choice(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    if let Value::Range(range) = args[0]
+        && let Some(len @ 1..) = range.len()
+    {
+        let at = generator(context).random_range(0..len);
+        return Ok(range.get(at).map_or(Value::Nil, Value::Int));
+    }
+    let items = some_items(context, "choice", &args[0])?;
+    let at = below(context, items.len());
+    Ok(items.get(at).unwrap_or(Value::Nil))
+}
+
+fn choices(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let items = some_items(context, "choices", &args[0])?;
+    let count = match arguments::given(&args[2]) {
+        Some(k) => arguments::size("choices", "k", k)?,
+        None => 1,
+    };
+    operate::within("choices", count, crate::limits::MAX_ITEMS)?;
+    let mut sums = Vec::new();
+    if let Some(weights) = arguments::given(&args[1]) {
+        let list = arguments::list("choices", "weights", weights)?;
+        let mut sum = 0.0;
+        for at in 0..list.len() {
+            let weight =
+                arguments::number("choices", "weights", &list.get(at).unwrap_or(Value::Nil))?;
+            if !weight.is_finite() || weight < 0.0 {
+                return Err(arguments::refuse(
+                    "choices",
+                    "weights",
+                    "must be 0 or more",
+                    weights,
+                ));
+            }
+            sum += weight;
+            sums.push(sum);
+        }
+        if sums.len() != items.len() || sum <= 0.0 {
+            let rule = format!(
+                "must have a weight for each of the {} items, and one above 0",
+                items.len()
+            );
+            return Err(arguments::refuse("choices", "weights", &rule, weights));
+        }
+    }
+    let mut chosen = Items::Any(Vec::new());
+    for _ in 0..count {
+        let at = match sums.last() {
+            Some(total) => {
+                let point = unit(context) * total;
+                sums.partition_point(|&sum| sum <= point)
+                    .min(sums.len() - 1)
+            }
+            None => below(context, items.len()),
+        };
+        chosen.push(items.get(at).unwrap_or(Value::Nil));
+    }
+    Ok(Value::List(List::from_items(context.heap(), chosen)))
+}
+
+fn option(name: &str, param: &str, value: &Value, default: f64) -> Outcome<f64> {
+    match arguments::given(value) {
+        Some(value) => arguments::number(name, param, value),
+        None => Ok(default),
+    }
+}
+
+fn expovariate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let lambda = option("expovariate", "lambd", &args[0], 1.0)?;
+    if lambda == 0.0 {
+        return Err(arguments::refuse(
+            "expovariate",
+            "lambd",
+            "must not be 0",
+            &args[0],
+        ));
+    }
+    Ok(Value::Float(-(1.0 - unit(context)).ln() / lambda))
+}
+
+fn gauss(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let mu = option("gauss", "mu", &args[0], 0.0)?;
+    let sigma = option("gauss", "sigma", &args[1], 1.0)?;
+    // Box and Muller: of the two numbers that it makes one is used, so that there is no state between calls.
+    let (radius, angle) = (1.0 - unit(context), unit(context) * std::f64::consts::TAU);
+    Ok(Value::Float(
+        mu + sigma * (-2.0 * radius.ln()).sqrt() * angle.cos(),
+    ))
+}
+
+fn getrandbits(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    match arguments::int("getrandbits", "k", &args[0])? {
+        0 => Ok(Value::Int(0)),
+        k @ 1..=63 => Ok(Value::Int(
+            (generator(context).next_u64() >> (64 - k)) as i64,
+        )),
+        _ => Err(arguments::refuse(
+            "getrandbits",
+            "k",
+            "must be from 0 to 63",
+            &args[0],
+        )),
+    }
+}
+
+fn randbytes(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let count = arguments::size("randbytes", "n", &args[0])?;
+    operate::within("randbytes", count, MAX_STRING)?;
+    let mut data = vec![0; count];
+    generator(context).fill_bytes(&mut data);
+    Ok(Value::bytes(context.heap(), data))
+}
+
+fn randint(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (a, b) = (
+        arguments::int("randint", "a", &args[0])?,
+        arguments::int("randint", "b", &args[1])?,
+    );
+    if a > b {
+        return Err(arguments::refuse(
+            "randint",
+            "b",
+            &format!("must be `a` ({a}) or more"),
+            &args[1],
+        ));
+    }
+    Ok(Value::Int(generator(context).random_range(a..=b)))
+}
+
+fn random(context: &mut dyn Context, _: Args<'_>) -> Outcome {
+    Ok(Value::Float(unit(context)))
+}
+
+fn randrange(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let range = match crate::builtins::function("range") {
+        Some(range) => (range.code)(context, args)?,
+        None => Value::Nil,
+    };
+    if let Value::Range(range) = range
+        && let Some(len @ 1..) = range.len()
+    {
+        let at = generator(context).random_range(0..len);
+        return Ok(range.get(at).map_or(Value::Nil, Value::Int));
+    }
+    let message = format!(
+        "randrange: the range must have a number, but {} has none",
+        crate::value::show::repr(range)
+    );
+    Err(diag::Error::new(codes::VALUE, message).into())
+}
+
+/// Puts the first `count` places of a list in a random order of all items.
+fn mix(context: &mut dyn Context, list: Gc<List>, count: usize) {
+    let len = list.len();
+    for at in 0..count.min(len) {
+        let other = at + below(context, len - at);
+        list.edit(context.heap(), |items| match items {
+            Items::Any(v) => v.swap(at, other),
+            Items::Ints(v) => v.swap(at, other),
+            Items::Floats(v) => v.swap(at, other),
+        });
+    }
+}
+
+fn sample(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let count = arguments::size("sample", "k", &args[1])?;
+    let pool = gather::collect(context, "sample", args[0])?;
+    if count > pool.len() {
+        let rule = format!("must be at most the number of items ({})", pool.len());
+        return Err(arguments::refuse("sample", "k", &rule, &args[1]));
+    }
+    mix(context, pool, count);
+    let part = crate::value::list::Slice {
+        start: 0,
+        count,
+        step: 1,
+    };
+    let items = pool.items().slice(part);
+    Ok(Value::List(List::from_items(context.heap(), items)))
+}
+
+fn seed(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let seeded = match arguments::given(&args[0]) {
+        None => fresh(),
+        Some(Value::Int(i)) => Xoshiro256PlusPlus::seed_from_u64(*i as u64),
+        Some(value) => match map::hash_key(value) {
+            Some(hash) => Xoshiro256PlusPlus::seed_from_u64(u64::from(hash)),
+            None => {
+                return Err(arguments::wrong(
+                    "seed",
+                    "value",
+                    "an int, a str or bytes",
+                    value,
+                ));
+            }
+        },
+    };
+    *generator(context) = seeded;
+    Ok(Value::Nil)
+}
+
+fn shuffle(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let list = arguments::list("shuffle", "items", &args[0])?;
+    mix(context, list, list.len());
+    Ok(Value::Nil)
+}
+
+fn uniform(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (a, b) = (
+        arguments::number("uniform", "a", &args[0])?,
+        arguments::number("uniform", "b", &args[1])?,
+    );
+    Ok(Value::Float(a + (b - a) * unit(context)))
+}

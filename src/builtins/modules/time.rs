@@ -1,0 +1,188 @@
+//! `time`: clocks, and times of the calendar in the local time zone or in UTC.
+
+use crate::builtins::{Module, Table, arguments};
+use crate::value::map::{Map, Table as Entries};
+use crate::value::native::{Args, Context, Outcome};
+use crate::value::{Value, text};
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+use std::time::Duration;
+
+/// The module.
+pub static MODULE: Module = Module {
+    name: "time",
+    doc: "Clocks, and times of the calendar.",
+    functions: FUNCTIONS,
+    constants: &[],
+};
+
+static FUNCTIONS: Table = natives! {
+    "gmtime" ("seconds?") gmtime, "The parts of a time (now when none is given) in UTC, as a map.";
+    "iso" ("seconds?") iso, "A time (now when none is given) as text: 2026-11-21T13:40:00+01:00.";
+    "localtime" ("seconds?") localtime, "The parts of a time (now when none is given) in the local time zone, as a map.";
+    "monotonic" () monotonic, "Seconds of a clock that never goes back; only differences mean something.";
+    "monotonic_ns" () monotonic_ns, "Nanoseconds of a clock that never goes back.";
+    "now" ("zone?") now, "The parts of the present time, in a time zone such as \"Europe/Vienna\" or \"UTC\", as a map.";
+    "perf_counter" () monotonic, "Seconds of a clock that never goes back; only differences mean something.";
+    "strftime" ("format", "seconds?") strftime, "A time (now when none is given) as text in a format such as \"%Y-%m-%d %H:%M\".";
+    "strptime" ("text", "format") strptime, "The seconds since 1970 of a text in a format; without a zone in it the local one is meant.";
+    "time" () time, "Seconds since the start of 1970 in UTC.";
+    "time_ns" () time_ns, "Nanoseconds since the start of 1970 in UTC.";
+};
+
+fn since_1970() -> Duration {
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+fn time(_: &mut dyn Context, _: Args<'_>) -> Outcome {
+    Ok(Value::Float(since_1970().as_secs_f64()))
+}
+
+fn time_ns(_: &mut dyn Context, _: Args<'_>) -> Outcome {
+    Ok(Value::Int(
+        i64::try_from(since_1970().as_nanos()).unwrap_or(i64::MAX),
+    ))
+}
+
+fn monotonic(_: &mut dyn Context, _: Args<'_>) -> Outcome {
+    Ok(Value::Float(crate::os::clock::now() as f64 / 1e9))
+}
+
+fn monotonic_ns(_: &mut dyn Context, _: Args<'_>) -> Outcome {
+    Ok(Value::Int(
+        i64::try_from(crate::os::clock::now()).unwrap_or(i64::MAX),
+    ))
+}
+
+/// The instant of an optional argument, in seconds since 1970; now without one.
+fn instant(name: &str, value: &Value) -> Outcome<Timestamp> {
+    let Some(value) = arguments::given(value) else {
+        return Ok(Timestamp::now());
+    };
+    let refuse = || {
+        arguments::refuse(
+            name,
+            "seconds",
+            "must be a time of the years -9999 to 9999",
+            value,
+        )
+    };
+    let nanoseconds = match value {
+        Value::Int(seconds) => i128::from(*seconds) * 1_000_000_000,
+        value => {
+            let seconds = arguments::number(name, "seconds", value)?;
+            if !seconds.is_finite() || seconds.abs() > 1e12 {
+                return Err(refuse());
+            }
+            // Floats of today's size are exact to about a quarter of a microsecond: the rest would be noise.
+            (seconds * 1e6).round() as i128 * 1000
+        }
+    };
+    Timestamp::from_nanosecond(nanoseconds).map_err(|_| refuse())
+}
+
+fn parts(context: &mut dyn Context, time: &Zoned) -> Value {
+    let heap = context.heap();
+    let zone = time
+        .time_zone()
+        .to_offset_info(time.timestamp())
+        .abbreviation()
+        .to_string();
+    let numbers = [
+        ("year", i64::from(time.year())),
+        ("month", i64::from(time.month())),
+        ("day", i64::from(time.day())),
+        ("hour", i64::from(time.hour())),
+        ("minute", i64::from(time.minute())),
+        ("second", i64::from(time.second())),
+        ("microsecond", i64::from(time.subsec_nanosecond() / 1000)),
+        // Monday is 0, as in Python.
+        ("weekday", i64::from(time.weekday().to_monday_zero_offset())),
+        ("yearday", i64::from(time.day_of_year())),
+        ("offset", i64::from(time.offset().seconds())),
+    ];
+    let mut table = Entries::default();
+    for (name, number) in numbers {
+        table.insert(Value::str(heap, name), Value::Int(number));
+    }
+    let zone = Value::str(heap, &zone);
+    table.insert(Value::str(heap, "zone"), zone);
+    let seconds = time.timestamp().as_microsecond() as f64 / 1e6;
+    table.insert(Value::str(heap, "timestamp"), Value::Float(seconds));
+    Value::Map(Map::new(heap, table))
+}
+
+fn gmtime(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let time = instant("gmtime", &args[0])?.to_zoned(TimeZone::UTC);
+    Ok(parts(context, &time))
+}
+
+fn localtime(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let time = instant("localtime", &args[0])?.to_zoned(TimeZone::system());
+    Ok(parts(context, &time))
+}
+
+fn now(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let zone = match arguments::given(&args[0]) {
+        None => TimeZone::system(),
+        Some(zone) => {
+            let name = arguments::text("now", "zone", zone)?;
+            TimeZone::get(name).map_err(|_| {
+                arguments::refuse(
+                    "now",
+                    "zone",
+                    "must be a time zone such as \"Europe/Vienna\"",
+                    zone,
+                )
+            })?
+        }
+    };
+    Ok(parts(context, &Timestamp::now().to_zoned(zone)))
+}
+
+fn iso(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let time = instant("iso", &args[0])?.to_zoned(TimeZone::system());
+    let text = time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    Ok(Value::str(context.heap(), &text))
+}
+
+fn strftime(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let format = arguments::text("strftime", "format", &args[0])?;
+    let time = instant("strftime", &args[1])?.to_zoned(TimeZone::system());
+    match jiff::fmt::strtime::format(format, &time) {
+        Ok(shown) => text::checked(context.heap(), shown),
+        Err(_) => Err(arguments::refuse(
+            "strftime",
+            "format",
+            "must have only known directives",
+            &args[0],
+        )),
+    }
+}
+
+fn strptime(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let text = arguments::text("strptime", "text", &args[0])?;
+    let format = arguments::text("strptime", "format", &args[1])?;
+    let refuse = || {
+        let rule = format!(
+            "must be a time in the format {}",
+            crate::value::show::quoted(format)
+        );
+        arguments::refuse("strptime", "text", &rule, &args[0])
+    };
+    let parsed = BrokenDownTime::parse(format, text).map_err(|_| refuse())?;
+    let instant = match parsed.to_timestamp() {
+        Ok(instant) => instant,
+        Err(_) => {
+            let time = parsed
+                .to_datetime()
+                .or_else(|_| parsed.to_date().map(Into::into));
+            let local =
+                time.and_then(|time: jiff::civil::DateTime| time.to_zoned(TimeZone::system()));
+            local.map_err(|_| refuse())?.timestamp()
+        }
+    };
+    Ok(Value::Float(instant.as_microsecond() as f64 / 1e6))
+}
