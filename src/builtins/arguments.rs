@@ -48,6 +48,23 @@ pub fn seconds(function: &str, param: &str, value: &Value) -> Outcome<f64> {
     Err(refuse(function, param, "must be 0 seconds or more", value))
 }
 
+/// A time-out in seconds, when one was given: 0 or less does not wait.
+pub fn timeout(function: &str, param: &str, value: &Value) -> Outcome<Option<f64>> {
+    let Some(value) = given(value) else {
+        return Ok(None);
+    };
+    let seconds = number(function, param, value)?;
+    if seconds.is_nan() {
+        return Err(refuse(
+            function,
+            param,
+            "must be a number of seconds",
+            value,
+        ));
+    }
+    Ok(Some(seconds))
+}
+
 /// A str.
 pub fn text<'a>(function: &str, param: &str, value: &'a Value) -> Outcome<&'a str> {
     match value.as_str() {

@@ -93,6 +93,11 @@ pub trait Handle: Any {
         Ok(None)
     }
 
+    /// `join handle`, with a time-out in seconds; `None` when it cannot be joined.
+    fn join(&self, _: &mut dyn Context, _timeout: Option<f64>) -> Option<Outcome> {
+        None
+    }
+
     /// Marks the values that it holds.
     fn trace(&self, _: &mut Marker<'_>) {}
 

@@ -36,6 +36,14 @@ pub trait Context {
     /// Calls any callable value. A collection may run: what is needed afterwards must be reachable or protected.
     fn call(&mut self, function: Value, args: &[Value]) -> Outcome;
 
+    /// Calls a script function with named arguments besides the positional ones.
+    fn call_named(
+        &mut self,
+        function: Value,
+        args: &[Value],
+        named: &[(Rc<str>, Value)],
+    ) -> Outcome;
+
     /// Keeps a value alive until the native function that is running returns.
     fn protect(&mut self, value: Value);
 
