@@ -170,7 +170,6 @@ fn scripts(folder: &str) -> Vec<std::path::PathBuf> {
     found
 }
 
-
 /// What the reports about a text say: place, message, help.
 fn reports(text: &str) -> Vec<String> {
     let source = source(text);
@@ -178,7 +177,9 @@ fn reports(text: &str) -> Vec<String> {
     let line = |error: par::diag::Error| {
         let (line, column) = source.line_column(error.span.map_or(0, |span| span.start));
         let more = if error.incomplete { " ..." } else { "" };
-        let help = error.help.map_or(String::new(), |help| format!(" | {help}"));
+        let help = error
+            .help
+            .map_or(String::new(), |help| format!(" | {help}"));
         format!("{line}:{column} {}{help}{more}", error.message)
     };
     errors.into_iter().map(line).collect()
@@ -187,11 +188,18 @@ fn reports(text: &str) -> Vec<String> {
 #[test]
 fn the_scripts_of_the_project_parse() {
     let mut wrong = Vec::new();
-    for path in ["examples", "tests/lang", "stdlib"].iter().flat_map(|f| scripts(f)) {
+    for path in ["examples", "tests/lang", "stdlib"]
+        .iter()
+        .flat_map(|f| scripts(f))
+    {
         let text = std::fs::read_to_string(&path).unwrap();
         // A script may be about a syntax error.
         if !text.contains("expect error") {
-            wrong.extend(reports(&text).into_iter().map(|r| format!("{}:{r}", path.display())));
+            wrong.extend(
+                reports(&text)
+                    .into_iter()
+                    .map(|r| format!("{}:{r}", path.display())),
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -226,34 +234,91 @@ foo bar
     let found = reports(text);
     assert_eq!(found.len(), expected.len(), "{}", found.join("\n"));
     for (found, expected) in found.iter().zip(expected) {
-        assert!(found.starts_with(expected), "found    {found}\nexpected {expected}");
+        assert!(
+            found.starts_with(expected),
+            "found    {found}\nexpected {expected}"
+        );
     }
 }
 
 /// Texts with one mistake, and what the only report about each says: its place and message.
 const MESSAGES: &[(&str, &str)] = &[
-    ("print(a b)", "1:9 expected `)`, `,` or an operator, found the name `b`"),
-    ("let x 5", "1:7 expected `=` or the end of the line, found the number 5"),
+    (
+        "print(a b)",
+        "1:9 expected `)`, `,` or an operator, found the name `b`",
+    ),
+    (
+        "let x 5",
+        "1:7 expected `=` or the end of the line, found the number 5",
+    ),
     ("let = 5", "1:5 expected a pattern, found `=`"),
-    ("let match = 1", "1:5 expected a pattern, found the word `match`"),
-    ("x = ]", "1:5 expected an opening bracket before `]`, found none"),
+    (
+        "let match = 1",
+        "1:5 expected a pattern, found the word `match`",
+    ),
+    (
+        "x = ]",
+        "1:5 expected an opening bracket before `]`, found none",
+    ),
     ("let xs = [1, 2)", "1:15 expected `]`, found `)`"),
-    ("g(1, [2, 3)\nf(2)", "1:6 expected `]`, but this `[` is not closed"),
-    ("f(1, 2\nprint(3)", "1:2 expected `)`, but this `(` is not closed"),
-    ("let s = \"abc\nprint(s)", "1:9 expected `\"` on the same line, but this string is not closed"),
+    (
+        "g(1, [2, 3)\nf(2)",
+        "1:6 expected `]`, but this `[` is not closed",
+    ),
+    (
+        "f(1, 2\nprint(3)",
+        "1:2 expected `)`, but this `(` is not closed",
+    ),
+    (
+        "let s = \"abc\nprint(s)",
+        "1:9 expected `\"` on the same line, but this string is not closed",
+    ),
     ("x = \"a\\qb\"", "1:7 expected an escape such as"),
-    ("f() = 1", "1:1 expected a variable, a field or an index before `=`, found the result of a call"),
-    ("let [a, b]\n", "1:5 expected `= value` behind a pattern, found the end of the statement"),
-    ("const x\n", "1:7 expected `= value` behind a constant, found the end of the statement"),
-    ("spawn f\n", "1:7 expected a call, a block or a command after `spawn`, found `f`"),
-    ("for a, b, c in xs { }", "1:11 expected one or two names after `for`, found 3"),
-    ("print(9223372036854775808)", "1:7 expected a whole number of at most 64 bits"),
+    (
+        "f() = 1",
+        "1:1 expected a variable, a field or an index before `=`, found the result of a call",
+    ),
+    (
+        "let [a, b]\n",
+        "1:5 expected `= value` behind a pattern, found the end of the statement",
+    ),
+    (
+        "const x\n",
+        "1:7 expected `= value` behind a constant, found the end of the statement",
+    ),
+    (
+        "spawn f\n",
+        "1:7 expected a call, a block or a command after `spawn`, found `f`",
+    ),
+    (
+        "for a, b, c in xs { }",
+        "1:11 expected one or two names after `for`, found 3",
+    ),
+    (
+        "print(9223372036854775808)",
+        "1:7 expected a whole number of at most 64 bits",
+    ),
     ("let x = 1 + ; y", "1:13 expected an expression, found `;`"),
-    ("try { f() }\nprint(1)", "1:12 expected `catch` or `finally`, found the end of the line"),
-    ("match x { case 1 { 2 } 3 }", "1:24 expected `case`, found something else"),
-    ("else { 1 }", "1:1 expected a statement, found the word `else`"),
-    ("x = \u{1F600}", "1:5 expected a statement or an expression, found `\u{1F600}`"),
-    ("struct P { x, y z }", "1:17 expected `,`, `=` or the end of the line, found the name `z`"),
+    (
+        "try { f() }\nprint(1)",
+        "1:12 expected `catch` or `finally`, found the end of the line",
+    ),
+    (
+        "match x { case 1 { 2 } 3 }",
+        "1:24 expected `case`, found something else",
+    ),
+    (
+        "else { 1 }",
+        "1:1 expected a statement, found the word `else`",
+    ),
+    (
+        "x = \u{1F600}",
+        "1:5 expected a statement or an expression, found `\u{1F600}`",
+    ),
+    (
+        "struct P { x, y z }",
+        "1:17 expected `,`, `=` or the end of the line, found the name `z`",
+    ),
 ];
 
 #[test]
@@ -262,7 +327,9 @@ fn messages_say_what_was_expected_and_what_was_found() {
     for (text, expected) in MESSAGES {
         let found = reports(&format!("{text}\n"));
         if found.len() != 1 || !found[0].starts_with(expected) || found[0].ends_with("...") {
-            wrong.push(format!("{text:?}\n  expected {expected}\n  found    {found:?}"));
+            wrong.push(format!(
+                "{text:?}\n  expected {expected}\n  found    {found:?}"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -394,11 +461,25 @@ fn every_habit_gets_its_hint() {
         let found = reports(text);
         let told = found.first().and_then(|report| report.split_once(" | "));
         if !told.is_some_and(|(_, help)| help.contains(hint)) {
-            wrong.push(format!("{text:?}\n  expected a help with {hint:?}\n  found {found:?}"));
+            wrong.push(format!(
+                "{text:?}\n  expected a help with {hint:?}\n  found {found:?}"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    for name in ["None", "True", "null", "undefined", "console", "println", "printf", "echo", "Queue", "pass", "fi"] {
+    for name in [
+        "None",
+        "True",
+        "null",
+        "undefined",
+        "console",
+        "println",
+        "printf",
+        "echo",
+        "Queue",
+        "pass",
+        "fi",
+    ] {
         assert!(syntax::habit_for_name(name).is_some(), "{name}");
     }
     assert!(syntax::habit_for_name("prnt").is_none());
@@ -412,7 +493,10 @@ fn check_prefixes(text: &str, name: &str, wrong: &mut Vec<String>) {
             && !errors.iter().all(|error| error.incomplete)
         {
             let shown = &text[text[..at].rfind('\n').map_or(0, |n| n + 1)..at];
-            wrong.push(format!("{name}: ...{shown}| {}", reports(&text[..at]).join("; ")));
+            wrong.push(format!(
+                "{name}: ...{shown}| {}",
+                reports(&text[..at]).join("; ")
+            ));
             return;
         }
     }
@@ -424,27 +508,65 @@ fn every_prefix_of_a_program_parses_or_is_incomplete() {
     for text in PROGRAMS {
         check_prefixes(text, "PROGRAMS", &mut wrong);
     }
-    for path in ["examples", "tests/lang", "stdlib"].iter().flat_map(|f| scripts(f)) {
+    for path in ["examples", "tests/lang", "stdlib"]
+        .iter()
+        .flat_map(|f| scripts(f))
+    {
         let text = std::fs::read_to_string(&path).unwrap();
         if text.len() < 4000 && syntax::parse(&source(&text)).is_ok() {
             check_prefixes(&text, &path.display().to_string(), &mut wrong);
         }
     }
-    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} wrong\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
 fn unfinished_input_is_incomplete_and_wrong_input_is_not() {
     for text in [
-        "fn f() {\n", "f(1,\n", "let x =\n", "let x = 1 +\n", "let s = \"\"\"\nabc\n", "`ls", "\"abc", "if a {\n  b(\n",
-        "match x {\n", "try { f() }\n", "[1, 2,\n", "{a: 1,\n", "x and\n", "spawn f", "let [a, b]", "\"a {b",
+        "fn f() {\n",
+        "f(1,\n",
+        "let x =\n",
+        "let x = 1 +\n",
+        "let s = \"\"\"\nabc\n",
+        "`ls",
+        "\"abc",
+        "if a {\n  b(\n",
+        "match x {\n",
+        "try { f() }\n",
+        "[1, 2,\n",
+        "{a: 1,\n",
+        "x and\n",
+        "spawn f",
+        "let [a, b]",
+        "\"a {b",
     ] {
         let errors = syntax::parse(&source(text)).err().unwrap_or_default();
-        assert!(!errors.is_empty() && errors.iter().all(|e| e.incomplete), "{text:?} {:?}", reports(text));
+        assert!(
+            !errors.is_empty() && errors.iter().all(|e| e.incomplete),
+            "{text:?} {:?}",
+            reports(text)
+        );
     }
-    for text in ["f(1 2\n", "let s = \"abc\n", "x = )\n", "fn f() {\n  let 1x = 2\n", "elif x {\n", "a b\n", "f(a]\n"] {
+    for text in [
+        "f(1 2\n",
+        "let s = \"abc\n",
+        "x = )\n",
+        "fn f() {\n  let 1x = 2\n",
+        "elif x {\n",
+        "a b\n",
+        "f(a]\n",
+    ] {
         let errors = syntax::parse(&source(text)).err().unwrap_or_default();
-        assert!(!errors.is_empty() && errors.iter().any(|e| !e.incomplete), "{text:?} {:?}", reports(text));
+        assert!(
+            !errors.is_empty() && errors.iter().any(|e| !e.incomplete),
+            "{text:?} {:?}",
+            reports(text)
+        );
     }
 }
 
@@ -462,17 +584,44 @@ fn the_nesting_limits_hold_at_the_limit_and_one_past_it() {
 #[test]
 fn deep_texts_are_refused_and_flat_ones_are_not() {
     let n = 100_000;
-    for unit in ["-", "not ", "~", "join ", "(", "[", "{a: ", "f(", "x + ", "x.y.", "\"{", "fn(x) => ", "a ** ", "if a { ", "x rescue ", "do { ", "spawn { ", "a ?? ", "x[", "`{"] {
+    for unit in [
+        "-",
+        "not ",
+        "~",
+        "join ",
+        "(",
+        "[",
+        "{a: ",
+        "f(",
+        "x + ",
+        "x.y.",
+        "\"{",
+        "fn(x) => ",
+        "a ** ",
+        "if a { ",
+        "x rescue ",
+        "do { ",
+        "spawn { ",
+        "a ?? ",
+        "x[",
+        "`{",
+    ] {
         let found = reports(&format!("y = {}", unit.repeat(n)));
         assert!(!found.is_empty(), "{unit}");
     }
     for tail in [" + 1", ".b", "()", "[0]", " rescue 1", " and 1", ".f(1)"] {
         let found = reports(&format!("y = a{}\n", tail.repeat(n)));
-        assert!(found.len() == 1 && found[0].contains("inside one another"), "{tail}");
+        assert!(
+            found.len() == 1 && found[0].contains("inside one another"),
+            "{tail}"
+        );
     }
     let chain = format!("if a {{ 1 }}{}", " else if a { 1 }".repeat(n));
     assert!(reports(&chain)[0].contains("inside one another"));
-    let chain = format!("if a {{ 1 }}{}", " else if a == b and c { f(1) }".repeat(200));
+    let chain = format!(
+        "if a {{ 1 }}{}",
+        " else if a == b and c { f(1) }".repeat(200)
+    );
     assert_eq!(reports(&chain), [""; 0]);
     assert_eq!(reports(&format!("y = [{}]", "1 + 1, ".repeat(n))), [""; 0]);
     assert_eq!(reports(&"f(1)\n".repeat(n)), [""; 0]);

@@ -30,14 +30,19 @@ mod list;
 mod map;
 mod modules;
 mod numbers;
+mod options;
 mod output;
+pub mod process;
+mod scope;
 mod sequences;
 mod set;
 mod sorting;
+pub mod spawn;
 pub mod state;
 mod text;
 mod text_search;
 mod transforms;
+pub mod travel;
 
 use crate::diag::{self, codes};
 use crate::value::function::Bound;
@@ -55,10 +60,11 @@ static FUNCTIONS: &[Table] = &[
     convert::FUNCTIONS,
     numbers::FUNCTIONS,
     output::FUNCTIONS,
+    process::FUNCTIONS,
     sequences::FUNCTIONS,
 ];
 /// The tables of intrinsics.
-static INTRINSICS: &[Table] = &[];
+static INTRINSICS: &[Table] = &[scope::INTRINSICS, spawn::INTRINSICS];
 
 /// A standard module written in Rust.
 pub struct Module {

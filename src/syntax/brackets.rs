@@ -137,7 +137,11 @@ impl Pass<'_> {
             // The token before it stands in the statement that it closed too early.
             self.marks.extend(self.out.last().map(|token| token.0));
             // After a bracket was put in, a stray one is its echo.
-            if self.errors.iter().all(|earlier| earlier.code != codes::UNCLOSED) {
+            if self
+                .errors
+                .iter()
+                .all(|earlier| earlier.code != codes::UNCLOSED)
+            {
                 self.errors.push(error);
             }
             return;

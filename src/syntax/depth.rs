@@ -85,7 +85,11 @@ pub fn check(source: &Source, tokens: &[Spanned]) -> Result<(), Box<Error>> {
             _ => {}
         }
         if item.depth() + stack.len() > MAX_TREE_DEPTH {
-            return Err(too_deep(Span::new(source.id, *start as usize, *end as usize)));
+            return Err(too_deep(Span::new(
+                source.id,
+                *start as usize,
+                *end as usize,
+            )));
         }
         previous = Some(token);
     }

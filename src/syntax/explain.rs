@@ -147,9 +147,9 @@ impl<'a> Context<'a> {
             Some((_, Token::End, _)) if last => true,
             // `try { }` and then `cat`: the word that would go on with the statement is not finished.
             Some((_, Token::End, _)) => match self.tokens.get(self.at + 1) {
-                Some((_, Token::Name(word), end)) if *end == length => {
-                    ["else", "catch", "finally"].iter().any(|w| w.starts_with(&**word))
-                }
+                Some((_, Token::Name(word), end)) if *end == length => ["else", "catch", "finally"]
+                    .iter()
+                    .any(|w| w.starts_with(&**word)),
                 _ => false,
             },
             Some((_, _, end)) => *end == length,
@@ -181,10 +181,18 @@ fn plain(context: &Context) -> Box<Error> {
     let found = describe_found(context);
     let groups = groups(context);
     let expected = one_of(&groups);
-    let error = Error::new(codes::UNEXPECTED, format!("expected {expected}, found {found}"));
+    let error = Error::new(
+        codes::UNEXPECTED,
+        format!("expected {expected}, found {found}"),
+    );
     let error = error.with_span(context.span(context.at));
     match context.token(0) {
-        Some(token) if token.is_reserved() && groups.first().is_some_and(|g| g == "a name" || g == "a pattern") => {
+        Some(token)
+            if token.is_reserved()
+                && groups
+                    .first()
+                    .is_some_and(|g| g == "a name" || g == "a pattern") =>
+        {
             let word = context.text(context.at);
             error
                 .with_label("a word of the language, not a name")

@@ -97,7 +97,10 @@ fn explains(context: &Context, index: usize) -> bool {
 
 /// The index of the name before the parentheses that closed right before this token: `switch (x) {`.
 fn called(context: &Context) -> Option<usize> {
-    let opens = matches!(context.token(0), Some(Token::BraceOpen | Token::MapOpen | Token::Colon));
+    let opens = matches!(
+        context.token(0),
+        Some(Token::BraceOpen | Token::MapOpen | Token::Colon)
+    );
     if !opens || context.token(-1) != Some(&Token::ParenClose) {
         return None;
     }

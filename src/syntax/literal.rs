@@ -35,7 +35,11 @@ pub fn number_length(text: &str) -> usize {
         let exponent = digits(at + 1 + sign);
         // `1e` with nothing behind it is taken along, to be told as one mistake.
         let unfinished = at + 1 + sign == bytes.len();
-        at += 1 + if exponent > 0 || unfinished { sign + exponent } else { 0 };
+        at += 1 + if exponent > 0 || unfinished {
+            sign + exponent
+        } else {
+            0
+        };
     }
     at + word(at)
 }

@@ -58,7 +58,12 @@ pub fn parse(source: &Source) -> Result<ast::Module, Vec<Error>> {
             });
         }
         Ok(_) => errors.extend(builder.errors.into_iter().map(|e| *e)),
-        Err(_) => errors.extend(recover::reports(source, &tokens, &brackets.marks, brackets.open)),
+        Err(_) => errors.extend(recover::reports(
+            source,
+            &tokens,
+            &brackets.marks,
+            brackets.open,
+        )),
     }
     Err(in_order(source, errors))
 }
@@ -67,7 +72,9 @@ pub fn parse(source: &Source) -> Result<ast::Module, Vec<Error>> {
 fn in_order(source: &Source, mut errors: Vec<Error>) -> Vec<Error> {
     errors.sort_by_key(|error| error.span.map(|span| (span.start, span.end)));
     let at_end = |error: &Error| {
-        let rest = error.span.and_then(|span| source.text.get(span.end as usize..));
+        let rest = error
+            .span
+            .and_then(|span| source.text.get(span.end as usize..));
         rest.is_some_and(|rest| rest.bytes().all(|b| b == b' ' || b == b'\t'))
     };
     let all = errors.iter().all(|error| error.incomplete || at_end(error));

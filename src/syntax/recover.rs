@@ -30,7 +30,9 @@ pub fn parse(builder: &mut Builder, tokens: &[Spanned]) -> Result<Vec<Stmt>, (us
             (at, expected)
         }
         ParseError::UnrecognizedEof { expected, .. } => (tokens.len(), expected),
-        ParseError::ExtraToken { .. } | ParseError::InvalidToken { .. } => (tokens.len(), Vec::new()),
+        ParseError::ExtraToken { .. } | ParseError::InvalidToken { .. } => {
+            (tokens.len(), Vec::new())
+        }
         ParseError::User { error } => match error {},
     })
 }
@@ -53,7 +55,9 @@ pub fn reports(
         found: Vec::new(),
     };
     search.statements(0..tokens.len());
-    let Search { mut found, open, .. } = search;
+    let Search {
+        mut found, open, ..
+    } = search;
     if let Some(open) = open {
         // What is missing at the end is missing because of the bracket.
         found.retain(|error| !error.incomplete);
@@ -97,7 +101,9 @@ impl Search<'_> {
     }
 
     fn statement(&mut self, range: Range<usize>) {
-        let told = self.told.is_some_and(|told| told == self.tokens[range.start].0);
+        let told = self
+            .told
+            .is_some_and(|told| told == self.tokens[range.start].0);
         if told || self.found.len() >= MAX_REPORTS {
             return;
         }
@@ -150,7 +156,10 @@ impl Search<'_> {
         let bracket = context.open_bracket().map(|index| context.span(index));
         let due = context.expects(")") || context.expects("]") || context.expects("}");
         let is_culprit = |open: &Box<Error>| due && open.span == bracket;
-        if report.incomplete || report.code != codes::UNEXPECTED || !self.open.as_ref().is_some_and(is_culprit) {
+        if report.incomplete
+            || report.code != codes::UNEXPECTED
+            || !self.open.as_ref().is_some_and(is_culprit)
+        {
             return report;
         }
         match (self.open.take(), report.span) {
@@ -169,7 +178,10 @@ impl Search<'_> {
         let mut index = range.start;
         while index < range.end {
             let end = self.partner[index].min(range.end);
-            if self.tokens[index].1 == Token::BraceOpen && end > index + 1 && self.holds_statements(index) {
+            if self.tokens[index].1 == Token::BraceOpen
+                && end > index + 1
+                && self.holds_statements(index)
+            {
                 blocks.push(index + 1..end);
                 index = end;
             } else {

@@ -284,7 +284,10 @@ impl Token {
     /// Whether this opens a bracket.
     pub fn opens(&self) -> bool {
         use Token::*;
-        matches!(self, ParenOpen | SquareOpen | BraceOpen | MapOpen | InterpOpen)
+        matches!(
+            self,
+            ParenOpen | SquareOpen | BraceOpen | MapOpen | InterpOpen
+        )
     }
 
     /// Whether this closes a bracket.

@@ -15,32 +15,55 @@ pub fn foreign(text: &str, start: usize, end: usize) -> Box<Error> {
         "===" => ("`==`", "`==` compares by content"),
         "!==" => ("`!=`", "`!=` compares by content"),
         "++" => ("`+= 1`", "write n += 1"),
-        "->" if before.trim_end().ends_with(')') => {
-            ("`{` or `=>`", "types are not declared: fn f(x) { ... } or fn f(x) => x + 1")
-        }
-        "->" => ("`.` or `=>`", "a field is x.name; a short function is fn(x) => x + 1"),
+        "->" if before.trim_end().ends_with(')') => (
+            "`{` or `=>`",
+            "types are not declared: fn f(x) { ... } or fn f(x) => x + 1",
+        ),
+        "->" => (
+            "`.` or `=>`",
+            "a field is x.name; a short function is fn(x) => x + 1",
+        ),
         "::" => ("`.`", "write module.name or x.method()"),
-        ":=" => ("`=`", "write let name = value; an assignment has no value of its own"),
+        ":=" => (
+            "`=`",
+            "write let name = value; an assignment has no value of its own",
+        ),
         "<>" => ("`!=`", "write a != b"),
-        "/*" => ("a statement or an expression", "comments begin with # on every line"),
+        "/*" => (
+            "a statement or an expression",
+            "comments begin with # on every line",
+        ),
         "$" if after.starts_with('(') => {
             ("an expression", "the output of a program is `ls -l`.text()")
         }
-        "$" if after.starts_with(|c: char| c.is_ascii_digit() || c == '@' || c == '#') => {
-            ("a name", "the arguments of the script are args[0], args[1], ...")
-        }
+        "$" if after.starts_with(|c: char| c.is_ascii_digit() || c == '@' || c == '#') => (
+            "a name",
+            "the arguments of the script are args[0], args[1], ...",
+        ),
         "$" => ("a name", "variables have no sign before them: name"),
         "@" => ("a statement", "there are no decorators: let f = wrap(f)"),
         "?." => ("`.`", "write x.name if x is there: if x != nil { x.name }"),
-        "?" if before.ends_with(')') && ends_value(after) => {
-            ("an operator", "errors go up by themselves; for a value instead write f() rescue fallback")
-        }
-        "?" => ("an operator", "a choice is an expression: if condition { a } else { b }"),
-        "\\" => ("an operator", "a line goes on after an operator, a comma or inside brackets: no `\\` is needed"),
+        "?" if before.ends_with(')') && ends_value(after) => (
+            "an operator",
+            "errors go up by themselves; for a value instead write f() rescue fallback",
+        ),
+        "?" => (
+            "an operator",
+            "a choice is an expression: if condition { a } else { b }",
+        ),
+        "\\" => (
+            "an operator",
+            "a line goes on after an operator, a comma or inside brackets: no `\\` is needed",
+        ),
         _ => ("a statement or an expression", ""),
     };
-    let shown = if found == "\\" { "a backslash".to_string() } else { format!("`{found}`") };
-    let error = Error::new(codes::HABIT, format!("expected {expected}, found {shown}")).with_label("here");
+    let shown = if found == "\\" {
+        "a backslash".to_string()
+    } else {
+        format!("`{found}`")
+    };
+    let error =
+        Error::new(codes::HABIT, format!("expected {expected}, found {shown}")).with_label("here");
     match help {
         "" => error,
         help => error.with_help(help),
@@ -60,7 +83,10 @@ fn is_macro(before: &str, after: &str) -> bool {
 /// The report about `'text'`.
 pub fn single_quotes(found: &str) -> Box<Error> {
     let inner = found.trim_matches('\'').replace('"', "\\\"");
-    Error::new(codes::HABIT, "expected a string in double quotes, found single quotes")
-        .with_label("here")
-        .with_help(format!("write \"{inner}\""))
+    Error::new(
+        codes::HABIT,
+        "expected a string in double quotes, found single quotes",
+    )
+    .with_label("here")
+    .with_help(format!("write \"{inner}\""))
 }

@@ -39,7 +39,8 @@ fn hint(context: &Context, message: &str, help: &str) -> Option<Hint> {
 /// Whether this token is a string with a letter right before it that is none of ours.
 pub fn is_prefixed_string(context: &Context) -> bool {
     let string = matches!(context.token(0), Some(Token::Str(_) | Token::StrStart));
-    let touching = context.at > 0 && context.span(context.at - 1).end == context.span(context.at).start;
+    let touching =
+        context.at > 0 && context.span(context.at - 1).end == context.span(context.at).start;
     string && touching && context.name(-1).is_some_and(|name| name.len() <= 2)
 }
 
@@ -63,7 +64,9 @@ fn comment(context: &Context) -> Option<Hint> {
     }
     let line_start = |index: usize| {
         let start = context.span(index).start as usize;
-        context.source.text[..start].rfind('\n').map_or(0, |at| at + 1)
+        context.source.text[..start]
+            .rfind('\n')
+            .map_or(0, |at| at + 1)
     };
     let line = line_start(context.at);
     let slashes = (0..context.at)
@@ -71,9 +74,17 @@ fn comment(context: &Context) -> Option<Hint> {
         .take_while(|&index| line_start(index) == line)
         .find(|&index| context.at_index(index) == Some(&Token::SlashSlash))?;
     // Two words side by side behind `//` are prose, not arithmetic.
-    let prose = context.token(0).is_some_and(|t| t.is_word() || matches!(t, Token::Bad(_)));
+    let prose = context
+        .token(0)
+        .is_some_and(|t| t.is_word() || matches!(t, Token::Bad(_)));
     let message = "expected an operand after `//`, found words";
-    prose.then(|| Hint::new(slashes, message, "`//` divides and floors; comments begin with #"))
+    prose.then(|| {
+        Hint::new(
+            slashes,
+            message,
+            "`//` divides and floors; comments begin with #",
+        )
+    })
 }
 
 /// Braces in a string that are no interpolation: `"{}"`, `"{:.2f}"`, `"{x!r}"`, JSON.
@@ -115,7 +126,11 @@ fn colon(context: &Context) -> Option<Hint> {
     let last = matches!(context.token(1), None | Some(Token::End));
     match context.inside() {
         Some(Token::SquareOpen) => {
-            return hint(context, "expected `..` in a slice, found `:`", "write xs[1..3], xs[2..] or xs[..3]");
+            return hint(
+                context,
+                "expected `..` in a slice, found `:`",
+                "write xs[1..3], xs[2..] or xs[..3]",
+            );
         }
         Some(Token::ParenOpen) => {
             return hint(
@@ -127,7 +142,11 @@ fn colon(context: &Context) -> Option<Hint> {
         _ => {}
     }
     if matches!(head, Some(Token::Let | Token::Const)) {
-        return hint(context, "expected `=`, found `:`", "types are not declared: let n = 5");
+        return hint(
+            context,
+            "expected `=`, found `:`",
+            "types are not declared: let n = 5",
+        );
     }
     let is_head = head.is_some_and(|t| {
         matches!(
@@ -154,9 +173,17 @@ fn colon(context: &Context) -> Option<Hint> {
         Some(Token::Else | Token::Try | Token::Finally | Token::Do | Token::Scope | Token::Catch)
     );
     if last || is_head || word || context.expects("{") {
-        return hint(context, "expected `{`, found `:`", "blocks stand in braces: if x > 0 { ... }");
+        return hint(
+            context,
+            "expected `{`, found `:`",
+            "blocks stand in braces: if x > 0 { ... }",
+        );
     }
-    hint(context, "expected `=`, found `:`", "types are not declared: n = 5")
+    hint(
+        context,
+        "expected `=`, found `:`",
+        "types are not declared: n = 5",
+    )
 }
 
 /// `=` in a condition, in a call, in a map, behind the head of a function.
@@ -168,37 +195,66 @@ fn equals(context: &Context) -> Option<Hint> {
     match context.inside() {
         Some(Token::ParenOpen) => {
             let name = named.unwrap_or("name");
-            let callee = context.open_bracket().and_then(|open| context.at_index(open.checked_sub(1)?));
+            let callee = context
+                .open_bracket()
+                .and_then(|open| context.at_index(open.checked_sub(1)?));
             if matches!(callee, Some(Token::If | Token::While)) {
-                return hint(context, "expected `==` in a condition, found `=`", "`==` compares, `=` assigns");
+                return hint(
+                    context,
+                    "expected `==` in a condition, found `=`",
+                    "`==` compares, `=` assigns",
+                );
             }
             if let Some(Token::Name(callee)) = callee
                 && matches!(&**callee, "Process" | "Thread")
             {
-                return hint(context, "expected `spawn`, found a call with `=`", "write spawn f(x)");
+                return hint(
+                    context,
+                    "expected `spawn`, found a call with `=`",
+                    "write spawn f(x)",
+                );
             }
             let message = "expected `:` after the name of an argument, found `=`";
             let help = format!("a named argument is written {name}: value; to compare, write ==");
             return Some(Hint::new(context.at, message, help));
         }
         Some(Token::MapOpen) => {
-            return hint(context, "expected `:` after a key, found `=`", "write {name: value}");
+            return hint(
+                context,
+                "expected `:` after a key, found `=`",
+                "write {name: value}",
+            );
         }
         _ => {}
     }
     let start = context.statement_start();
     let condition = (start..context.at).any(|index| {
-        matches!(context.at_index(index), Some(Token::If | Token::While | Token::Match))
+        matches!(
+            context.at_index(index),
+            Some(Token::If | Token::While | Token::Match)
+        )
     });
     if condition {
-        return hint(context, "expected `==` in a condition, found `=`", "`==` compares, `=` assigns");
+        return hint(
+            context,
+            "expected `==` in a condition, found `=`",
+            "`==` compares, `=` assigns",
+        );
     }
     if matches!(context.at_index(start), Some(Token::Fn(_))) {
-        return hint(context, "expected `=>` or `{`, found `=`", "write fn f(x) => x + 1");
+        return hint(
+            context,
+            "expected `=>` or `{`, found `=`",
+            "write fn f(x) => x + 1",
+        );
     }
     let again = (start..context.at).any(|index| context.at_index(index) == Some(&Token::Assign));
     if again {
-        return hint(context, "expected one assignment in a statement, found another `=`", "write b = c and then a = b; to compare, write ==");
+        return hint(
+            context,
+            "expected one assignment in a statement, found another `=`",
+            "write b = c and then a = b; to compare, write ==",
+        );
     }
     None
 }
@@ -214,11 +270,25 @@ fn comma(context: &Context) -> Option<Hint> {
             let arrow = context
                 .closing(open)
                 .is_some_and(|close| context.at_index(close + 1) == Some(&Token::Arrow));
-            let before = open.checked_sub(1).and_then(|index| context.at_index(index));
+            let before = open
+                .checked_sub(1)
+                .and_then(|index| context.at_index(index));
             return match before {
-                _ if arrow => hint(context, "expected `fn` before the parameters, found a list in parentheses", "write fn(x, y) => x + y"),
-                Some(Token::Join) => hint(context, "expected one value after `join`, found several", "write join [p, q]"),
-                _ => hint(context, "expected `)`, found `,`", "there are no tuples: write a list, [a, b]"),
+                _ if arrow => hint(
+                    context,
+                    "expected `fn` before the parameters, found a list in parentheses",
+                    "write fn(x, y) => x + y",
+                ),
+                Some(Token::Join) => hint(
+                    context,
+                    "expected one value after `join`, found several",
+                    "write join [p, q]",
+                ),
+                _ => hint(
+                    context,
+                    "expected `)`, found `,`",
+                    "there are no tuples: write a list, [a, b]",
+                ),
             };
         }
         Some(Token::SquareOpen | Token::MapOpen | Token::InterpOpen) => return None,
@@ -226,11 +296,31 @@ fn comma(context: &Context) -> Option<Hint> {
     }
     let start = context.statement_start();
     match context.at_index(start) {
-        Some(Token::Let | Token::Const) => hint(context, "expected `=`, found `,`", "several names stand in brackets: let [a, b] = pair"),
-        Some(Token::Return) => hint(context, "expected one value after `return`, found several", "write return [a, b]"),
-        Some(Token::Import) => hint(context, "expected the end of the line, found `,`", "write one import for each module"),
-        _ if context.expects("{") && in_case(context) => hint(context, "expected `|` between alternatives, found `,`", "write case 1 | 2 { ... }"),
-        Some(Token::Name(_)) => hint(context, "expected an operator or the end of the line, found `,`", "several targets stand in brackets: [a, b] = [b, a]"),
+        Some(Token::Let | Token::Const) => hint(
+            context,
+            "expected `=`, found `,`",
+            "several names stand in brackets: let [a, b] = pair",
+        ),
+        Some(Token::Return) => hint(
+            context,
+            "expected one value after `return`, found several",
+            "write return [a, b]",
+        ),
+        Some(Token::Import) => hint(
+            context,
+            "expected the end of the line, found `,`",
+            "write one import for each module",
+        ),
+        _ if context.expects("{") && in_case(context) => hint(
+            context,
+            "expected `|` between alternatives, found `,`",
+            "write case 1 | 2 { ... }",
+        ),
+        Some(Token::Name(_)) => hint(
+            context,
+            "expected an operator or the end of the line, found `,`",
+            "several targets stand in brackets: [a, b] = [b, a]",
+        ),
         _ => None,
     }
 }
@@ -238,7 +328,12 @@ fn comma(context: &Context) -> Option<Hint> {
 fn in_case(context: &Context) -> bool {
     (0..context.at)
         .rev()
-        .take_while(|&index| !matches!(context.at_index(index), Some(Token::BraceOpen | Token::BraceClose)))
+        .take_while(|&index| {
+            !matches!(
+                context.at_index(index),
+                Some(Token::BraceOpen | Token::BraceClose)
+            )
+        })
         .any(|index| context.at_index(index) == Some(&Token::Case))
 }
 
@@ -249,31 +344,57 @@ fn arrow(context: &Context) -> Option<Hint> {
         && context.token(-1) == Some(&Token::ParenOpen)
         && context.token(1) == Some(&Token::Arrow)
     {
-        return Some(Hint::new(context.at - 1, "expected `fn` before the parameters, found `(`", "a function is written fn() => 1"));
+        return Some(Hint::new(
+            context.at - 1,
+            "expected `fn` before the parameters, found `(`",
+            "a function is written fn() => 1",
+        ));
     }
     if context.token(0) != Some(&Token::Arrow) {
         return match context.expects("case") && !context.expects_expression() {
-            true => hint(context, "expected `case`, found something else", "each case is written case pattern { ... }, the rest else { ... }"),
+            true => hint(
+                context,
+                "expected `case`, found something else",
+                "each case is written case pattern { ... }, the rest else { ... }",
+            ),
             false => None,
         };
     }
     if in_case(context) {
-        return hint(context, "expected `{` after the pattern, found `=>`", "write case 1 { ... }");
+        return hint(
+            context,
+            "expected `{` after the pattern, found `=>`",
+            "write case 1 { ... }",
+        );
     }
     match context.inside() {
-        Some(Token::MapOpen) => hint(context, "expected `:` after a key, found `=>`", "write {\"a\": 1}"),
-        _ => hint(context, "expected `fn` before the parameters, found `=>`", lambda),
+        Some(Token::MapOpen) => hint(
+            context,
+            "expected `:` after a key, found `=>`",
+            "write {\"a\": 1}",
+        ),
+        _ => hint(
+            context,
+            "expected `fn` before the parameters, found `=>`",
+            lambda,
+        ),
     }
 }
 
 /// `n--`.
 fn decrement(context: &Context) -> Option<Hint> {
-    let twice = context.token(-1) == Some(&Token::Minus) && context.token(-2) == Some(&Token::Minus);
-    let touching = context.at >= 2 && context.span(context.at - 2).end == context.span(context.at - 1).start;
+    let twice =
+        context.token(-1) == Some(&Token::Minus) && context.token(-2) == Some(&Token::Minus);
+    let touching =
+        context.at >= 2 && context.span(context.at - 2).end == context.span(context.at - 1).start;
     if !twice || !touching {
         return None;
     }
-    Some(Hint::new(context.at - 1, "expected `-= 1`, found `--`", "write n -= 1"))
+    Some(Hint::new(
+        context.at - 1,
+        "expected `-= 1`, found `--`",
+        "write n -= 1",
+    ))
 }
 
 /// A `{` where none can stand.
@@ -284,13 +405,29 @@ fn brace(context: &Context) -> Option<Hint> {
     if context.token(-1) == Some(&Token::ParenClose) {
         let close = context.at - 1;
         let open = context.opening(close)?;
-        let callee = open.checked_sub(1).and_then(|index| context.at_index(index));
+        let callee = open
+            .checked_sub(1)
+            .and_then(|index| context.at_index(index));
         return match callee {
-            Some(Token::Lock) => hint(context, "expected the end of the line after a call, found `{`", "write lock m { ... }, with options lock(timeout: 1s) m { ... }"),
-            Some(Token::Spawn) => hint(context, "expected a call after `spawn`, found `{`", "write spawn { ... } or spawn f(x)"),
+            Some(Token::Lock) => hint(
+                context,
+                "expected the end of the line after a call, found `{`",
+                "write lock m { ... }, with options lock(timeout: 1s) m { ... }",
+            ),
+            Some(Token::Spawn) => hint(
+                context,
+                "expected a call after `spawn`, found `{`",
+                "write spawn { ... } or spawn f(x)",
+            ),
             Some(Token::Name(name)) => {
-                let help = format!("a function is written fn {name}(...) {{ ... }}; a function as an argument stands in the parentheses");
-                Some(Hint::new(context.at, "expected the end of the line after a call, found `{`", help))
+                let help = format!(
+                    "a function is written fn {name}(...) {{ ... }}; a function as an argument stands in the parentheses"
+                );
+                Some(Hint::new(
+                    context.at,
+                    "expected the end of the line after a call, found `{`",
+                    help,
+                ))
             }
             _ => None,
         };
@@ -298,15 +435,22 @@ fn brace(context: &Context) -> Option<Hint> {
     if let Some(name) = context.name(-1)
         && context.at_index(context.statement_start()) != Some(&Token::Struct(Default::default()))
     {
-        let help = format!("an object is made by a call: {name}(...); a bare block is do {{ ... }}");
-        return Some(Hint::new(context.at, "expected an operator or the end of the line, found `{`", help));
+        let help =
+            format!("an object is made by a call: {name}(...); a bare block is do {{ ... }}");
+        return Some(Hint::new(
+            context.at,
+            "expected an operator or the end of the line, found `{`",
+            help,
+        ));
     }
     None
 }
 
 /// A block that is missing, or that begins on the next line.
 fn missing_brace(context: &Context) -> Option<Hint> {
-    if !context.expects("{") || context.expects("(") && context.expects("name") && !context.expects("+") {
+    if !context.expects("{")
+        || context.expects("(") && context.expects("name") && !context.expects("+")
+    {
         return None;
     }
     let start = context.statement_start();
@@ -322,26 +466,49 @@ fn missing_brace(context: &Context) -> Option<Hint> {
             "expected `{`, found `do`",
             "blocks stand in braces: while condition { ... }",
         )),
-        Token::Do => hint(context, "expected `{`, found `do`", "blocks stand in braces: while condition { ... }"),
-        Token::ParenOpen if matches!(context.token(-1), Some(Token::Catch)) => {
-            hint(context, "expected a name or `{` after `catch`, found `(`", "write catch e { ... } or catch e: Timeout { ... }")
-        }
+        Token::Do => hint(
+            context,
+            "expected `{`, found `do`",
+            "blocks stand in braces: while condition { ... }",
+        ),
+        Token::ParenOpen if matches!(context.token(-1), Some(Token::Catch)) => hint(
+            context,
+            "expected a name or `{` after `catch`, found `(`",
+            "write catch e { ... } or catch e: Timeout { ... }",
+        ),
         Token::As if (start..context.at).any(|i| context.at_index(i) == Some(&Token::Catch)) => {
-            hint(context, "expected `{`, found `as`", "write catch e: Timeout { ... }")
+            hint(
+                context,
+                "expected `{`, found `as`",
+                "write catch e: Timeout { ... }",
+            )
         }
-        Token::ParenOpen if matches!(context.at_index(start), Some(Token::Struct(_))) => {
-            hint(context, "expected `{` after the name of the struct, found `(`", "structs have no parents: struct Name { field }")
-        }
+        Token::ParenOpen if matches!(context.at_index(start), Some(Token::Struct(_))) => hint(
+            context,
+            "expected `{` after the name of the struct, found `(`",
+            "structs have no parents: struct Name { field }",
+        ),
         Token::End => None,
         _ if context.token(-1) == Some(&Token::Try) => {
-            let help = format!("for one expression write {text}... rescue fallback; a block is try {{ ... }} catch e {{ ... }}");
-            Some(Hint::new(context.at, "expected `{` after `try`, found an expression", help))
+            let help = format!(
+                "for one expression write {text}... rescue fallback; a block is try {{ ... }} catch e {{ ... }}"
+            );
+            Some(Hint::new(
+                context.at,
+                "expected `{` after `try`, found an expression",
+                help,
+            ))
         }
-        token if token.is_word() && matches!(context.at_index(start), Some(Token::If | Token::While)) => hint(
-            context,
-            "expected `{` after the condition, found a word",
-            "blocks always stand in braces: if x > 0 { ... }",
-        ),
+        token
+            if token.is_word()
+                && matches!(context.at_index(start), Some(Token::If | Token::While)) =>
+        {
+            hint(
+                context,
+                "expected `{` after the condition, found a word",
+                "blocks always stand in braces: if x > 0 { ... }",
+            )
+        }
         _ => None,
     }
 }
@@ -349,7 +516,10 @@ fn missing_brace(context: &Context) -> Option<Hint> {
 /// `a < b < c`.
 fn chained_comparison(context: &Context) -> Option<Hint> {
     let compares = |token: &Token| {
-        matches!(token, Token::Eq | Token::Ne | Token::Lt | Token::Le | Token::Gt | Token::Ge | Token::In)
+        matches!(
+            token,
+            Token::Eq | Token::Ne | Token::Lt | Token::Le | Token::Gt | Token::Ge | Token::In
+        )
     };
     if !compares(context.token(0)?) || context.expects_expression() {
         return None;
@@ -357,7 +527,13 @@ fn chained_comparison(context: &Context) -> Option<Hint> {
     let start = context.statement_start();
     (start..context.at)
         .any(|index| context.at_index(index).is_some_and(compares))
-        .then(|| Hint::new(context.at, "expected one comparison, found a second", "comparisons are not chained: write a < b and b < c"))
+        .then(|| {
+            Hint::new(
+                context.at,
+                "expected one comparison, found a second",
+                "comparisons are not chained: write a < b and b < c",
+            )
+        })
 }
 
 /// `x if c else y`, `return x unless y`.
@@ -381,7 +557,9 @@ fn statement_as_value(context: &Context) -> Option<Hint> {
     let text = context.text(context.at);
     let message = format!("expected an expression, found the statement `{text}`");
     let help = match context.token(0)? {
-        Token::Let | Token::Const => "declare it before: let x = f(), then if x != nil { ... }; patterns stand in match x { case [a, b] { ... } }",
+        Token::Let | Token::Const => {
+            "declare it before: let x = f(), then if x != nil { ... }; patterns stand in match x { case [a, b] { ... } }"
+        }
         Token::Return | Token::Break | Token::Continue | Token::Throw => {
             "it has no value: write if condition { ... } around it, or try { ... } catch e { ... }"
         }
@@ -397,7 +575,11 @@ fn closure_in_bars(context: &Context) -> Option<Hint> {
     if context.token(0) != Some(&Token::Bar) || !context.expects_expression() {
         return None;
     }
-    hint(context, "expected an expression, found `|`", "a function is written fn(x) => x + 1")
+    hint(
+        context,
+        "expected an expression, found `|`",
+        "a function is written fn(x) => x + 1",
+    )
 }
 
 /// `*args`, `**options`, `&x`, `+x`.
@@ -406,10 +588,26 @@ fn star(context: &Context) -> Option<Hint> {
         return None;
     }
     match context.token(0)? {
-        Token::Star | Token::StarStar => hint(context, "expected a value or a name, found `*`", "the rest of a list is written ...xs, in calls, parameters and lists"),
-        Token::Amp => hint(context, "expected an expression, found `&`", "there are no references: lists, maps and structs are shared inside one process as they are"),
-        Token::Plus => hint(context, "expected an expression, found `+`", "there is no plus sign before a number; text becomes a number by int(s)"),
-        Token::Lt => hint(context, "expected an expression, found `<`", "a file is read with open(path).read()"),
+        Token::Star | Token::StarStar => hint(
+            context,
+            "expected a value or a name, found `*`",
+            "the rest of a list is written ...xs, in calls, parameters and lists",
+        ),
+        Token::Amp => hint(
+            context,
+            "expected an expression, found `&`",
+            "there are no references: lists, maps and structs are shared inside one process as they are",
+        ),
+        Token::Plus => hint(
+            context,
+            "expected an expression, found `+`",
+            "there is no plus sign before a number; text becomes a number by int(s)",
+        ),
+        Token::Lt => hint(
+            context,
+            "expected an expression, found `<`",
+            "a file is read with open(path).read()",
+        ),
         _ => None,
     }
 }
@@ -417,20 +615,49 @@ fn star(context: &Context) -> Option<Hint> {
 /// Heads of loops and cases as other languages write them.
 fn reserved_head(context: &Context) -> Option<Hint> {
     match (context.token(-1)?, context.token(0)?) {
-        (Token::For, Token::ParenOpen) => hint(context, "expected a name after `for`, found `(`", "write for i in 0..10 { ... }"),
+        (Token::For, Token::ParenOpen) => hint(
+            context,
+            "expected a name after `for`, found `(`",
+            "write for i in 0..10 { ... }",
+        ),
         (Token::Spawn, Token::ParenOpen) => None,
-        (Token::ParenOpen, _) if context.token(-2) == Some(&Token::Spawn) => {
-            hint(context, "expected an option such as `name: \"tail\"`, found a value", "write spawn f(x)")
-        }
+        (Token::ParenOpen, _) if context.token(-2) == Some(&Token::Spawn) => hint(
+            context,
+            "expected an option such as `name: \"tail\"`, found a value",
+            "write spawn f(x)",
+        ),
         (Token::Comma | Token::Name(_), Token::ParenClose | Token::Comma)
-            if context.open_bracket().and_then(|o| context.at_index(o.checked_sub(1)?)) == Some(&Token::Spawn) =>
+            if context
+                .open_bracket()
+                .and_then(|o| context.at_index(o.checked_sub(1)?))
+                == Some(&Token::Spawn) =>
         {
-            hint(context, "expected an option such as `name: \"tail\"`, found a value", "write spawn f(x)")
+            hint(
+                context,
+                "expected an option such as `name: \"tail\"`, found a value",
+                "write spawn f(x)",
+            )
         }
-        (Token::BraceClose, Token::While) => hint(context, "expected the end of the line, found `while`", "there is no do-while: write while true { ...; if not condition { break } }"),
-        (_, Token::Assign) if context.expects("in") => hint(context, "expected `in`, found `=`", "write for i in 0..10 { ... }"),
-        (Token::Fn(_), _) => hint(context, "expected a name or `(` after `fn`, found something else", "write fn name(a, b) { ... } or fn(x) => x + 1"),
-        (Token::Not, Token::Eq) => hint(context, "expected an expression, found `==`", "inequality is a != b"),
+        (Token::BraceClose, Token::While) => hint(
+            context,
+            "expected the end of the line, found `while`",
+            "there is no do-while: write while true { ...; if not condition { break } }",
+        ),
+        (_, Token::Assign) if context.expects("in") => hint(
+            context,
+            "expected `in`, found `=`",
+            "write for i in 0..10 { ... }",
+        ),
+        (Token::Fn(_), _) => hint(
+            context,
+            "expected a name or `(` after `fn`, found something else",
+            "write fn name(a, b) { ... } or fn(x) => x + 1",
+        ),
+        (Token::Not, Token::Eq) => hint(
+            context,
+            "expected an expression, found `==`",
+            "inequality is a != b",
+        ),
         _ => None,
     }
 }
@@ -439,5 +666,11 @@ fn reserved_head(context: &Context) -> Option<Hint> {
 fn adjacent_strings(context: &Context) -> Option<Hint> {
     let before = matches!(context.token(-1), Some(Token::Str(_) | Token::StrEnd));
     let here = matches!(context.token(0), Some(Token::Str(_) | Token::StrStart));
-    (before && here).then(|| Hint::new(context.at, "expected an operator, found another string", "strings are joined with +"))
+    (before && here).then(|| {
+        Hint::new(
+            context.at,
+            "expected an operator, found another string",
+            "strings are joined with +",
+        )
+    })
 }

@@ -1,0 +1,241 @@
+//! Processes as values: attributes, methods, and the functions that ask about processes.
+
+use super::{Table, arguments, spawn, travel};
+use crate::arena::HandleId as ArenaId;
+use crate::diag::{Error, codes};
+use crate::os::{cpu, signal};
+use crate::process::{self, Process};
+use crate::value::Value;
+use crate::value::handle::{Handle, HandleId};
+use crate::value::heap::Marker;
+use crate::value::native::{Args, Context, Native, NativeIter, Outcome};
+use std::any::Any;
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// Sorted by name.
+pub static FUNCTIONS: Table = natives! {
+    "active_children" () active_children, "The children of this process that run, oldest first.";
+    "cpu_count" () cpu_count, "How many processors this process may use.";
+    "current_process" () current_process, "The process that runs this line.";
+    "parent_process" () parent_process, "The process that spawned this one; nil in the main process.";
+    "set_start_method" ("method", "force?") set_start_method, "Chooses how children come into being; once, before the first spawn.";
+    "sleep" ("seconds") sleep, "Waits for a number of seconds.";
+};
+
+static METHODS: Table = natives! {
+    "cancel" ("grace?") cancel, "Raises Cancelled in it, and kills it when it has not ended after `grace` seconds (2s); true when it ended by itself.";
+    "is_alive" () is_alive, "Whether it runs.";
+    "join" ("timeout?") join, "Waits for its end and gives its value, as `join p` does.";
+    "kill" () kill, "Ends it at once (SIGKILL); false when it was not running.";
+    "signal" ("name") send_signal, "Sends it a signal (\"USR1\", \"SIGTERM\" or a number); false when it was not running.";
+    "start" () start, "Starts a process that was made with `start: false`.";
+    "terminate" () terminate, "Ends it (SIGTERM); false when it was not running.";
+    "wait" ("timeout?") wait, "Waits for its end without raising its error; true when it has ended.";
+};
+
+/// A process as a value.
+pub struct ProcessHandle {
+    /// The process.
+    pub process: Process,
+    /// What it is to run once it is started (function, arguments, named arguments).
+    pending: Cell<Option<[Value; 3]>>,
+}
+
+impl ProcessHandle {
+    /// A handle of a process that was started.
+    pub fn new(process: Process) -> ProcessHandle {
+        ProcessHandle {
+            process,
+            pending: Cell::new(None),
+        }
+    }
+
+    /// A handle of a process that is to run `[function, arguments, named]` later.
+    pub fn pending(process: Process, work: [Value; 3]) -> ProcessHandle {
+        ProcessHandle {
+            process,
+            pending: Cell::new(Some(work)),
+        }
+    }
+}
+
+impl Handle for ProcessHandle {
+    fn type_name(&self) -> &'static str {
+        "process"
+    }
+
+    fn show(&self) -> String {
+        self.process.show()
+    }
+
+    fn identity(&self) -> Option<HandleId> {
+        Some(travel::from_arena(self.process.id(), 0))
+    }
+
+    fn methods(&self) -> &'static [Native] {
+        METHODS
+    }
+
+    fn attribute_names(&self) -> &'static [&'static str] {
+        &["alive", "daemon", "exitcode", "name", "pid"]
+    }
+
+    fn attribute(&self, context: &mut dyn Context, name: &str) -> Outcome<Option<Value>> {
+        let or_nil =
+            |number: Option<i32>| number.map_or(Value::Nil, |number| Value::Int(i64::from(number)));
+        Ok(Some(match name {
+            "pid" => or_nil(self.process.pid()),
+            "name" => Value::str(context.heap(), &self.process.name()),
+            "alive" => Value::Bool(self.process.alive()),
+            "exitcode" => or_nil(self.process.exitcode()),
+            "daemon" => Value::Bool(self.process.daemon()),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn iterate(&self, _: &mut dyn Context) -> Outcome<Option<Rc<dyn NativeIter>>> {
+        Ok(None)
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        for value in self.pending.get().into_iter().flatten() {
+            marker.value(value);
+        }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The handle of a process that came in a message.
+pub fn from_id(id: ArenaId) -> Option<Rc<dyn Handle>> {
+    Some(Rc::new(ProcessHandle::new(Process::from_id(id)?)))
+}
+
+/// A process as a value.
+pub fn value(context: &mut dyn Context, process: Process) -> Value {
+    Value::handle(context.heap(), Rc::new(ProcessHandle::new(process)))
+}
+
+fn receiver<'a>(method: &str, value: &'a Value) -> Outcome<&'a ProcessHandle> {
+    match value.as_handle::<ProcessHandle>() {
+        Some(handle) => Ok(handle),
+        None => Err(arguments::wrong(method, "self", "a process", value)),
+    }
+}
+
+fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let handle = receiver("start", &args[0])?;
+    match handle.pending.take() {
+        Some(work) => {
+            spawn::start(context, args[0], &handle.process, work)?;
+            Ok(Value::Nil)
+        }
+        None => Err(Error::new(
+            codes::VALUE,
+            format!(
+                "a process is started once, but {} was started before",
+                handle.process.name()
+            ),
+        )
+        .into()),
+    }
+}
+
+fn join(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let timeout = arguments::timeout("join", "timeout", &args[1])?;
+    spawn::join_value(context, args[0], timeout)
+}
+
+fn wait(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let timeout = arguments::timeout("wait", "timeout", &args[1])?;
+    let place = context.place();
+    Ok(Value::Bool(
+        receiver("wait", &args[0])?.process.wait(timeout, place)?,
+    ))
+}
+
+fn is_alive(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    Ok(Value::Bool(receiver("is_alive", &args[0])?.process.alive()))
+}
+
+fn kill(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    Ok(Value::Bool(receiver("kill", &args[0])?.process.kill()))
+}
+
+fn terminate(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    Ok(Value::Bool(
+        receiver("terminate", &args[0])?.process.terminate(),
+    ))
+}
+
+fn send_signal(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let number = match &args[1] {
+        Value::Int(number) => i32::try_from(*number)
+            .ok()
+            .filter(|number| (1..=64).contains(number)),
+        value => signal::number_of(arguments::text("signal", "name", value)?),
+    };
+    match number {
+        Some(number) => Ok(Value::Bool(
+            receiver("signal", &args[0])?.process.signal(number),
+        )),
+        None => Err(arguments::refuse(
+            "signal",
+            "name",
+            "must name a signal, as \"USR1\"",
+            &args[1],
+        )),
+    }
+}
+
+fn cancel(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let grace = arguments::timeout("cancel", "grace", &args[1])?.unwrap_or(process::signals::GRACE);
+    let place = context.place();
+    Ok(Value::Bool(
+        receiver("cancel", &args[0])?.process.cancel(grace, place)?,
+    ))
+}
+
+fn current_process(context: &mut dyn Context, _: Args<'_>) -> Outcome {
+    let current = process::spawn::current()?;
+    Ok(value(context, current))
+}
+
+fn parent_process(context: &mut dyn Context, _: Args<'_>) -> Outcome {
+    Ok(match process::spawn::current()?.parent() {
+        Some(parent) => value(context, parent),
+        None => Value::Nil,
+    })
+}
+
+fn active_children(context: &mut dyn Context, _: Args<'_>) -> Outcome {
+    let mut children = Vec::new();
+    for child in process::spawn::active_children() {
+        children.push(value(context, child));
+    }
+    Ok(Value::list(context.heap(), children))
+}
+
+fn cpu_count(_: &mut dyn Context, _: Args<'_>) -> Outcome {
+    Ok(Value::Int(cpu::count() as i64))
+}
+
+fn sleep(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let seconds = arguments::seconds("sleep", "seconds", &args[0])?;
+    let place = context.place();
+    process::wait::sleep(seconds, place)?;
+    Ok(Value::Nil)
+}
+
+fn set_start_method(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let name = arguments::text("set_start_method", "method", &args[0])?;
+    let force = match arguments::given(&args[1]) {
+        Some(force) => arguments::boolean("set_start_method", "force", force)?,
+        None => false,
+    };
+    spawn::choose_method(context, name, force)?;
+    Ok(Value::Nil)
+}

@@ -1,0 +1,303 @@
+//! `spawn` and `join`: what the constructs compile to.
+
+use super::options::Options;
+use super::process::ProcessHandle;
+use super::{Table, arguments, process as handles, state, travel};
+use crate::diag::{Error, Severity, codes};
+use crate::process::wait::{Operation, timed_out};
+use crate::process::{ChildOutcome, Ended, Message, Method, Process, SpawnSpec, spawn as nouns};
+use crate::value::Value;
+use crate::value::error::ErrorValue;
+use crate::value::native::{Args, Context, Fault, Outcome};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Sorted by name.
+pub static INTRINSICS: Table = natives! {
+    "@join" ("options", "target") join, "`join(options) target`.";
+    "@spawn" ("options", "callee", "args", "named") spawn, "`spawn(options) callee(args)`, `spawn(options) { ... }`.";
+};
+
+/// What `set_start_method` chose.
+#[derive(Default)]
+struct StartMethod {
+    chosen: Option<Method>,
+    spawned: bool,
+}
+
+/// `set_start_method(name, force:)`.
+pub fn choose_method(context: &mut dyn Context, name: &str, force: bool) -> Outcome<()> {
+    let method = Method::named(name)?;
+    let state: &mut StartMethod = state::of(context);
+    if (state.chosen.is_some() || state.spawned) && !force {
+        return Err(Error::new(
+            codes::VALUE,
+            "the start method is set once, before the first spawn, but it was set or used before",
+        )
+        .with_help("call it first, or with `force: true`")
+        .into());
+    }
+    if method != Method::Fork {
+        return Err(Error::new(
+            codes::NOT_SUPPORTED,
+            format!("the start method \"fork\" is supported, but this is \"{name}\""),
+        )
+        .into());
+    }
+    state.chosen = Some(method);
+    Ok(())
+}
+
+fn spawn(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let options = Options::new("spawn", &args[0])?;
+    let place = context.place();
+    let method = match options.text("method")? {
+        Some(name) => Method::named(&name)?,
+        None => Method::Fork,
+    };
+    if let Some(name) = options.get("name")
+        && name
+            .as_str()
+            .is_some_and(|name| name.is_empty() || name.contains('\0'))
+    {
+        return Err(arguments::refuse("spawn", "name", "must be a name", &name));
+    }
+    let spec = SpawnSpec {
+        name: options.text("name")?,
+        daemon: options.flag("daemon", false)?,
+        method,
+        place,
+    };
+    arguments::callable("spawn", "function", &args[1])?;
+    state::of::<StartMethod>(context).spawned = true;
+    let process = nouns::prepare(&spec)?;
+    let work = [args[1], args[2], args[3]];
+    if !options.flag("start", true)? {
+        let handle = ProcessHandle::pending(process, work);
+        return Ok(Value::handle(context.heap(), Rc::new(handle)));
+    }
+    let value = handles::value(context, process.clone());
+    start(context, value, &process, work)?;
+    Ok(value)
+}
+
+/// Starts a prepared process on `[function, arguments, named]`.
+pub fn start(
+    context: &mut dyn Context,
+    value: Value,
+    process: &Process,
+    work: [Value; 3],
+) -> Outcome<()> {
+    super::scope::before_start(context)?;
+    let mut holds = travel::holds(context, &work);
+    holds.push(process.id());
+    process.start(&holds, || run(context, work))?;
+    super::scope::note(context, value);
+    Ok(())
+}
+
+/// In the child: runs the function and packs what comes of it.
+pub fn run(context: &mut dyn Context, [function, args, named]: [Value; 3]) -> ChildOutcome {
+    context.enter_child();
+    for value in [function, args, named] {
+        context.protect(value);
+    }
+    let args = match args {
+        Value::List(list) => list.items().to_values(),
+        _ => Vec::new(),
+    };
+    let named: Vec<(Rc<str>, Value)> = match named {
+        Value::Map(map) => {
+            let pairs = map.table().iter();
+            pairs
+                .filter_map(|(key, value)| Some((Rc::from(key.as_str()?), value)))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
+    let outcome = context.call_named(function, &args, &named);
+    let outcome = outcome.and_then(|value| travel::pack(context, value));
+    match outcome {
+        Ok(message) => ChildOutcome::Returned(message),
+        Err(Fault::Exit(code)) => ChildOutcome::Exited(code),
+        Err(fault) => ChildOutcome::Raised(raised(context, fault)),
+    }
+}
+
+/// An error as a message. When something in the error cannot travel, its report travels without it.
+pub fn raised(context: &mut dyn Context, fault: Fault) -> Message {
+    let Some(value) = travel::error_value(context, fault) else {
+        return Message::default();
+    };
+    if let Ok(message) = travel::pack(context, value) {
+        return message;
+    }
+    let Value::Error(error) = value else {
+        return Message::default();
+    };
+    let report = error
+        .report
+        .clone()
+        .with_note("some attributes of this error could not leave their process");
+    let bare = ErrorValue::new(context.heap(), report, Vec::new(), Value::Nil);
+    travel::pack(context, Value::Error(bare)).unwrap_or_default()
+}
+
+fn join(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let options = Options::new("join", &args[0])?;
+    let timeout = options.timeout("timeout")?;
+    join_value(context, args[1], timeout)
+}
+
+/// Joins a process, or whatever else can be joined, or a list or map of such.
+pub fn join_value(context: &mut dyn Context, target: Value, timeout: Option<f64>) -> Outcome {
+    let begin = Instant::now();
+    let left =
+        |timeout: Option<f64>| timeout.map(|seconds| seconds - begin.elapsed().as_secs_f64());
+    match target {
+        Value::List(list) => {
+            let targets = list.items().to_values();
+            let values = join_all(context, &targets, || left(timeout))?;
+            Ok(Value::list(context.heap(), values))
+        }
+        Value::Map(map) => {
+            let (keys, targets): (Vec<Value>, Vec<Value>) = map.table().iter().unzip();
+            let values = join_all(context, &targets, || left(timeout))?;
+            let mut table = crate::value::map::Table::default();
+            for (key, value) in keys.into_iter().zip(values) {
+                table.insert(key, value);
+            }
+            Ok(Value::Map(crate::value::map::Map::new(
+                context.heap(),
+                table,
+            )))
+        }
+        _ => join_one(context, target, timeout),
+    }
+}
+
+/// Waits for all; afterwards the first failure in order is raised, with the others behind it as causes.
+fn join_all(
+    context: &mut dyn Context,
+    targets: &[Value],
+    left: impl Fn() -> Option<f64>,
+) -> Outcome<Vec<Value>> {
+    let mut values = Vec::new();
+    let mut failures = Vec::new();
+    for &target in targets {
+        match join_one(context, target, left()) {
+            Ok(value) => {
+                context.protect(value);
+                values.push(value);
+            }
+            // A wait that was itself ended (time, Ctrl-C) ends the whole join; a target's failure is kept.
+            Err(Fault::Thrown(error)) => {
+                context.protect(error);
+                failures.push(error);
+            }
+            Err(Fault::Error(error)) if error.process.is_some() || is_death(&error) => {
+                let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
+                context.protect(Value::Error(error));
+                failures.push(Value::Error(error));
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    match combine(context, &failures) {
+        Some(fault) => Err(fault),
+        None => Ok(values),
+    }
+}
+
+fn is_death(error: &Error) -> bool {
+    error.code == codes::PROCESS_DIED || error.code == codes::EXIT
+}
+
+/// The first of several failures, with the others as its causes.
+pub fn combine(context: &mut dyn Context, failures: &[Value]) -> Option<Fault> {
+    let (first, others) = failures.split_first()?;
+    let (Value::Error(error), false) = (first, others.is_empty()) else {
+        return Some(Fault::Thrown(*first));
+    };
+    let mut report = error.report.clone();
+    for other in others {
+        if let Value::Error(other) = other {
+            report.causes.push((*other.report).clone());
+        }
+    }
+    let made = ErrorValue::new(
+        context.heap(),
+        report,
+        error.attributes.clone(),
+        error.cause,
+    );
+    Some(Fault::Thrown(Value::Error(made)))
+}
+
+/// Joins one thing.
+fn join_one(context: &mut dyn Context, target: Value, timeout: Option<f64>) -> Outcome {
+    let place = context.place();
+    if let Some(handle) = target.as_handle::<ProcessHandle>() {
+        let process = handle.process.clone();
+        return match process.join(timeout, place)? {
+            Some(ended) => value_of(context, &process, ended),
+            None => Err(timed_out(Operation::Join, &process.name(), timeout.unwrap_or(0.0)).into()),
+        };
+    }
+    if let Value::Handle(handle) = target
+        && let Some(result) = handle.get().join(context, timeout)
+    {
+        return result;
+    }
+    Err(arguments::wrong(
+        "join",
+        "target",
+        "a process, a future, a queue, a pool, or a list or map of them",
+        &target,
+    ))
+}
+
+/// The value that a process left, or the error that `join` raises instead.
+pub fn value_of(context: &mut dyn Context, process: &Process, ended: Ended) -> Outcome {
+    let message = match ended {
+        Ended::Returned(message) => return unpack_or_nil(context, &message),
+        Ended::Raised(message) => message,
+        Ended::Exited(_) | Ended::Killed(_) => {
+            return match ended.error(&process.name(), process.pid().unwrap_or(0)) {
+                Some(mut error) => {
+                    error.spawned_at = process.place();
+                    Err(error.into())
+                }
+                None => Ok(Value::Nil),
+            };
+        }
+    };
+    let Value::Error(error) = unpack_or_nil(context, &message)? else {
+        return Err(Error::new(
+            codes::PROCESS_DIED,
+            format!(
+                "{} failed, and its error could not be carried over",
+                process.name()
+            ),
+        )
+        .into());
+    };
+    let mut report = error.report.clone();
+    report.severity = Severity::Error;
+    report.spawned_at = report.spawned_at.or(process.place());
+    let made = ErrorValue::new(
+        context.heap(),
+        report,
+        error.attributes.clone(),
+        error.cause,
+    );
+    Err(Fault::Thrown(Value::Error(made)))
+}
+
+fn unpack_or_nil(context: &mut dyn Context, message: &Message) -> Outcome {
+    if message.bytes.is_empty() {
+        Ok(Value::Nil)
+    } else {
+        travel::unpack(context, &message.bytes)
+    }
+}

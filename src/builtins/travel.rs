@@ -1,0 +1,271 @@
+//! Values as messages: what the wire format must know of this process, and which handles a value holds.
+
+use super::{MODULES, Table};
+use crate::arena::{self, HandleId as ArenaId, ObjectKind};
+use crate::diag::ProcessTag;
+use crate::process::{self, Message};
+use crate::value::Value;
+use crate::value::error::ErrorValue;
+use crate::value::function::Proto;
+use crate::value::handle::{Handle, HandleBox, HandleId};
+use crate::value::heap::{Gc, Heap};
+use crate::value::list::Items;
+use crate::value::native::{Context, Fault, Native, Outcome};
+use crate::value::structure::StructType;
+use crate::wire::{self, Encoder, Receiver, Sender};
+use std::collections::HashSet;
+use std::rc::Rc;
+
+/// A value as a message: bytes, and the handles in them.
+pub fn pack(context: &mut dyn Context, value: Value) -> Outcome<Message> {
+    let mut message = Message::default();
+    pack_into(context, value, &mut message)?;
+    Ok(message)
+}
+
+/// As [`pack`], into a message whose memory is used again.
+pub fn pack_into(context: &mut dyn Context, value: Value, message: &mut Message) -> Outcome<()> {
+    let mut encoder = Encoder::new();
+    message.bytes.clear();
+    encoder.encode(value, &Port(context), &mut message.bytes)?;
+    message.handles.clear();
+    message
+        .handles
+        .extend(encoder.handles.iter().filter_map(to_arena));
+    Ok(())
+}
+
+/// As [`pack`], and the global variables that functions in the value use travel with it: for processes that run already.
+pub fn pack_with_globals(context: &mut dyn Context, value: Value) -> Outcome<Message> {
+    let mut encoder = Encoder::new();
+    let mut bytes = Vec::new();
+    encoder.encode_with_globals(value, &Port(context), &mut bytes)?;
+    let handles = encoder.handles.iter().filter_map(to_arena).collect();
+    Ok(Message { bytes, handles })
+}
+
+/// The value of a message. Holds on the handles in it are taken before it returns.
+pub fn unpack(context: &mut dyn Context, bytes: &[u8]) -> Outcome {
+    Ok(wire::decode(bytes, &mut Port(context))?)
+}
+
+/// An error as an error value that names this process, ready to leave it.
+pub fn error_value(context: &mut dyn Context, fault: Fault) -> Option<Value> {
+    let mut report = match fault {
+        Fault::Exit(_) => return None,
+        Fault::Error(report) => report,
+        Fault::Thrown(Value::Error(error)) if error.report.process.is_some() => {
+            return Some(Value::Error(error));
+        }
+        Fault::Thrown(Value::Error(error)) => {
+            let mut report = error.report.clone();
+            report.process = own_tag();
+            let made = ErrorValue::new(
+                context.heap(),
+                report,
+                error.attributes.clone(),
+                error.cause,
+            );
+            return Some(Value::Error(made));
+        }
+        // Everything that is thrown has been made an error before.
+        Fault::Thrown(other) => return Some(other),
+    };
+    if report.process.is_none() {
+        report.process = own_tag();
+    }
+    let made = ErrorValue::new(context.heap(), report, Vec::new(), Value::Nil);
+    Some(Value::Error(made))
+}
+
+/// Name and pid of this process.
+pub fn own_tag() -> Option<ProcessTag> {
+    let current = process::spawn::current().ok()?;
+    Some(ProcessTag {
+        name: current.name(),
+        pid: current.pid()?,
+    })
+}
+
+/// The arena's name of a handle.
+pub fn to_arena(id: &HandleId) -> Option<ArenaId> {
+    let kind = ObjectKind::from_number(id.kind as u8)?;
+    Some(ArenaId {
+        kind,
+        generation: id.generation,
+        index: u32::try_from(id.offset).ok()?,
+    })
+}
+
+/// A handle's name as values carry it. `side` tells the ends of one object apart.
+pub fn from_arena(id: ArenaId, side: u8) -> HandleId {
+    HandleId {
+        kind: id.kind as u16 | u16::from(side) << 8,
+        generation: id.generation,
+        offset: u64::from(id.index),
+    }
+}
+
+/// The value of a handle that came in a message.
+fn handle_value(context: &mut dyn Context, id: HandleId) -> Option<Value> {
+    let name = to_arena(&id)?;
+    let handle: Rc<dyn Handle> = match name.kind {
+        ObjectKind::Process => super::process::from_id(name)?,
+        _ => return None,
+    };
+    Some(Value::Handle(HandleBox::new(context.heap(), handle)))
+}
+
+/// This process as the wire format sees it.
+struct Port<'a>(&'a mut dyn Context);
+
+impl Sender for Port<'_> {
+    fn native_name(&self, native: &'static Native) -> Option<String> {
+        if super::function(native.name).is_some_and(|found| std::ptr::eq(found, native)) {
+            return Some(native.name.to_string());
+        }
+        let holds = |table: Table| table.iter().any(|row| std::ptr::eq(row, native));
+        let module = MODULES.iter().find(|module| holds(module.functions))?;
+        Some(format!("{}.{}", module.name, native.name))
+    }
+
+    fn global(&self, slot: u32) -> Option<Value> {
+        self.0.global(slot)
+    }
+}
+
+impl Receiver for Port<'_> {
+    fn heap(&mut self) -> &mut Heap {
+        self.0.heap()
+    }
+
+    fn native(&self, name: &str) -> Option<&'static Native> {
+        super::function(name).or_else(|| {
+            let (module, function) = name.split_once('.')?;
+            super::module(module)?
+                .functions
+                .iter()
+                .find(|row| row.name == function)
+        })
+    }
+
+    fn method(&self, receiver: &Value, name: &str) -> Option<&'static Native> {
+        super::method(receiver, name)
+    }
+
+    fn code(&self, id: u32) -> Option<Rc<Proto>> {
+        self.0.code(id)
+    }
+
+    fn structure(&self, id: u32) -> Option<Gc<StructType>> {
+        self.0.structure(id)
+    }
+
+    fn handle(&mut self, id: HandleId) -> Option<Value> {
+        handle_value(self.0, id)
+    }
+
+    fn set_global(&mut self, slot: u32, value: Value) -> bool {
+        self.0.set_global(slot, value);
+        true
+    }
+}
+
+/// The handles that values hold, in whatever is inside of them: what a child holds that is given or captures them.
+/// Functions hold what they captured and the global variables that they use.
+pub fn holds(context: &dyn Context, values: &[Value]) -> Vec<ArenaId> {
+    // Without an arena there are no handles.
+    if arena::get().is_none() {
+        return Vec::new();
+    }
+    let mut search = Search {
+        context,
+        seen: HashSet::default(),
+        globals: HashSet::new(),
+        rest: values.to_vec(),
+        found: Vec::new(),
+    };
+    while let Some(value) = search.rest.pop() {
+        search.visit(value);
+    }
+    search.found.sort_unstable();
+    search.found.dedup();
+    search.found
+}
+
+struct Search<'a> {
+    context: &'a dyn Context,
+    seen: HashSet<usize, foldhash::fast::FixedState>,
+    globals: HashSet<u32>,
+    rest: Vec<Value>,
+    found: Vec<ArenaId>,
+}
+
+impl Search<'_> {
+    fn visit(&mut self, value: Value) {
+        match value {
+            Value::Handle(handle) => {
+                let id = handle.get().identity();
+                self.found.extend(id.as_ref().and_then(to_arena));
+            }
+            Value::List(list) if self.is_new(list.address()) => {
+                if let Items::Any(items) = list.items() {
+                    self.rest.extend(items.iter().copied().filter(may_hold));
+                }
+            }
+            Value::Map(map) if self.is_new(map.address()) => {
+                let values = map.table().iter().map(|(_, value)| value);
+                self.rest.extend(values.filter(may_hold));
+            }
+            Value::Instance(instance) if self.is_new(instance.address()) => {
+                self.rest.push(Value::Struct(instance.of));
+                self.rest
+                    .extend(instance.fields().iter().map(|field| field.get()));
+            }
+            Value::Struct(of) if self.is_new(of.address()) => {
+                let methods = of
+                    .method_names()
+                    .into_iter()
+                    .filter_map(|name| of.method(&name));
+                self.rest.extend(methods);
+                self.rest.push(of.constructor.get());
+            }
+            Value::Fn(closure) if self.is_new(closure.address()) => {
+                self.rest
+                    .extend(closure.captures().iter().map(|capture| capture.get()));
+                for &slot in &closure.proto.globals {
+                    if self.globals.insert(slot) {
+                        self.rest.extend(self.context.global(slot));
+                    }
+                }
+            }
+            Value::Cell(cell) => self.rest.push(cell.value.get()),
+            Value::Bound(bound) => self.rest.extend([bound.receiver, bound.function]),
+            Value::Error(error) if self.is_new(error.address()) => {
+                self.rest
+                    .extend(error.attributes.iter().map(|(_, value)| *value));
+                self.rest.push(error.cause);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_new(&mut self, address: usize) -> bool {
+        self.seen.insert(address)
+    }
+}
+
+/// Whether a value can have handles inside: saves the search most of a big list.
+fn may_hold(value: &Value) -> bool {
+    !matches!(
+        value,
+        Value::Undef
+            | Value::Nil
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Short(_)
+            | Value::Str(_)
+            | Value::Bytes(_)
+    )
+}
