@@ -1,0 +1,232 @@
+//! The command line: where scripts come from, what they are given, how they end.
+
+mod common;
+
+use common::root;
+use common::sandbox::{Outcome, run_par};
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+fn par_with(args: &[&str], stdin: &str) -> Outcome {
+    let args: Vec<String> = args.iter().map(|arg| (*arg).to_string()).collect();
+    run_par(root(), &args, stdin, TIMEOUT)
+}
+
+fn par(args: &[&str]) -> Outcome {
+    par_with(args, "")
+}
+
+/// Runs a script from a file of its own, with arguments.
+fn script(text: &str, args: &[&str]) -> Outcome {
+    let file = tempfile::Builder::new().suffix(".par").tempfile().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    let path = file.path().to_str().unwrap();
+    par(&[&[path], args].concat())
+}
+
+fn printed(outcome: &Outcome) -> (&str, i32) {
+    assert!(!outcome.timed_out);
+    assert_eq!(outcome.leftovers, Vec::<String>::new());
+    (&outcome.stdout, outcome.exit)
+}
+
+#[test]
+fn a_script_is_a_file_code_or_standard_input() {
+    assert_eq!(printed(&script("print(1 + 1)", &[])), ("2\n", 0));
+    assert_eq!(printed(&par(&["-e", "print(1 + 1)"])), ("2\n", 0));
+    assert_eq!(printed(&par_with(&["-"], "print(3)\n")), ("3\n", 0));
+    assert_eq!(printed(&par_with(&[], "print(4)\n")), ("4\n", 0));
+    let run = script("print(5)", &[]);
+    assert_eq!(printed(&run), ("5\n", 0));
+}
+
+#[test]
+fn a_shebang_is_skipped() {
+    let text = "#!/usr/bin/env par\nprint(\"run\")\n";
+    assert_eq!(printed(&script(text, &[])), ("run\n", 0));
+}
+
+#[test]
+fn what_follows_the_script_is_its_own() {
+    let show = "print(args)";
+    let wanted = "[\"-x\", \"--color\", \"run\", \"--help\"]\n";
+    let rest = ["-x", "--color", "run", "--help"];
+    assert_eq!(printed(&script(show, &rest)), (wanted, 0));
+    let code = [&["-e", show], &rest[..]].concat();
+    assert_eq!(printed(&par(&code)), (wanted, 0));
+    let input = [&["-"], &rest[..]].concat();
+    assert_eq!(printed(&par_with(&input, show)), (wanted, 0));
+}
+
+#[test]
+fn the_exit_code_tells_how_it_went() {
+    assert_eq!(par(&["-e", "exit(7)"]).exit, 7);
+    assert_eq!(par(&["-e", "exit(256 + 3)"]).exit, 3);
+    assert_eq!(par(&["-e", "throw error(\"no\")"]).exit, 1);
+    assert_eq!(par(&["-e", "let = 3"]).exit, 2);
+    assert_eq!(par(&["-e", "print(unknown_name)"]).exit, 2);
+    assert_eq!(par(&["no_such_file.par"]).exit, 2);
+    assert_eq!(par(&["--no-such-option"]).exit, 2);
+    let text = par(&["-e", "exit(\"enough\")"]);
+    assert_eq!((text.exit, text.stderr.as_str()), (1, "enough\n"));
+}
+
+#[test]
+fn exit_runs_finally_and_defer() {
+    let code = "defer print(\"deferred\"); try { exit(4) } finally { print(\"finally\") }";
+    let wanted = ("finally\ndeferred\n", 4);
+    assert_eq!(printed(&par(&["-e", code])), wanted);
+}
+
+#[test]
+fn reports_go_to_standard_error() {
+    let run = par(&["--color", "never", "-e", "let x = 1\nprint(y_name)"]);
+    assert_eq!(run.stdout, "");
+    assert!(run.stderr.contains("y_name"), "{}", run.stderr);
+    assert!(run.stderr.contains("<-e>:2:7"), "{}", run.stderr);
+    assert!(!run.stderr.contains('\x1b'), "{}", run.stderr);
+    let colored = par(&["--color", "always", "-e", "print(y_name)"]);
+    assert!(colored.stderr.contains('\x1b'), "{}", colored.stderr);
+    // Standard error is no terminal here.
+    let auto = par(&["-e", "print(y_name)"]);
+    assert!(!auto.stderr.contains('\x1b'), "{}", auto.stderr);
+}
+
+#[test]
+fn check_reports_and_runs_nothing() {
+    let good = par_with(&["check", "-"], "print(\"ran\")\n");
+    assert_eq!(
+        (good.stdout.as_str(), good.stderr.as_str(), good.exit),
+        ("", "", 0)
+    );
+    let bad = par_with(&["check", "-"], "print(\"ran\")\nlet x = (\nlet = 3\n");
+    assert_eq!((bad.stdout.as_str(), bad.exit), ("", 2));
+}
+
+#[test]
+fn dump_shows_each_stage() {
+    let tokens = par(&["--dump", "tokens", "-e", "let x = 1 + 2"]);
+    assert_eq!(tokens.exit, 0, "{}", tokens.stderr);
+    assert!(tokens.stdout.lines().count() >= 6, "{}", tokens.stdout);
+    let tree = par(&["--dump", "ast", "-e", "let x = 1 + 2"]);
+    assert!(tree.stdout.contains("Binary"), "{}", tree.stdout);
+    let code = par(&[
+        "--dump",
+        "code",
+        "-e",
+        "fn f(a, b) { a + b }\nprint(f(1, 2))",
+    ]);
+    assert!(
+        code.stdout.contains("Add"),
+        "{}{}",
+        code.stdout,
+        code.stderr
+    );
+}
+
+#[test]
+fn help_version_and_explanations() {
+    let help = par(&["--help"]);
+    assert!(help.stdout.contains("Usage: par"), "{}", help.stdout);
+    assert_eq!(
+        par(&["--version"]).stdout,
+        format!("par {}\n", env!("CARGO_PKG_VERSION"))
+    );
+    assert!(par(&["explain", "R012"]).stdout.contains("Deadlock"));
+    assert!(par(&["explain", "r012"]).stdout.contains("Deadlock"));
+    assert!(par(&["explain"]).stdout.lines().count() > 30);
+    assert_eq!(par(&["explain", "nonsense"]).exit, 2);
+}
+
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
+        .args([
+            "-e",
+            "let i = 0\nwhile true { print(\"line {i}\"); i += 1 }",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let stdout = child.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    // The reader is gone now.
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(line, "line 0\n");
+    assert_eq!(output.status.signal(), Some(nix::libc::SIGPIPE));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn ctrl_c_is_an_error_and_then_a_death_by_signal() {
+    let code = "print(\"ready\"); try { while true { } } finally { print(\"finally\") }";
+    let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
+        .args(["-e", code])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "finally");
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(nix::libc::SIGINT));
+}
+
+/// The session's answers, without the greeting.
+fn session(lines: &str) -> String {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
+        .args(["--color", "never", "-i"])
+        .env("PAR_HISTORY", home.path().join("history"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let answers = text.split_once('\n').map_or("", |(_, answers)| answers);
+    format!("{answers}{errors}")
+}
+
+#[test]
+fn the_prompt_shows_values_and_keeps_names() {
+    assert_eq!(
+        session("1 + 1\n_ * 10\nnil\n\"text\"\n"),
+        "2\n20\n\"text\"\n"
+    );
+    assert_eq!(session("let x = 3\nfn f() { x }\nlet x = 4\nf()\n"), "4\n");
+    assert_eq!(session("fn f(a) {\n  a * 2\n}\nf(4)\n"), "8\n");
+    assert_eq!(session("print(\"a\")\n:quit\nprint(\"b\")\n"), "a\n");
+}
+
+#[test]
+fn the_prompt_survives_errors() {
+    let answers = session("let x = [1][5]\nx\n2 + 2\nlet = 3\n5\n");
+    assert!(answers.starts_with("4\n5\n"), "{answers}");
+    assert!(answers.contains("IndexError"), "{answers}");
+    assert!(answers.contains("unknown name `x`"), "{answers}");
+}
+
+#[test]
+fn the_prompt_helps() {
+    let answers = session("## Says hello.\nfn hello(name, loud = false) { name }\n:help hello\n");
+    assert!(answers.contains("hello(name, [loud])"), "{answers}");
+    assert!(answers.contains("Says hello."), "{answers}");
+    assert!(session(":help print\n").contains("standard output"));
+    assert!(session(":help list.push\n").contains("list.push("));
+    assert!(session(":help spawn\n").contains("process"));
+    assert!(session(":help pritn\n").contains("did you mean `print`?"));
+}
