@@ -73,6 +73,13 @@ fn an_expected_error_has_its_text_and_its_line() {
 }
 
 #[test]
+fn the_excerpt_of_a_report_does_not_count() {
+    let script = "m[x] # expect error: no such key";
+    let report = "  × Other\n   ╭─[t.par:1:1]\n 1 │ m[x] # expect error: no such key\n";
+    assert_eq!(compare(script, "", report, 1).len(), 1);
+}
+
+#[test]
 fn a_slip_in_a_directive_is_found() {
     for slip in [
         "# expect unorderd: a",

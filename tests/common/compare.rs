@@ -124,8 +124,15 @@ fn stderr_differences(name: &str, expected: &Directives, stderr: &str) -> Vec<St
     found
 }
 
-/// A report without the frame and the line breaks that rendering adds, so that a long message is found whole.
-fn flatten(text: &str) -> String {
+/// A report without the frame and the line breaks that rendering adds, so that a long message is found whole, and without
+/// the lines of the script that it shows: their comments hold the very text that is looked for.
+fn flatten(report: &str) -> String {
+    let is_excerpt = |line: &&str| {
+        line.split_once(" │")
+            .is_some_and(|(number, _)| number.trim().parse::<u32>().is_ok())
+    };
+    let lines: Vec<&str> = report.lines().filter(|line| !is_excerpt(line)).collect();
+    let text = lines.join("\n");
     text.split(|c: char| c.is_whitespace() || "│╭╰─▶×⚠☞·".contains(c))
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
