@@ -34,7 +34,7 @@ use crate::os::robust::{Guard, RobustMutex};
 use crate::os::{clock, fork, memory, signal};
 use layout::Layout;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// The arena has no room (or no entry) left; [`when_full`] makes room and tries again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -280,6 +280,18 @@ impl Arena {
     pub fn word32_at(&self, offset: Offset) -> &AtomicU32 {
         let (offset, length) = self.range(offset & !3, 4);
         let offset = if length < 4 {
+            self.layout.data_at
+        } else {
+            offset
+        };
+        self.at(offset)
+    }
+
+    /// An atomic byte of a block.
+    #[inline]
+    pub fn byte_at(&self, offset: Offset) -> &AtomicU8 {
+        let (offset, length) = self.range(offset, 1);
+        let offset = if length < 1 {
             self.layout.data_at
         } else {
             offset

@@ -15,6 +15,7 @@ pub mod place;
 pub mod pool;
 pub mod reaper;
 pub mod record;
+pub mod shared;
 pub mod signals;
 pub mod spawn;
 pub mod wait;
@@ -37,6 +38,7 @@ pub fn start() -> Result<&'static Arena> {
         return Ok(arena);
     }
     spawn::register();
+    shared::register();
     let arena = arena::ensure()?;
     signal::watch_children();
     spawn::make_main(arena)?;

@@ -1,0 +1,134 @@
+//! A shared scalar: one word. Small values are exchanged without a lock; a block is replaced, and read, under the
+//! object's mutex, because it is freed with its replacement.
+
+use super::Stamp;
+use super::word::{self, Content, Item};
+use crate::arena::kinds::Visitor;
+use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind};
+use crate::crash_point;
+use crate::diag::Result;
+use std::sync::atomic::Ordering;
+
+/// The cell with the word.
+const WORD: usize = 0;
+/// Counts the replacements of blocks.
+const VERSION: usize = 1;
+
+/// A shared scalar.
+#[derive(Debug, Clone)]
+pub struct Scalar {
+    hold: Hold,
+}
+
+impl Scalar {
+    /// A new scalar with a content.
+    pub fn create(item: Item<'_>) -> Result<Scalar> {
+        super::super::start()?;
+        let hold = arena::when_full(|| {
+            Hold::create(ObjectKind::SharedScalar, |arena, object| {
+                let word = word::make(arena, item)?;
+                object.cells[WORD].store(word, Ordering::Release);
+                word::attached(arena, word);
+                Ok(())
+            })
+        })?;
+        Ok(Scalar { hold })
+    }
+
+    /// The scalar of a handle, if it exists.
+    pub fn adopt(id: HandleId) -> Option<Scalar> {
+        Hold::adopt(id).map(|hold| Scalar { hold })
+    }
+
+    /// Its handle.
+    pub fn id(&self) -> HandleId {
+        self.hold.id()
+    }
+
+    /// Gives the content to a function, which must neither wait nor make or let go of shared objects.
+    #[inline]
+    pub fn read<T>(&self, arena: &Arena, body: impl FnOnce(Content<'_>) -> T) -> (Stamp, T) {
+        let object = self.hold.object();
+        let word = object.cells[WORD].load(Ordering::Acquire);
+        if let Some(small) = word::unpack(word) {
+            return (stamp(0, word), body(Content::Small(small)));
+        }
+        let _guard = object.lock();
+        let word = object.cells[WORD].load(Ordering::Acquire);
+        let version = object.cells[VERSION].load(Ordering::Acquire);
+        (stamp(version, word), body(word::content(arena, word)))
+    }
+
+    /// Replaces the content.
+    pub fn write(&self, item: Item<'_>) -> Result<()> {
+        self.replace(None, item).map(|_| ())
+    }
+
+    /// Replaces the content if it is still what was read with a stamp (without one: whatever it is); false when it is not.
+    pub fn replace(&self, since: Option<Stamp>, item: Item<'_>) -> Result<bool> {
+        let arena = super::super::start()?;
+        arena::when_full(|| {
+            let new = word::make(arena, item)?;
+            let done = self.exchange(arena, since, new);
+            if !done {
+                word::free(arena, new);
+            }
+            Ok(done)
+        })
+    }
+
+    fn exchange(&self, arena: &Arena, since: Option<Stamp>, new: u64) -> bool {
+        let cell = &self.hold.object().cells[WORD];
+        if !word::is_block(new) {
+            // Whoever sees a block takes the mutex, so a small word may be exchanged for a small one at any time.
+            let mut old = cell.load(Ordering::Acquire);
+            while !word::is_block(old) {
+                if since.is_some_and(|since| since.word != Some(old)) {
+                    return false;
+                }
+                match cell.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire) {
+                    Ok(_) => return true,
+                    Err(now) => old = now,
+                }
+            }
+        }
+        self.exchange_block(arena, since, new)
+    }
+
+    #[cold]
+    fn exchange_block(&self, arena: &Arena, since: Option<Stamp>, new: u64) -> bool {
+        let object = self.hold.object();
+        let _guard = object.lock();
+        let version = object.cells[VERSION].load(Ordering::Acquire);
+        loop {
+            let old = object.cells[WORD].load(Ordering::Acquire);
+            if since.is_some_and(|since| !since.holds(version, Some(old))) {
+                return false;
+            }
+            word::detaching(arena, old);
+            object.cells[VERSION].store(version + 1, Ordering::Release);
+            crash_point!("scalar: about to exchange");
+            let exchanged =
+                object.cells[WORD].compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire);
+            crash_point!("scalar: exchanged");
+            if exchanged.is_ok() {
+                word::attached(arena, new);
+                word::free(arena, old);
+                return true;
+            }
+        }
+    }
+}
+
+fn stamp(version: u64, word: u64) -> Stamp {
+    Stamp {
+        version,
+        word: Some(word),
+    }
+}
+
+/// Names the block and the handles in it.
+pub(super) fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
+    let _guard = object.lock();
+    word::visit(arena, object.cells[WORD].load(Ordering::Acquire), visitor);
+}
