@@ -1,8 +1,9 @@
 //! What the grammar's rules do: every action of `grammar/par.lalrpop` is one call of a method here.
 //!
-//! Statements, functions and patterns stand in this file, expressions in `actions/expr.rs`. What the grammar accepts
+//! Statements, functions and patterns stand in this file, expressions in `expr`, those with blocks in `construct`. What the grammar accepts
 //! for the sake of a better message (`1 = x`) is refused here, and parsing goes on.
 
+mod construct;
 mod expr;
 
 use super::ast::*;

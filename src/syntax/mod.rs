@@ -13,13 +13,16 @@ mod depth;
 mod explain;
 mod filter;
 mod habits;
+mod lexemes;
 mod lexer;
 mod literal;
+pub mod print;
 mod recover;
 mod text;
 mod token;
 
 pub use habits::habit_for_name;
+pub use lexemes::{Class, Lexeme, dump as dump_tokens, tokens};
 
 use crate::diag::Error;
 use crate::source::{Source, SourceId, Span};

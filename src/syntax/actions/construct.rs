@@ -1,0 +1,330 @@
+//! Expressions with blocks, and those that have to do with processes.
+
+use super::Builder;
+use crate::diag::{Error, codes};
+use crate::source::Span;
+use crate::syntax::ast::*;
+use crate::syntax::token::Doc;
+
+impl Builder<'_> {
+    // ------------------------------------------------------------ constructs
+
+    /// `if condition { } else { }`.
+    pub fn if_(
+        &mut self,
+        condition: Expr,
+        then: Block,
+        otherwise: Option<Block>,
+        start: u32,
+        end: u32,
+    ) -> Expr {
+        let kind = ExprKind::If {
+            condition: Box::new(condition),
+            then,
+            otherwise,
+        };
+        self.expr(kind, start, end)
+    }
+
+    /// `if condition { } else if ...`.
+    pub fn else_if(
+        &mut self,
+        condition: Expr,
+        then: Block,
+        otherwise: Expr,
+        start: u32,
+        end: u32,
+    ) -> Expr {
+        let otherwise = self.block_of(otherwise);
+        self.if_(condition, then, Some(otherwise), start, end)
+    }
+
+    /// `match subject { case ... }`.
+    pub fn match_(
+        &mut self,
+        subject: Expr,
+        cases: Vec<MatchCase>,
+        otherwise: Option<Block>,
+        start: u32,
+        end: u32,
+    ) -> Expr {
+        let kind = ExprKind::Match {
+            subject: Box::new(subject),
+            cases,
+            otherwise,
+        };
+        self.expr(kind, start, end)
+    }
+
+    /// `case pattern if guard { }`.
+    pub fn case(&mut self, pattern: Pattern, guard: Option<Expr>, body: Block) -> MatchCase {
+        MatchCase {
+            pattern,
+            guard,
+            body,
+        }
+    }
+
+    /// `try { } catch ... finally { }`.
+    pub fn try_(
+        &mut self,
+        body: Block,
+        catches: Vec<Catch>,
+        finally: Option<Block>,
+        start: u32,
+        end: u32,
+    ) -> Expr {
+        let kind = ExprKind::Try {
+            body,
+            catches,
+            finally,
+        };
+        self.expr(kind, start, end)
+    }
+
+    /// `try { } finally { }`.
+    pub fn try_finally(&mut self, body: Block, finally: Block, start: u32, end: u32) -> Expr {
+        self.try_(body, Vec::new(), Some(finally), start, end)
+    }
+
+    /// `catch name: Kind { }`.
+    pub fn catch(&mut self, name: Option<Ident>, kinds: Vec<Ident>, body: Block) -> Catch {
+        Catch { name, kinds, body }
+    }
+
+    /// `do { }`.
+    pub fn do_(&mut self, body: Block, start: u32, end: u32) -> Expr {
+        self.expr(ExprKind::Do(body), start, end)
+    }
+
+    /// `with e as name { }`.
+    pub fn with(
+        &mut self,
+        items: Vec<(Expr, Option<Ident>)>,
+        body: Block,
+        start: u32,
+        end: u32,
+    ) -> Expr {
+        self.expr(ExprKind::With { items, body }, start, end)
+    }
+
+    // ------------------------------------------------------------ processes
+
+    /// `spawn(options) f(args)`: the path must end in a call.
+    pub fn spawn_call(
+        &mut self,
+        options: Option<Vec<Arg>>,
+        path: Expr,
+        start: u32,
+        end: u32,
+    ) -> Expr {
+        let span = path.span;
+        let (callee, args) = match path.kind {
+            ExprKind::Call { callee, args } => (callee, args),
+            ExprKind::Method {
+                receiver,
+                name,
+                args,
+            } => {
+                let span = receiver.span.to(name.span);
+                let kind = ExprKind::Field {
+                    object: receiver,
+                    name,
+                };
+                (Box::new(Expr { kind, span }), args)
+            }
+            kind => {
+                self.spawned_without_call(span);
+                (Box::new(Expr { kind, span }), Vec::new())
+            }
+        };
+        if has_call(&callee) {
+            let error = Error::new(
+                codes::UNEXPECTED,
+                "expected a name and one argument list after `spawn`, found a call of a call",
+            );
+            let error = error
+                .with_span(callee.span)
+                .with_label("this call would run here");
+            self.error(
+                error.with_help("give its result a name first, or spawn a block: spawn { ... }"),
+            );
+        }
+        let what = SpawnWhat::Call { callee, args };
+        self.spawn(options, what, start, end)
+    }
+
+    fn spawned_without_call(&mut self, span: Span) {
+        let text = self.source.slice(span).to_string();
+        let error = Error::new(
+            codes::UNEXPECTED,
+            format!("expected a call, a block or a command after `spawn`, found `{text}`"),
+        );
+        self.error(
+            error
+                .with_span(span)
+                .with_help(format!("write spawn {text}(...)")),
+        );
+    }
+
+    /// `spawn(options) { }`.
+    pub fn spawn_block(
+        &mut self,
+        options: Option<Vec<Arg>>,
+        body: Block,
+        start: u32,
+        end: u32,
+    ) -> Expr {
+        let span = body.span;
+        let function = self.function(
+            FnKind::Spawn,
+            None,
+            (Vec::new(), body),
+            Doc::default(),
+            span,
+        );
+        self.spawn(options, SpawnWhat::Block(function), start, end)
+    }
+
+    /// `` spawn `command` ``.
+    pub fn spawn_command(
+        &mut self,
+        options: Option<Vec<Arg>>,
+        command: Expr,
+        start: u32,
+        end: u32,
+    ) -> Expr {
+        self.spawn(options, SpawnWhat::Command(Box::new(command)), start, end)
+    }
+
+    fn spawn(&mut self, options: Option<Vec<Arg>>, what: SpawnWhat, start: u32, end: u32) -> Expr {
+        let options = options.unwrap_or_default();
+        self.expr(ExprKind::Spawn { options, what }, start, end)
+    }
+
+    /// `lock(args)`: a call of the function `lock`.
+    pub fn lock_call(&mut self, args: Vec<Arg>, start: u32, end: u32) -> Expr {
+        let word = self.ident("lock".into(), start, start + 4);
+        let callee = Box::new(self.name(word));
+        self.expr(ExprKind::Call { callee, args }, start, end)
+    }
+
+    /// `lock(options) a, b { }`.
+    pub fn lock(
+        &mut self,
+        options: Option<Vec<Arg>>,
+        locks: Vec<Expr>,
+        body: Block,
+        start: u32,
+        end: u32,
+    ) -> Expr {
+        let options = options.unwrap_or_default();
+        if let Some(wrong) = options.iter().find(|option| option.name.is_none()) {
+            let error = Error::new(
+                codes::UNEXPECTED,
+                "expected options such as `timeout: 1s` in the parentheses of `lock`, found a value",
+            );
+            self.error(
+                error
+                    .with_span(wrong.span)
+                    .with_help("write lock a, b { ... } for several locks"),
+            );
+        }
+        let kind = ExprKind::Lock {
+            options,
+            locks,
+            body,
+        };
+        self.expr(kind, start, end)
+    }
+
+    /// `scope(options) { }`.
+    pub fn scope(&mut self, options: Option<Vec<Arg>>, body: Block, start: u32, end: u32) -> Expr {
+        let options = options.unwrap_or_default();
+        self.expr(ExprKind::Scope { options, body }, start, end)
+    }
+
+    /// `select(options) { case ... after ... else ... }`.
+    pub fn select(
+        &mut self,
+        options: Option<Vec<Arg>>,
+        cases: Vec<SelectCase>,
+        after: Option<(Expr, Block)>,
+        otherwise: Option<Block>,
+        start: u32,
+        end: u32,
+    ) -> Expr {
+        let kind = ExprKind::Select {
+            options: options.unwrap_or_default(),
+            cases,
+            after: after.map(Box::new),
+            otherwise,
+        };
+        self.expr(kind, start, end)
+    }
+
+    /// `case pattern = operation { }`.
+    pub fn select_case(
+        &mut self,
+        pattern: Option<Pattern>,
+        operation: Expr,
+        body: Block,
+    ) -> SelectCase {
+        if !matches!(
+            operation.kind,
+            ExprKind::Method { .. } | ExprKind::Join { .. }
+        ) {
+            let error = Error::new(
+                codes::UNEXPECTED,
+                "expected an operation that waits, such as `q.get()`, `w.send(x)` or `join p`, found a value",
+            );
+            self.error(error.with_span(operation.span));
+        }
+        SelectCase {
+            pattern,
+            operation,
+            body,
+        }
+    }
+
+    /// `pool map(options) pattern in iterable { }`.
+    pub fn pool_map(
+        &mut self,
+        options: Option<Vec<Arg>>,
+        pattern: Pattern,
+        iterable: Expr,
+        body: Block,
+        start: u32,
+        end: u32,
+    ) -> Expr {
+        let span = body.span;
+        let param = self.param(pattern, None);
+        let body = self.function(
+            FnKind::Pool,
+            None,
+            (vec![param], body),
+            Doc::default(),
+            span,
+        );
+        let kind = ExprKind::PoolMap {
+            options: options.unwrap_or_default(),
+            iterable: Box::new(iterable),
+            body,
+        };
+        self.expr(kind, start, end)
+    }
+
+    /// `pool map(f, xs, options)`.
+    pub fn pool_call(&mut self, args: Vec<Arg>, start: u32, end: u32) -> Expr {
+        self.expr(ExprKind::PoolCall { args }, start, end)
+    }
+}
+
+/// Whether a callee has a call in it, which would be evaluated in the spawning process.
+fn has_call(callee: &Expr) -> bool {
+    match &callee.kind {
+        ExprKind::Call { .. } | ExprKind::Method { .. } => true,
+        ExprKind::Field { object, .. } | ExprKind::Index { object, .. } => has_call(object),
+        _ => false,
+    }
+}
