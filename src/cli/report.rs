@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// Prints reports in the colours that the user asked for.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Reporter {
     color: Color,
 }

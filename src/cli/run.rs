@@ -15,6 +15,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Where a script comes from.
@@ -102,6 +103,8 @@ pub(super) fn execute(
         }
     };
     signal::watch_interrupt();
+    let teller = *reporter;
+    driver.tell_failures_by(Rc::new(move |error, sources| teller.report(error, sources)));
     let outcome = driver.run(&program);
     end(outcome, driver, reporter)
 }

@@ -8,6 +8,9 @@
 
 mod environment;
 mod imports;
+mod lifecycle;
+
+pub use lifecycle::Tell;
 
 use crate::check::{self, Earlier, Imported, Mode};
 use crate::compile;
@@ -70,8 +73,10 @@ impl Default for Driver {
 impl Driver {
     /// A driver that has loaded nothing.
     pub fn new() -> Driver {
+        let mut machine = Machine::new();
+        lifecycle::connect(&mut machine.hooks);
         Driver {
-            machine: Machine::new(),
+            machine,
             sources: SourceMap::default(),
             imports: Imports::default(),
             session: HashMap::new(),
@@ -195,12 +200,19 @@ impl Driver {
         ])
     }
 
+    /// From now on failures of spawned processes that nobody joined are told, each by the process that spawned it when that
+    /// process ends. (One teller for each thread.)
+    pub fn tell_failures_by(&self, tell: Tell) {
+        lifecycle::tell_failures_by(tell, &self.sources);
+    }
+
     /// Runs a compiled text: first the bodies of the modules that it imports and that have not run yet, in the order of
     /// their imports, then its own. The value is that of its last expression.
     ///
     /// # Errors
     /// What the script did not catch, or its `exit`.
     pub fn run(&mut self, program: &Program) -> Outcome {
+        lifecycle::know_sources(&self.sources);
         while let Some(body) = self.imports.next_to_run() {
             self.machine.run(&body)?;
         }
