@@ -9,6 +9,7 @@ use super::{Mode, Place};
 use crate::diag::{self, codes, did_you_mean};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Ident};
+use crate::syntax::habit_for_name;
 use std::rc::Rc;
 
 /// What a name refers to, seen from where it stands.
@@ -190,11 +191,16 @@ impl Checker<'_> {
         if !self.reported.insert(ident.name.clone()) {
             return;
         }
-        let message = format!("unknown name `{}`", ident.name);
+        let habit = habit_for_name(&ident.name);
+        let message = match habit {
+            Some((message, _)) => String::from(message),
+            None => format!("unknown name `{}`", ident.name),
+        };
+        let help = habit.map(|(_, help)| String::from(help));
         let mut error = diag::Error::new(codes::UNKNOWN_NAME, message)
             .with_span(ident.span)
             .with_label("nothing declares this name");
-        if let Some(help) = self.help_for(ident, around) {
+        if let Some(help) = help.or_else(|| self.help_for(ident, around)) {
             error = error.with_help(help);
         }
         self.report(error);

@@ -59,8 +59,8 @@ pub(super) fn explain(code: Option<&str>) -> ExitCode {
                 text.push_str(&format!("{}  {:<16} {}\n", row.code.0, row.kind, row.title));
             }
         }
-        Some(code) => match codes::Code::find(&code.to_uppercase()).and_then(codes::Code::row) {
-            Some(row) => text = format!("{} {}: {}\n", row.code.0, row.kind, row.title),
+        Some(code) => match codes::Code::find(&code.to_uppercase()) {
+            Some(code) => text = diag::explain::text(code),
             None => {
                 eprintln!("par: expected an error code such as R012, found `{code}`");
                 return ExitCode::from(super::USAGE);

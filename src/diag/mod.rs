@@ -5,6 +5,7 @@
 
 pub mod codes;
 mod excerpt;
+pub mod explain;
 mod render;
 mod suggest;
 
