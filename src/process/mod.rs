@@ -11,10 +11,13 @@ pub mod channel;
 pub mod deadlock;
 pub mod ended;
 pub mod finish;
+pub mod pipe;
 pub mod place;
 pub mod pool;
+pub mod queue;
 pub mod reaper;
 pub mod record;
+pub mod select;
 pub mod shared;
 pub mod signals;
 pub mod spawn;
@@ -39,6 +42,8 @@ pub fn start() -> Result<&'static Arena> {
     }
     spawn::register();
     shared::register();
+    queue::register();
+    pipe::register();
     let arena = arena::ensure()?;
     signal::watch_children();
     spawn::make_main(arena)?;

@@ -1,9 +1,11 @@
 //! Closing a channel, and counting what is done of what was put.
 
-use super::{Channel, at};
+use super::{Channel, PUTTERS, TAKERS, at};
+use crate::arena::{self, Arena};
 use crate::crash_point;
 use crate::limits::MAX_NAME;
-use crate::source::{SourceId, Span};
+use crate::process::{place, record};
+use crate::source::Span;
 use std::sync::atomic::Ordering;
 
 /// Who closed a channel, and where.
@@ -19,11 +21,28 @@ pub struct Closer {
 
 /// Where the words of the closer stand, after `at::CLOSER`.
 const PID: u64 = 0;
-/// Source plus 1; 0 is no place.
 const SOURCE: u64 = 8;
 const RANGE: u64 = 16;
 const NAME_LENGTH: u64 = 24;
 const NAME: u64 = 32;
+
+impl Closer {
+    /// This process, at a place of the script.
+    pub fn here(arena: &Arena, place: Option<Span>) -> Closer {
+        let (name, pid) = record::name_and_pid(arena, arena::me());
+        Closer { name, pid, place }
+    }
+
+    /// `Process-1 (pid 42) at main.par:3`.
+    pub fn text(&self) -> String {
+        format!(
+            "{} (pid {}) at {}",
+            self.name,
+            self.pid,
+            place::text(self.place)
+        )
+    }
+}
 
 impl Channel<'_> {
     /// Whether it is closed.
@@ -39,13 +58,8 @@ impl Channel<'_> {
             return false;
         }
         self.set(at::CLOSER + PID, closer.pid as u64);
-        let source = closer
-            .place
-            .map_or(0, |place| u64::from(place.source.0) + 1);
+        let (source, range) = place::pack(closer.place);
         self.set(at::CLOSER + SOURCE, source);
-        let range = closer.place.map_or(0, |place| {
-            u64::from(place.end) << 32 | u64::from(place.start)
-        });
         self.set(at::CLOSER + RANGE, range);
         let name = closer.name.as_bytes();
         let name = name.get(..MAX_NAME).unwrap_or(name);
@@ -55,9 +69,8 @@ impl Channel<'_> {
         self.set(at::CLOSED, 1);
         crash_point!("channel: closed");
         drop(guard);
-        for event in &self.object.events {
-            event.notify_all();
-        }
+        self.notify(TAKERS, u32::MAX);
+        self.notify(PUTTERS, u32::MAX);
         true
     }
 
@@ -68,16 +81,11 @@ impl Channel<'_> {
         }
         let length = self.get(at::CLOSER + NAME_LENGTH).min(MAX_NAME as u64);
         let name = self.arena.bytes(self.block + at::CLOSER + NAME, length);
-        let range = self.get(at::CLOSER + RANGE);
-        let source = self.get(at::CLOSER + SOURCE).checked_sub(1);
+        let (source, range) = (self.get(at::CLOSER + SOURCE), self.get(at::CLOSER + RANGE));
         Some(Closer {
             name: String::from_utf8_lossy(name).into_owned(),
             pid: self.get(at::CLOSER + PID) as i32,
-            place: source.map(|source| Span {
-                source: SourceId(source as u32),
-                start: range as u32,
-                end: (range >> 32) as u32,
-            }),
+            place: place::unpack(source, range),
         })
     }
 
@@ -94,7 +102,7 @@ impl Channel<'_> {
             (done < tail).then_some(done + 1)
         });
         if self.unfinished() == 0 {
-            self.object.events[1].notify_all();
+            self.notify(PUTTERS, u32::MAX);
         }
         more.is_ok()
     }

@@ -61,8 +61,11 @@ const CLAIMS: u64 = 8;
 const CLAIM: u64 = 24;
 /// The owner of a claim on a message that came back.
 const RETURNED: u64 = u64::MAX;
+/// The event that takers wait at, and the one of putters.
+const TAKERS: usize = 0;
+const PUTTERS: usize = 1;
 /// Bytes of a channel's block.
-pub const BYTES: u64 = 512;
+const BYTES: u64 = 512;
 
 /// A segment: the number of its first slot, how many it has, the next segment; then, from `SLOTS`, the slots.
 mod segment {
@@ -102,11 +105,11 @@ pub enum Prepared {
     Gone,
 }
 
-/// A channel of an object: where its block is, and the events that its takers (0) and putters (1) wait for.
+/// A channel: where its block is, and the object at whose events its takers (0) and putters (1) wait, unless it is gone.
 #[derive(Clone, Copy)]
 pub struct Channel<'a> {
     arena: &'a Arena,
-    object: &'a Object,
+    object: Option<&'a Object>,
     block: Offset,
 }
 
@@ -158,8 +161,9 @@ impl<'a> Channel<'a> {
         Ok(block)
     }
 
-    /// The channel in a block of an object.
-    pub fn new(arena: &'a Arena, object: &'a Object, block: Offset) -> Channel<'a> {
+    /// The channel in a block, with the object whose events it uses.
+    #[inline]
+    pub fn new(arena: &'a Arena, object: Option<&'a Object>, block: Offset) -> Channel<'a> {
         Channel {
             arena,
             object,
@@ -188,6 +192,13 @@ impl<'a> Channel<'a> {
         side::lock(self.arena, self.block + at::PUT_LOCK)
     }
 
+    #[inline]
+    fn notify(&self, side: usize, count: u32) {
+        if let Some(object) = self.object {
+            object.events[side & 1].notify(count);
+        }
+    }
+
     /// Messages that wait to be taken.
     pub fn len(&self) -> u64 {
         loop {
@@ -203,6 +214,12 @@ impl<'a> Channel<'a> {
     /// Whether no message waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether a put would find room.
+    pub fn has_room(&self) -> bool {
+        let capacity = self.capacity();
+        capacity == 0 || self.len() < capacity
     }
 
     /// Most messages that may wait; 0 is any number.
@@ -252,7 +269,7 @@ impl<'a> Channel<'a> {
         std::mem::forget(std::mem::replace(message, Prepared::Gone));
         drop(guard);
         crash_point!("channel: put unlocked");
-        self.object.events[0].notify(1);
+        self.notify(TAKERS, 1);
         Ok(Put::Done)
     }
 

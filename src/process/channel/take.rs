@@ -1,7 +1,9 @@
 //! Taking messages, and what becomes of them when their taker dies.
 
 use super::side::{self, SideGuard};
-use super::{CLAIM, CLAIMS, Channel, IN_BLOCK, INLINE, RETURNED, at, segment, slot_in};
+use super::{
+    CLAIM, CLAIMS, Channel, IN_BLOCK, INLINE, PUTTERS, RETURNED, TAKERS, at, segment, slot_in,
+};
 use crate::arena::{self, Hold, Offset, SlotRef};
 use crate::crash_point;
 use std::sync::atomic::Ordering;
@@ -61,7 +63,7 @@ impl Drop for Taken<'_> {
             self.channel.arena.free(block);
             // A taker that found the closed channel empty but for claims waits for what becomes of them.
             if self.channel.is_closed() {
-                self.channel.object.events[0].notify_all();
+                self.channel.notify(TAKERS, u32::MAX);
             }
         }
     }
@@ -116,7 +118,7 @@ impl<'a> Channel<'a> {
         let returned = self.settle_claims();
         drop(guard);
         if returned > 0 || self.is_closed() {
-            self.object.events[0].notify_all();
+            self.notify(TAKERS, u32::MAX);
         }
     }
 
@@ -153,7 +155,7 @@ impl<'a> Channel<'a> {
         let taken = Taken { channel, content };
         if self.get(at::CAPACITY) != 0 {
             let joiners = self.get(at::JOINERS) != 0;
-            self.object.events[1].notify(if joiners { u32::MAX } else { 1 });
+            self.notify(PUTTERS, if joiners { u32::MAX } else { 1 });
         }
         Take::Message(taken)
     }
