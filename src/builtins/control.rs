@@ -1,7 +1,8 @@
-//! `assert`, `error`, `exit`.
+//! `assert`, `error`, `exit`, `sleep`.
 
 use super::{Table, arguments};
 use crate::diag::{self, codes};
+use crate::process::wait::{self, Operation, WaitSpec};
 use crate::value::error::ErrorValue;
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::{Value, show};
@@ -12,6 +13,8 @@ pub static FUNCTIONS: Table = natives! {
     "assert" ("condition", "message?") assert, "Raises AssertionError unless the condition is true.";
     "error" ("message?", "kind?", "cause?", "**attributes") error, "Makes an error to throw; further named arguments become its attributes.";
     "exit" ("code?") exit, "Leaves the process with an exit code, after `finally` and `defer` have run.";
+    "sh" ("command") sh, "A command of the shell.";
+    "sleep" ("seconds") sleep, "Waits so many seconds.";
 };
 
 fn assert(_: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -67,4 +70,17 @@ fn exit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         },
     };
     Err(Fault::Exit(code))
+}
+
+fn sh(_: &mut dyn Context, _: Args<'_>) -> Outcome {
+    let message = "sh: commands of the shell are not supported in this version";
+    Err(diag::Error::new(codes::NOT_SUPPORTED, message).into())
+}
+
+/// Waits so many seconds in the waiting place, so that Ctrl-C and cancellation end it.
+pub fn sleep(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let seconds = arguments::seconds("sleep", "seconds", &args[0])?;
+    let spec = WaitSpec::new(Operation::Sleep, &[], context.place());
+    wait::wait::<()>(&spec.with_timeout(Some(seconds)), || Ok(None))?;
+    Ok(Value::Nil)
 }

@@ -23,6 +23,7 @@ pub mod arguments;
 mod bytes;
 mod control;
 mod convert;
+mod file;
 mod folds;
 pub mod gather;
 pub mod lazy;
@@ -39,10 +40,12 @@ mod set;
 mod sorting;
 pub mod spawn;
 pub mod state;
+mod system;
 mod text;
 mod text_search;
 mod transforms;
 pub mod travel;
+mod with;
 
 use crate::diag::{self, codes};
 use crate::value::function::Bound;
@@ -58,13 +61,14 @@ pub type Table = &'static [Native];
 static FUNCTIONS: &[Table] = &[
     control::FUNCTIONS,
     convert::FUNCTIONS,
+    file::FUNCTIONS,
     numbers::FUNCTIONS,
     output::FUNCTIONS,
     process::FUNCTIONS,
     sequences::FUNCTIONS,
 ];
 /// The tables of intrinsics.
-static INTRINSICS: &[Table] = &[scope::INTRINSICS, spawn::INTRINSICS];
+static INTRINSICS: &[Table] = &[scope::INTRINSICS, spawn::INTRINSICS, with::INTRINSICS];
 
 /// A standard module written in Rust.
 pub struct Module {

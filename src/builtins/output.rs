@@ -1,9 +1,10 @@
 //! `print`, `eprint`, `input`.
 
-use super::{Table, arguments, state};
+use super::{Table, arguments, state, system};
 use crate::diag::{self, codes};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, show};
+use std::os::fd::AsFd;
 
 /// Sorted by name.
 pub static FUNCTIONS: Table = natives! {
@@ -85,29 +86,16 @@ fn input(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             let line = std::mem::take(&mut buffer.data);
             return line_value(context, line);
         }
-        let read = read_some()?;
+        system::wait_readable(context, std::io::stdin().as_fd())?;
+        let mut chunk = vec![0; INPUT_CHUNK];
+        let count = system::retry(context, "input", "standard input", || {
+            Ok(nix::unistd::read(std::io::stdin(), &mut chunk)?)
+        })?;
         let buffer: &mut Input = state::of(context);
-        match read {
-            Some(read) if read.is_empty() => buffer.ended = true,
-            Some(read) => buffer.data.extend(read),
-            None => context.poll()?,
-        }
-    }
-}
-
-/// The next piece of standard input, empty at its end; `None` when a signal came first.
-fn read_some() -> Outcome<Option<Vec<u8>>> {
-    let mut chunk = vec![0; INPUT_CHUNK];
-    match nix::unistd::read(std::io::stdin(), &mut chunk) {
-        Ok(count) => {
-            chunk.truncate(count);
-            Ok(Some(chunk))
-        }
-        Err(nix::errno::Errno::EINTR) => Ok(None),
-        Err(error) => {
-            let message = format!("standard input can not be read: {}", error.desc());
-            Err(diag::Error::new(codes::IO, message).into())
-        }
+        buffer.ended = count == 0;
+        buffer
+            .data
+            .extend_from_slice(chunk.get(..count).unwrap_or_default());
     }
 }
 

@@ -1,6 +1,6 @@
 //! `time`: clocks, and times of the calendar in the local time zone or in UTC.
 
-use crate::builtins::{Module, Table, arguments};
+use crate::builtins::{Module, Table, arguments, control};
 use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, text};
@@ -24,6 +24,7 @@ static FUNCTIONS: Table = natives! {
     "monotonic_ns" () monotonic_ns, "Nanoseconds of a clock that never goes back.";
     "now" ("zone?") now, "The parts of the present time, in a time zone such as \"Europe/Vienna\" or \"UTC\", as a map.";
     "perf_counter" () monotonic, "Seconds of a clock that never goes back; only differences mean something.";
+    "sleep" ("seconds") control::sleep, "Waits so many seconds.";
     "strftime" ("format", "seconds?") strftime, "A time (now when none is given) as text in a format such as \"%Y-%m-%d %H:%M\".";
     "strptime" ("text", "format") strptime, "The seconds since 1970 of a text in a format; without a zone in it the local one is meant.";
     "time" () time, "Seconds since the start of 1970 in UTC.";

@@ -1,0 +1,519 @@
+//! `open` and files.
+//!
+//! Writes go to the system at once: nothing is lost when the process is killed, and lines that several processes append
+//! stay whole. Reads are buffered. A file is of its process alone: it has no identity, so it cannot be sent.
+
+use super::{Table, arguments, gather, system};
+use crate::diag::{self, codes};
+use crate::limits::MAX_STRING;
+use crate::value::handle::Handle;
+use crate::value::heap::Marker;
+use crate::value::native::{Args, Context, Fault, Native, NativeIter, Outcome};
+use crate::value::{Value, operate, show, text};
+use std::any::Any;
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+
+/// Sorted by name.
+pub static FUNCTIONS: Table = natives! {
+    "open" ("path", "mode?") open, "Opens a file to read (\"r\"), write anew (\"w\"), append (\"a\"), create (\"x\"), also \"+\" and \"b\" for bytes.";
+};
+
+/// Sorted by name.
+static METHODS: Table = natives! {
+    "close" () close, "Closes the file; more than once does no harm.";
+    "flush" () flush, "Hands what was written to the disk.";
+    "lines" () lines, "Goes through the lines, without their ends.";
+    "read" ("size?") read, "What is left of the file, or at most so many characters (bytes in mode \"b\").";
+    "readline" () readline, "The next line with its end; empty at the end of the file.";
+    "readlines" () readlines, "A list of the lines that are left, with their ends.";
+    "seek" ("offset", "whence?") seek, "Goes to an offset from the start (0), from here (1) or from the end (2), and gives it.";
+    "tell" () tell, "The offset in bytes.";
+    "truncate" ("size?") truncate, "Cuts the file at a size, or here.";
+    "write" ("data") write, "Writes a str (bytes in mode \"b\") and gives how many characters or bytes it had.";
+    "writelines" ("items") writelines, "Writes all strs (bytes in mode \"b\") of something.";
+};
+
+/// Bytes asked for at once.
+const CHUNK: usize = 64 * 1024;
+
+/// A file.
+struct FileHandle {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    path: String,
+    mode: String,
+    binary: bool,
+    /// `None` once it is closed.
+    open: RefCell<Option<Stream>>,
+}
+
+struct Stream {
+    file: File,
+    /// Reading can take as long as somebody else likes: a pipe, a terminal.
+    waits: bool,
+    /// What was read and not given out yet.
+    ahead: Vec<u8>,
+    /// How much of `ahead` was given out.
+    used: usize,
+}
+
+impl Handle for FileHandle {
+    fn type_name(&self) -> &'static str {
+        "file"
+    }
+
+    fn show(&self) -> String {
+        let state = if self.inner.is_closed() {
+            "closed"
+        } else {
+            &self.inner.mode
+        };
+        format!("<file {} {state}>", self.inner.path)
+    }
+
+    fn methods(&self) -> &'static [Native] {
+        METHODS
+    }
+
+    fn attribute(&self, context: &mut dyn Context, name: &str) -> Outcome<Option<Value>> {
+        Ok(Some(match name {
+            "closed" => Value::Bool(self.inner.is_closed()),
+            "mode" => Value::str(context.heap(), &self.inner.mode),
+            "name" => Value::str(context.heap(), &self.inner.path),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn attribute_names(&self) -> &'static [&'static str] {
+        &["closed", "mode", "name"]
+    }
+
+    fn iterate(&self, _: &mut dyn Context) -> Outcome<Option<Rc<dyn NativeIter>>> {
+        let ends = true;
+        Ok(Some(Rc::new(Lines {
+            file: self.inner.clone(),
+            ends,
+        })))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The lines of a file that are left.
+struct Lines {
+    file: Rc<Inner>,
+    /// With their ends.
+    ends: bool,
+}
+
+impl NativeIter for Lines {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        let mut line = self.file.line(context, "read")?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        if !self.ends {
+            while matches!(line.last(), Some(b'\n' | b'\r')) {
+                line.pop();
+            }
+        }
+        self.file.value(context, "read", line).map(Some)
+    }
+
+    fn trace(&self, _: &mut Marker<'_>) {}
+}
+
+fn open(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let path = arguments::text("open", "path", &args[0])?;
+    let mode = match arguments::given(&args[1]) {
+        Some(mode) => arguments::text("open", "mode", mode)?,
+        None => "r",
+    };
+    let (options, binary) = parse_mode(mode, &args[1])?;
+    let file = system::retry(context, "open", path, || options.open(path))?;
+    let kind = file.metadata().map(|data| data.file_type());
+    if kind.as_ref().is_ok_and(|kind| kind.is_dir()) {
+        let error = std::io::Error::other("it is a directory");
+        return Err(system::failed("open", path, &error));
+    }
+    let waits = !kind.is_ok_and(|kind| kind.is_file());
+    let stream = Stream {
+        file,
+        waits,
+        ahead: Vec::new(),
+        used: 0,
+    };
+    let inner = Inner {
+        path: path.to_string(),
+        mode: mode.to_string(),
+        binary,
+        open: RefCell::new(Some(stream)),
+    };
+    let handle = FileHandle {
+        inner: Rc::new(inner),
+    };
+    Ok(Value::handle(context.heap(), Rc::new(handle)))
+}
+
+fn parse_mode(mode: &str, value: &Value) -> Outcome<(OpenOptions, bool)> {
+    let has = |c| mode.contains(c);
+    let kinds = mode.chars().filter(|c| "rwax".contains(*c)).count();
+    let known = mode.chars().all(|c| "rwaxbt+".contains(c));
+    if kinds != 1 || !known || has('b') && has('t') {
+        let rule = "must be \"r\", \"w\", \"a\" or \"x\", with \"+\" to read and write and \"b\" for bytes";
+        return Err(arguments::refuse("open", "mode", rule, value));
+    }
+    let mut options = OpenOptions::new();
+    let plus = has('+');
+    options
+        .read(has('r') || plus)
+        .write(has('w') || has('x') || has('r') && plus)
+        .append(has('a'))
+        .create(has('w') || has('a'))
+        .create_new(has('x'))
+        .truncate(has('w'));
+    Ok((options, has('b')))
+}
+
+impl Inner {
+    fn is_closed(&self) -> bool {
+        self.open.borrow().is_none()
+    }
+
+    /// Does something with the open stream; repeats what a signal cut short. Nothing may call back meanwhile.
+    fn with<T>(
+        &self,
+        context: &mut dyn Context,
+        function: &str,
+        mut step: impl FnMut(&mut Stream) -> std::io::Result<T>,
+    ) -> Outcome<T> {
+        system::retry(context, function, &self.path, || {
+            match &mut *self.open.borrow_mut() {
+                Some(stream) => step(stream).map(Ok),
+                None => Ok(Err(self.closed(function))),
+            }
+        })?
+    }
+
+    fn closed(&self, function: &str) -> Fault {
+        let path = show::quoted(&self.path);
+        let message = format!("{function}: the file must be open, but {path} was closed");
+        diag::Error::new(codes::CLOSED, message).into()
+    }
+
+    /// Waits until something can be read, where that can take long.
+    fn wait(&self, context: &mut dyn Context) -> Outcome<()> {
+        let descriptor = match &*self.open.borrow() {
+            Some(stream) if stream.waits => stream.file.try_clone().ok(),
+            _ => None,
+        };
+        match descriptor {
+            Some(input) => system::wait_readable(context, input.as_fd()),
+            None => Ok(()),
+        }
+    }
+
+    /// The next line with its end, empty at the end of the file.
+    fn line(&self, context: &mut dyn Context, function: &str) -> Outcome<Vec<u8>> {
+        // Where the search for the end of the line goes on.
+        let mut searched = 0;
+        loop {
+            let found = self.with(context, function, |stream| {
+                let rest = stream.rest();
+                let at = memchr::memchr(b'\n', rest.get(searched..).unwrap_or_default());
+                if let Some(at) = at {
+                    return Ok(Some(stream.take(searched + at + 1)));
+                }
+                searched = rest.len();
+                Ok(None)
+            })?;
+            if let Some(line) = found {
+                return Ok(line);
+            }
+            operate::within(function, searched, MAX_STRING)?;
+            self.wait(context)?;
+            if self.with(context, function, Stream::fill)? == 0 {
+                return self.with(context, function, |stream| Ok(stream.take(usize::MAX)));
+            }
+        }
+    }
+
+    /// What was read, as a value: a str, or bytes in mode "b".
+    fn value(&self, context: &mut dyn Context, function: &str, data: Vec<u8>) -> Outcome {
+        if self.binary {
+            return Ok(Value::bytes(context.heap(), data));
+        }
+        match String::from_utf8(data) {
+            Ok(decoded) => text::checked(context.heap(), decoded),
+            Err(_) => {
+                let path = show::quoted(&self.path);
+                let message =
+                    format!("{function}: a text must be UTF-8, but {path} has other bytes");
+                let help = "open it with mode \"rb\" to read bytes";
+                Err(diag::Error::new(codes::VALUE, message)
+                    .with_help(help)
+                    .into())
+            }
+        }
+    }
+
+    /// What an argument of `write` puts into the file.
+    fn bytes<'a>(&self, value: &'a Value) -> Outcome<&'a [u8]> {
+        match (value, value.as_str()) {
+            (_, Some(text)) if !self.binary => Ok(text.as_bytes()),
+            (Value::Bytes(bytes), _) if self.binary => Ok(bytes.data()),
+            _ if self.binary => Err(arguments::wrong(
+                "write",
+                "data",
+                "bytes in mode \"b\"",
+                value,
+            )),
+            _ => Err(arguments::wrong("write", "data", "a str", value)),
+        }
+    }
+
+    fn put(&self, context: &mut dyn Context, data: &[u8]) -> Outcome<()> {
+        let mut written = 0;
+        while written < data.len() {
+            let rest = data.get(written..).unwrap_or_default();
+            written += self.with(context, "write", |stream| {
+                stream.forget_ahead()?;
+                match stream.file.write(rest)? {
+                    0 => Err(std::io::ErrorKind::WriteZero.into()),
+                    count => Ok(count),
+                }
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Stream {
+    fn rest(&self) -> &[u8] {
+        self.ahead.get(self.used..).unwrap_or_default()
+    }
+
+    /// Reads a chunk more; 0 at the end of the file.
+    fn fill(&mut self) -> std::io::Result<usize> {
+        if self.used > CHUNK {
+            self.ahead.drain(..self.used);
+            self.used = 0;
+        }
+        let before = self.ahead.len();
+        self.ahead.resize(before + CHUNK, 0);
+        let result = self
+            .file
+            .read(self.ahead.get_mut(before..).unwrap_or_default());
+        self.ahead.truncate(before + *result.as_ref().unwrap_or(&0));
+        result
+    }
+
+    /// Gives out so many bytes of what was read, or all.
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let end = self.used.saturating_add(count).min(self.ahead.len());
+        let taken = self.ahead.get(self.used..end).unwrap_or_default().to_vec();
+        self.used = end;
+        if self.used == self.ahead.len() {
+            self.ahead.clear();
+            self.used = 0;
+        }
+        taken
+    }
+
+    /// Goes back to where the script believes it is, before writing or seeking.
+    fn forget_ahead(&mut self) -> std::io::Result<()> {
+        let ahead = self.rest().len();
+        if ahead > 0 {
+            self.file.seek(SeekFrom::Current(-(ahead as i64)))?;
+        }
+        self.ahead.clear();
+        self.used = 0;
+        Ok(())
+    }
+}
+
+fn receiver(args: Args<'_>) -> Outcome<Rc<Inner>> {
+    match args[0].as_handle::<FileHandle>() {
+        Some(file) => Ok(file.inner.clone()),
+        None => Err(arguments::wrong("file", "self", "a file", &args[0])),
+    }
+}
+
+fn close(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    receiver(args)?.open.borrow_mut().take();
+    Ok(Value::Nil)
+}
+
+fn flush(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let file = receiver(args)?;
+    file.with(context, "flush", |stream| match stream.file.sync_data() {
+        // Pipes and terminals have no disk behind them.
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => Ok(()),
+        result => result,
+    })?;
+    Ok(Value::Nil)
+}
+
+fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let file = receiver(args)?;
+    if file.is_closed() {
+        return Err(file.closed("lines"));
+    }
+    Ok(super::lazy::value(context, Lines { file, ends: false }))
+}
+
+fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let file = receiver(args)?;
+    let size = match arguments::given(&args[1]) {
+        Some(size) => usize::try_from(arguments::int("read", "size", size)?).ok(),
+        None => None,
+    };
+    // A character of UTF-8 has at most four bytes.
+    let wanted = size.map_or(usize::MAX, |size| {
+        if file.binary {
+            size
+        } else {
+            size.saturating_mul(4)
+        }
+    });
+    loop {
+        let have = file.with(context, "read", |stream| Ok(stream.rest().len()))?;
+        operate::within("read", have, MAX_STRING)?;
+        if have >= wanted {
+            break;
+        }
+        file.wait(context)?;
+        if file.with(context, "read", Stream::fill)? == 0 {
+            break;
+        }
+    }
+    let data = file.with(context, "read", |stream| {
+        let count = match size {
+            None => usize::MAX,
+            Some(size) if file.binary => size,
+            Some(size) => bytes_of_chars(stream.rest(), size),
+        };
+        Ok(stream.take(count))
+    })?;
+    file.value(context, "read", data)
+}
+
+/// How many bytes the first `count` characters take.
+fn bytes_of_chars(data: &[u8], count: usize) -> usize {
+    let starts = data
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte & 0xc0 != 0x80);
+    starts.map(|(at, _)| at).nth(count).unwrap_or(data.len())
+}
+
+fn readline(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let file = receiver(args)?;
+    let line = file.line(context, "readline")?;
+    file.value(context, "readline", line)
+}
+
+fn readlines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let file = receiver(args)?;
+    if file.is_closed() {
+        return Err(file.closed("readlines"));
+    }
+    gather::collect(context, "readlines", args[0]).map(Value::List)
+}
+
+fn seek(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let file = receiver(args)?;
+    let offset = arguments::int("seek", "offset", &args[1])?;
+    let from = match arguments::given(&args[2]) {
+        Some(whence) => arguments::int("seek", "whence", whence)?,
+        None => 0,
+    };
+    let target = match from {
+        0 => match u64::try_from(offset) {
+            Ok(offset) => SeekFrom::Start(offset),
+            Err(_) => {
+                return Err(arguments::refuse(
+                    "seek",
+                    "offset",
+                    "must be 0 or more",
+                    &args[1],
+                ));
+            }
+        },
+        1 => SeekFrom::Current(offset),
+        2 => SeekFrom::End(offset),
+        _ => {
+            return Err(arguments::refuse(
+                "seek",
+                "whence",
+                "must be 0, 1 or 2",
+                &args[2],
+            ));
+        }
+    };
+    let at = file.with(context, "seek", |stream| {
+        stream.forget_ahead()?;
+        stream.file.seek(target)
+    })?;
+    Ok(Value::Int(at as i64))
+}
+
+fn tell(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let file = receiver(args)?;
+    let at = file.with(context, "tell", |stream| {
+        Ok(stream.file.stream_position()? as i64 - stream.rest().len() as i64)
+    })?;
+    Ok(Value::Int(at))
+}
+
+fn truncate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let file = receiver(args)?;
+    let size = match arguments::given(&args[1]) {
+        Some(size) => Some(arguments::size("truncate", "size", size)? as u64),
+        None => None,
+    };
+    let size = file.with(context, "truncate", |stream| {
+        stream.forget_ahead()?;
+        let size = match size {
+            Some(size) => size,
+            None => stream.file.stream_position()?,
+        };
+        stream.file.set_len(size)?;
+        Ok(size)
+    })?;
+    Ok(Value::Int(size as i64))
+}
+
+fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let file = receiver(args)?;
+    let data = file.bytes(&args[1])?;
+    if file.is_closed() {
+        return Err(file.closed("write"));
+    }
+    file.put(context, data)?;
+    let count = if file.binary {
+        data.len()
+    } else {
+        args[1].text_shape().0
+    };
+    Ok(Value::Int(count as i64))
+}
+
+fn writelines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let file = receiver(args)?;
+    gather::each(context, args[1], |context, item| {
+        let data = file.bytes(&item)?.to_vec();
+        file.put(context, &data)?;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(Value::Nil)
+}

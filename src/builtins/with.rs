@@ -1,0 +1,48 @@
+//! `with`: what it opens and how it closes it.
+
+use super::{Table, method};
+use crate::diag::{self, codes};
+use crate::value::native::{Args, Context, Outcome};
+use crate::value::{Value, show};
+
+/// Sorted by name.
+pub static INTRINSICS: Table = natives! {
+    "@with_enter" ("value") enter, "What `with value as name` binds: the value itself, if it can be closed.";
+    "@with_leave" ("value", "failed") leave, "Closes the value of `with`.";
+};
+
+/// What closes a value: a handle's `@leave(failed)` if it has one (a pool ends otherwise after an error), else its `close()`.
+enum Closing {
+    Leave(Value),
+    Close(Value),
+}
+
+fn closing(value: &Value) -> Option<Closing> {
+    match value {
+        Value::Instance(instance) => instance.of.method("close").map(Closing::Close),
+        _ => match (method(value, "@leave"), method(value, "close")) {
+            (Some(leave), _) => Some(Closing::Leave(Value::Native(leave))),
+            (None, close) => close.map(|close| Closing::Close(Value::Native(close))),
+        },
+    }
+}
+
+fn enter(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    if closing(&args[0]).is_some() {
+        return Ok(args[0]);
+    }
+    let message = format!(
+        "`with` needs something that can be closed (a file, a pool, a struct with a `close` method), but got {}",
+        show::kind(&args[0])
+    );
+    Err(diag::Error::new(codes::TYPE, message).into())
+}
+
+fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    match closing(&args[0]) {
+        Some(Closing::Leave(leave)) => context.call(leave, &[args[0], args[1]]),
+        Some(Closing::Close(close)) => context.call(close, &[args[0]]),
+        None => Ok(Value::Nil),
+    }?;
+    Ok(Value::Nil)
+}
