@@ -8,7 +8,6 @@ use crate::check::Mode;
 use crate::diag::{self, codes};
 use crate::driver::{Driver, Errors};
 use crate::syntax;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -29,21 +28,17 @@ pub(super) fn dump(input: &Input, stage: Stage, reporter: &Reporter) -> ExitCode
 
 fn text_of(input: &Input, stage: Stage, driver: &mut Driver) -> Result<String, Errors> {
     let source = input.load(driver).map_err(|error| vec![*error])?;
-    let mut text = String::new();
     match stage {
-        Stage::Tokens => return Err(vec![*unsupported("tokens")]),
+        Stage::Tokens => Ok(syntax::dump_tokens(&source)),
         Stage::Ast => {
             let module = syntax::parse(&source)?;
-            for statement in &module.body {
-                let _ = writeln!(text, "{statement:#?}");
-            }
+            Ok(syntax::print::tree(&source, &module))
         }
         Stage::Code => {
             driver.compile(&source, Mode::Script, input.file())?;
-            return Err(vec![*unsupported("code")]);
+            Err(vec![*unsupported("code")])
         }
     }
-    Ok(text)
 }
 
 fn unsupported(stage: &str) -> Box<diag::Error> {
