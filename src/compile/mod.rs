@@ -6,24 +6,31 @@
 //! Imports `check`, `syntax::ast`, `value`, `builtins` (names to natives), `diag`, `limits`. **Invariant:** nothing is run here:
 //! the only values made are constants.
 
+mod assign;
+mod bodies;
+mod calls;
 pub mod code;
+mod concurrency;
+mod condition;
+mod control;
+mod dump;
+mod errors;
+mod expression;
+mod function;
+mod literals;
+mod names;
+mod operators;
+mod pattern;
+
+pub use dump::dump;
 
 use crate::check::Resolved;
 use crate::diag;
 use crate::syntax::ast;
 use crate::value::function::Proto;
 use crate::value::heap::Heap;
+use function::Function;
 use std::rc::Rc;
-
-/// What the compiler must be told besides the tree.
-#[derive(Default)]
-pub struct Options {
-    /// Top-level variables that no function uses may live in registers: nobody will look for them later. (Scripts yes;
-    /// prompt lines and imported modules no.)
-    pub closed: bool,
-    /// What imported files offer, by the number in [`crate::check::Place::File`]: name and global slot.
-    pub files: Vec<Vec<(Rc<str>, u32)>>,
-}
 
 /// The code of a module.
 pub struct Unit {
@@ -36,14 +43,46 @@ pub struct Unit {
 }
 
 /// Compiles a module. Identities of functions and structs count from the given numbers.
+///
+/// # Errors
+/// A function needs more registers or constants than instructions can name.
 pub fn compile(
     module: &ast::Module,
     resolved: &Resolved,
-    options: &Options,
     heap: &mut Heap,
     first_proto: u32,
     first_struct: u32,
 ) -> diag::Result<Unit> {
-    let _ = (module, resolved, options, heap, first_proto, first_struct);
-    Err(diag::Error::new(diag::codes::NOT_SUPPORTED, "not yet"))
+    let mut compiler = Compiler {
+        resolved,
+        heap,
+        first_proto,
+        protos: Vec::new(),
+        next_struct: first_struct,
+        f: Function::new(0, module.span),
+        error: None,
+    };
+    let main = compiler.module(module);
+    match compiler.error {
+        Some(error) => Err(error),
+        None => Ok(Unit {
+            main,
+            protos: compiler.protos,
+            structs: compiler.next_struct - first_struct,
+        }),
+    }
+}
+
+/// The state of a compilation.
+struct Compiler<'a> {
+    resolved: &'a Resolved,
+    heap: &'a mut Heap,
+    first_proto: u32,
+    /// Finished functions by identity.
+    protos: Vec<Rc<Proto>>,
+    next_struct: u32,
+    /// The function that is being compiled.
+    f: Function<'a>,
+    /// The first error.
+    error: Option<Box<diag::Error>>,
 }

@@ -16,8 +16,8 @@ const WRITTEN_IN_PAR: &[(&str, &str)] = &[];
 /// The modules that were imported so far.
 #[derive(Default)]
 pub(super) struct Imports {
-    /// By [`Place::File`] number: what each file offers.
-    offered: Vec<Vec<(Rc<str>, u32)>>,
+    /// How many files were imported: the next one's number in [`Place::File`].
+    count: u32,
     /// Files by their canonical path.
     files: HashMap<PathBuf, Imported>,
     /// Standard modules by name.
@@ -29,11 +29,6 @@ pub(super) struct Imports {
 }
 
 impl Imports {
-    /// What each file offers, by its number.
-    pub(super) fn offered(&self) -> Vec<Vec<(Rc<str>, u32)>> {
-        self.offered.clone()
-    }
-
     /// Notes that a file is being loaded.
     pub(super) fn enter(&mut self, file: Option<&Path>) {
         self.loading.extend(file.map(Path::to_path_buf));
@@ -119,13 +114,13 @@ impl Driver {
             .filter(|(name, _)| !name.starts_with('_'))
             .cloned()
             .collect();
-        let number = self.imports.offered.len() as u32;
+        let number = self.imports.count;
         let imported = Imported {
             place: Place::File(number),
             members: offered.iter().map(written_in_par).collect(),
             kinds: Vec::new(),
         };
-        self.imports.offered.push(offered);
+        self.imports.count += 1;
         self.imports.waiting.push_back(program.main);
         self.imports.files.insert(known, imported.clone());
         Ok(imported)

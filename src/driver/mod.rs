@@ -13,7 +13,6 @@ mod lifecycle;
 pub use lifecycle::Tell;
 
 use crate::check::{self, Earlier, Imported, Mode};
-use crate::compile;
 use crate::diag::{self, Severity, codes};
 use crate::source::{Source, SourceMap};
 use crate::syntax::{self, ast};
@@ -150,13 +149,9 @@ impl Driver {
         })?;
         self.warnings.append(&mut resolved.warnings);
         self.check_slots(module)?;
-        let options = compile::Options {
-            closed: mode == Mode::Script,
-            files: self.imports.offered(),
-        };
         let main = self
             .machine
-            .load(module, &resolved, &options, &self.sources)
+            .load(module, &resolved, &self.sources)
             .map_err(|error| vec![*error])?;
         for kind in &resolved.kinds {
             if !self.kinds.contains(kind) {

@@ -180,6 +180,18 @@ impl Closure {
     }
 }
 
+impl Gc<Closure> {
+    /// The place of a captured value by index, which must be less than their number.
+    #[inline]
+    pub fn capture(self, index: usize) -> *mut Value {
+        debug_assert!(index < self.header.aux as usize);
+        self.as_ptr()
+            .wrapping_add(1)
+            .cast::<Value>()
+            .wrapping_add(index)
+    }
+}
+
 /// The box of a captured variable that is assigned to.
 #[repr(C)]
 pub struct Upvalue {

@@ -213,6 +213,8 @@ pub struct Heap {
     pub budget: i32,
     /// A collection is wanted at the next safe point.
     pub wanted: bool,
+    /// What was left of the countdown when an allocation set it to its end.
+    pub cut: i32,
     collections: u64,
 }
 
@@ -236,6 +238,7 @@ impl Heap {
             limit: usize::MAX,
             budget: 1,
             wanted: false,
+            cut: 0,
             collections: 0,
         }
     }
@@ -326,6 +329,7 @@ impl Heap {
         self.since += bytes;
         if self.since > self.threshold && !self.wanted {
             self.wanted = true;
+            self.cut = self.budget.max(0);
             self.budget = 0;
         }
     }

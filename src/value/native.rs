@@ -36,7 +36,7 @@ pub trait Context {
     /// Calls any callable value. A collection may run: what is needed afterwards must be reachable or protected.
     fn call(&mut self, function: Value, args: &[Value]) -> Outcome;
 
-    /// Calls a script function with named arguments besides the positional ones.
+    /// As [`Context::call`], with named arguments too.
     fn call_named(
         &mut self,
         function: Value,

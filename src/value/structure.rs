@@ -6,8 +6,12 @@ use super::Value;
 use super::heap::{Gc, Header, Heap, Marker};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A struct type.
+/// The next serial number of a struct type in this process. Small numbers stand for built-in types in inline caches.
+static NEXT_SERIAL: AtomicU32 = AtomicU32::new(256);
+
+/// A struct type. `aux` of the header is its serial number: no other type of this process has or had it.
 #[repr(C)]
 pub struct StructType {
     header: Header,
@@ -35,9 +39,10 @@ impl StructType {
         doc: Option<Rc<str>>,
     ) -> Gc<StructType> {
         let (methods, constructor) = (RefCell::new(Vec::new()), Cell::new(Value::Nil));
+        let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
         heap.alloc(
             StructType {
-                header: Header::new(0),
+                header: Header::new(serial),
                 id,
                 name,
                 fields,
@@ -52,6 +57,12 @@ impl StructType {
     /// Adds a method (only while the declaration runs: inline caches rely on that).
     pub fn add_method(&self, name: Rc<str>, function: Value) {
         self.methods.borrow_mut().push((name, function));
+    }
+
+    /// Its serial number.
+    #[inline]
+    pub fn serial(&self) -> u32 {
+        self.header.aux
     }
 
     /// The slot of a field.
@@ -87,7 +98,20 @@ impl StructType {
     }
 }
 
-/// An instance. `aux` of the header counts the fields, which stand behind it in the cell.
+impl Gc<Instance> {
+    /// The place of the field in a slot, which must be less than the number of fields of the type.
+    #[inline]
+    pub fn field(self, slot: usize) -> *mut Value {
+        debug_assert!(slot < self.of.fields.len());
+        self.as_ptr()
+            .wrapping_add(1)
+            .cast::<Value>()
+            .wrapping_add(slot)
+    }
+}
+
+/// An instance. `aux` of the header is the serial number of its type; the fields stand behind it in the cell, as many as
+/// the type has.
 #[repr(C)]
 pub struct Instance {
     header: Header,
@@ -98,31 +122,40 @@ pub struct Instance {
 impl Instance {
     /// An instance with all its fields (as many as the type has).
     pub fn new(heap: &mut Heap, of: Gc<StructType>, fields: &[Value]) -> Gc<Instance> {
-        let count = fields.len();
+        let count = of.fields.len();
         let instance = heap.alloc(
             Instance {
-                header: Header::new(count as u32),
+                header: Header::new(of.serial()),
                 of,
             },
             count * std::mem::size_of::<Value>(),
         );
-        // SAFETY: the cell has room for `count` values behind the Instance (16 bytes), and nobody else has it yet.
+        // SAFETY: the cell has room for `count` values behind the Instance (16 bytes), and nobody else has it yet. Fields that
+        // were not given become nil: `fields` relies on all of them.
         unsafe {
             let at = instance.as_ptr().add(1).cast::<Value>();
-            for (i, &value) in fields.iter().enumerate() {
-                at.add(i).write(value);
+            for i in 0..count {
+                at.add(i)
+                    .write(fields.get(i).copied().unwrap_or(Value::Nil));
             }
         }
         instance
     }
 
+    /// The serial number of its type.
+    #[inline]
+    pub fn serial(&self) -> usize {
+        self.header.aux as usize
+    }
+
     /// The fields by slot.
     #[inline]
     pub fn fields(&self) -> &[Cell<Value>] {
-        // SAFETY: `aux` values were written behind the Instance in `new`; Cell<Value> has the layout of Value.
+        // SAFETY: as many values as the type has fields were written behind the Instance in `new`, and a type's fields never
+        // change; Cell<Value> has the layout of Value.
         unsafe {
             let at = std::ptr::from_ref(self).add(1).cast::<Cell<Value>>();
-            std::slice::from_raw_parts(at, self.header.aux as usize)
+            std::slice::from_raw_parts(at, self.of.fields.len())
         }
     }
 

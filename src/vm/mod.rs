@@ -8,9 +8,19 @@
 //! does no input or output of its own besides the two streams of [`Hooks`], and knows no process: what it must know of them comes
 //! in through the hooks.
 
+mod arguments;
+mod attention;
+mod call;
+mod context;
+mod fields;
+mod frames;
+mod iterate;
+mod machine;
 mod raw;
 mod stack;
 mod state;
+mod unwind;
+mod values;
 
 pub use state::{Hooks, Machine};
 

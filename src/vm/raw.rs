@@ -19,6 +19,12 @@ pub(super) const BOOL: u8 = tag_of(&Value::Bool(true));
 pub(super) const INT: u8 = tag_of(&Value::Int(0));
 pub(super) const FLOAT: u8 = tag_of(&Value::Float(0.0));
 
+// Tags count the variants in the order of their declaration (a test compares these with real values).
+pub(super) const LIST: u8 = FLOAT + 4;
+pub(super) const FN: u8 = FLOAT + 8;
+pub(super) const INSTANCE: u8 = FLOAT + 13;
+pub(super) const HANDLE: u8 = FLOAT + 15;
+
 // Undef and Nil come first, so that one comparison finds both.
 const _: () = assert!(tag_of(&Value::Undef) == 0 && NIL == 1 && BOOL == 2);
 
@@ -137,5 +143,32 @@ pub(super) unsafe fn truthy(at: *const Value) -> bool {
             INT => true,
             _ => (*at).truthy(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::function::Upvalue;
+    use crate::value::heap::Heap;
+    use crate::value::list::List;
+    use crate::value::map::{Map, Table};
+    use crate::value::structure::{Instance, StructType};
+
+    #[test]
+    fn tags_are_those_of_the_variants() {
+        let mut heap = Heap::new();
+        let list = Value::List(List::new(&mut heap, Vec::new()));
+        let map = Value::Map(Map::new(&mut heap, Table::default()));
+        let text = Value::str(&mut heap, "more than fourteen bytes");
+        let of = StructType::new(&mut heap, 0, "S".into(), Vec::new(), None);
+        let instance = Value::Instance(Instance::new(&mut heap, of, &[]));
+        let cell = Value::Cell(Upvalue::new(&mut heap, Value::Nil));
+        assert_eq!(tag_of(&list), LIST);
+        assert_eq!(tag_of(&map), LIST + 1);
+        assert_eq!(tag_of(&text), FLOAT + 2);
+        assert_eq!(tag_of(&instance), INSTANCE);
+        assert_eq!(tag_of(&cell), HANDLE + 2);
+        assert_eq!(INSTANCE, FN + 5);
     }
 }

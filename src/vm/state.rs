@@ -1,14 +1,14 @@
 //! The machine: what it holds, and what the driver does with it.
 
+use super::frames::Frames;
 use super::stack::Slots;
 use crate::check::Resolved;
 use crate::compile;
 use crate::diag::{self, Field};
-use crate::limits::MAX_CALL_DEPTH;
 use crate::source::SourceMap;
 use crate::syntax::ast;
 use crate::value::Value;
-use crate::value::function::Proto;
+use crate::value::function::{Closure, Proto};
 use crate::value::heap::{Gc, Heap};
 use crate::value::native::{Fault, Outcome};
 use crate::value::structure::StructType;
@@ -38,40 +38,31 @@ pub struct Hooks {
     pub arguments: Vec<String>,
 }
 
-/// A call that is running or waits for one that it made.
-pub(super) struct Frame {
-    /// The next instruction; right only while the frame waits or the loop has stored it.
-    pub(super) pc: *const u32,
-    /// Register 0; the called function stands in the slot before it.
-    pub(super) base: *mut Value,
-    /// The code, kept alive by the program's table.
-    pub(super) proto: *const Proto,
-    /// The caller's register for the result.
-    pub(super) dest: u8,
-    /// Returning from it leaves the loop: native code made this call.
-    pub(super) entry: bool,
-}
-
 /// A virtual machine with all that its scripts can reach. One per engine; a forked child goes on with its copy.
 pub struct Machine {
     pub(super) heap: Heap,
     pub(super) stack: Slots,
     pub(super) globals: Slots,
-    pub(super) frames: Vec<Frame>,
-    /// Calls may be this deep.
-    pub(super) depth_limit: usize,
+    pub(super) frames: Frames,
     /// Where the registers of a call from native code may begin: above everything in use.
     pub(super) top: *mut Value,
     /// A frame may reach up to here without asking; what lies above was not written since the last collection.
     pub(super) soft_limit: *mut Value,
     pub(super) protos: Vec<Rc<Proto>>,
-    pub(super) structs: Vec<Gc<StructType>>,
+    /// Struct types by the identity of their declaration; the newest of each.
+    pub(super) structs: Vec<Option<Gc<StructType>>>,
     /// Identities of struct declarations that were given out.
     pub(super) struct_count: u32,
+    /// Values that native code keeps alive until it returns.
     pub(super) protected: Vec<Value>,
+    /// Values that are never let go.
+    pub(super) kept: Vec<Value>,
+    /// Global slots below this number may hold something.
+    pub(super) globals_used: usize,
     /// How many native calls are running that were called by scripts that were called by native code.
     pub(super) native_depth: usize,
-    pub(super) states: Vec<(usize, Box<dyn Any>)>,
+    /// The state of the builtins.
+    pub(super) state: Option<Box<dyn Any>>,
     pub(super) interrupt: Arc<AtomicBool>,
     /// Steps (calls and back-edges) that are left; `None` is any number.
     pub(super) fuel: Option<u64>,
@@ -79,6 +70,8 @@ pub struct Machine {
     pub(super) armed: i32,
     /// Collect at every safe point (for tests; set by the environment variable `PAR_GC_STRESS`).
     pub(super) stress: bool,
+    /// A buffer for strings that are put together.
+    pub(super) text: String,
     pub(super) global_names: Vec<(Rc<str>, u32)>,
     pub(super) sources: SourceMap,
     /// What comes in from outside.
@@ -100,20 +93,22 @@ impl Machine {
             heap: Heap::new(),
             stack,
             globals: Slots::new(GLOBAL_SLOTS),
-            frames: Vec::new(),
-            depth_limit: MAX_CALL_DEPTH,
+            frames: Frames::new(),
             top,
             soft_limit,
             protos: Vec::new(),
             structs: Vec::new(),
             struct_count: 0,
             protected: Vec::new(),
+            kept: Vec::new(),
+            globals_used: 0,
             native_depth: 0,
-            states: Vec::new(),
+            state: None,
             interrupt: Arc::new(AtomicBool::new(false)),
             fuel: None,
             armed: 1,
             stress: std::env::var_os("PAR_GC_STRESS").is_some_and(|v| !v.is_empty()),
+            text: String::new(),
             global_names: Vec::new(),
             sources: SourceMap::default(),
             hooks: Hooks::default(),
@@ -126,7 +121,6 @@ impl Machine {
         &mut self,
         module: &ast::Module,
         resolved: &Resolved,
-        options: &compile::Options,
         sources: &SourceMap,
     ) -> diag::Result<Rc<Proto>> {
         self.sources = sources.clone();
@@ -134,7 +128,6 @@ impl Machine {
         let unit = compile::compile(
             module,
             resolved,
-            options,
             &mut self.heap,
             first_proto,
             self.struct_count,
@@ -144,20 +137,18 @@ impl Machine {
         for (slot, global) in &resolved.globals {
             self.global_names.retain(|(name, _)| *name != global.name);
             self.global_names.push((global.name.clone(), *slot));
+            self.globals_used = self.globals_used.max(*slot as usize + 1);
         }
         Ok(unit.main)
     }
 
     /// Runs a module's body; the value of its last expression statement comes back, or nil.
+    ///
+    /// # Errors
+    /// What the script raised and did not catch, or its `exit`.
     pub fn run(&mut self, main: &Rc<Proto>) -> Outcome {
-        let _ = main;
-        Err(diag::Error::new(diag::codes::NOT_SUPPORTED, "not yet").into())
-    }
-
-    /// Calls any callable value. The arguments and the function are kept alive meanwhile.
-    pub fn call_value(&mut self, function: Value, args: &[Value]) -> Outcome {
-        let _ = (function, args);
-        Err(diag::Error::new(diag::codes::NOT_SUPPORTED, "not yet").into())
+        let closure = Closure::new(&mut self.heap, main.clone(), &[]);
+        self.call_value(Value::Fn(closure), &[])
     }
 
     /// The value of a top-level variable of the module loaded last that has one of that name.
@@ -177,7 +168,9 @@ impl Machine {
 
     /// Sets a top-level variable by its slot (values that the embedding program gives to the script).
     pub fn set_global_slot(&mut self, slot: u32, value: Value) {
-        self.globals.set(slot as usize, value);
+        if self.globals.set(slot as usize, value) {
+            self.globals_used = self.globals_used.max(slot as usize + 1);
+        }
     }
 
     /// How many global slots there are: a program may not declare more.
@@ -204,7 +197,7 @@ impl Machine {
 
     /// How deep calls may nest.
     pub fn set_depth_limit(&mut self, calls: usize) {
-        self.depth_limit = calls.clamp(1, MAX_CALL_DEPTH);
+        self.frames.set_limit(calls);
     }
 
     /// Setting this flag (from any thread, or a signal handler) raises `Interrupted` in the script at its next safe point.

@@ -1,0 +1,361 @@
+//! Statements, branches and loops.
+
+use super::Compiler;
+use super::code::Op;
+use super::function::Loop;
+use super::names::Target;
+use super::pattern::Fails;
+use crate::syntax::ast::{Block, Expr, ExprKind, MatchCase, Pattern, PatternKind, Stmt, StmtKind};
+
+impl<'a> Compiler<'a> {
+    /// The statements of a block; the value of the last, when it is an expression, goes to `dest`.
+    pub(super) fn statements(&mut self, statements: &'a [Stmt], dest: Option<u8>) {
+        self.enter_block(statements);
+        let Some((last, others)) = statements.split_last() else {
+            if let Some(dest) = dest {
+                self.f.emit(Op::LoadNil, dest, 0, 0);
+            }
+            return;
+        };
+        for statement in others {
+            self.statement(statement);
+        }
+        match (&last.kind, dest) {
+            (StmtKind::Expr(e), Some(dest)) => {
+                self.f.at(last.span);
+                self.expr_to(e, dest);
+            }
+            (_, dest) => {
+                self.statement(last);
+                if let Some(dest) = dest {
+                    self.f.emit(Op::LoadNil, dest, 0, 0);
+                }
+            }
+        }
+    }
+
+    /// One statement. Registers of the variables that it declares stay, all others are free again.
+    fn statement(&mut self, statement: &'a Stmt) {
+        let mark = self.f.next;
+        self.f.at(statement.span);
+        match &statement.kind {
+            StmtKind::Let { pattern, value, .. } => return self.declare(pattern, value.as_ref()),
+            StmtKind::Shared { name, value } => return self.declare_shared(name, value),
+            StmtKind::Fn { name, function } => {
+                if !self.is_early(name) {
+                    self.declare_function(name, function);
+                }
+                return;
+            }
+            StmtKind::Struct(decl) => {
+                if !self.is_early(&decl.name) {
+                    self.declare_struct(decl);
+                }
+                return;
+            }
+            StmtKind::Import { .. } => {}
+            StmtKind::Assign { target, value } => self.assign(target, value),
+            StmtKind::Compound {
+                op, target, value, ..
+            } => self.compound(*op, target, value),
+            StmtKind::While { condition, body } => self.while_loop(condition, body),
+            StmtKind::For {
+                patterns,
+                iterable,
+                body,
+            } => self.for_loop(patterns, iterable, |this| this.block(body, None)),
+            StmtKind::Return(value) => self.return_value(value.as_ref()),
+            StmtKind::Break => self.leave_loop(true),
+            StmtKind::Continue => self.leave_loop(false),
+            StmtKind::Throw(e) => {
+                let error = self.expr(e);
+                self.f.emit(Op::Throw, error, 0, 0);
+            }
+            StmtKind::Defer(function) => self.defer(function),
+            StmtKind::Expr(e) => self.effect(e),
+        }
+        self.f.next = mark;
+    }
+
+    /// `if condition { } else { }`.
+    pub(super) fn if_else(
+        &mut self,
+        condition: &'a Expr,
+        then: &'a Block,
+        otherwise: Option<&'a Block>,
+        dest: Option<u8>,
+    ) {
+        let no = self.jump_if(condition, false);
+        self.block(then, dest);
+        if otherwise.is_none() && dest.is_none() {
+            return self.f.patch(no);
+        }
+        let end = self.f.jump(Op::Jump, 0, 0, 0);
+        self.f.patch(no);
+        match (otherwise, dest) {
+            (Some(block), dest) => self.block(block, dest),
+            (None, Some(dest)) => self.f.emit(Op::LoadNil, dest, 0, 0),
+            (None, None) => {}
+        }
+        self.f.patch([end]);
+    }
+
+    fn open_loop(&mut self) {
+        self.f.loops.push(Loop {
+            regions: self.f.regions.len(),
+            breaks: Vec::new(),
+            continues: Vec::new(),
+        });
+    }
+
+    /// `while condition { }`.
+    fn while_loop(&mut self, condition: &'a Expr, body: &'a Block) {
+        let top = self.f.here();
+        let exit = self.jump_if(condition, false);
+        self.open_loop();
+        self.block(body, None);
+        let done = self.f.loops.pop();
+        let (breaks, continues) = done.map_or_else(Default::default, |l| (l.breaks, l.continues));
+        for patch in continues {
+            self.f.patch_to(patch, self.f.here());
+        }
+        self.f.loop_to(top);
+        self.f.patch(exit);
+        self.f.patch(breaks);
+    }
+
+    /// `for patterns in iterable { }` and comprehensions.
+    pub(super) fn for_loop(
+        &mut self,
+        patterns: &'a [Pattern],
+        iterable: &'a Expr,
+        body: impl FnOnce(&mut Self),
+    ) {
+        let mark = self.f.next;
+        match (range_ends(iterable), patterns) {
+            (Some((start, end, inclusive)), [pattern]) => {
+                self.count_loop(pattern, (start, end, inclusive), body);
+            }
+            _ => self.iterate_loop(patterns, iterable, body),
+        }
+        self.f.next = mark;
+    }
+
+    /// A loop over a range that is written where it is used: no range is made.
+    fn count_loop(
+        &mut self,
+        pattern: &'a Pattern,
+        (start, end, inclusive): (&'a Expr, &'a Expr, bool),
+        body: impl FnOnce(&mut Self),
+    ) {
+        let state = self.f.temps(2);
+        self.expr_to(start, state);
+        self.expr_to(end, state + 1);
+        let item = self.f.temp();
+        let exit = self.f.jump(Op::ForPrep, state, u8::from(inclusive), 0);
+        let top = self.f.here();
+        let (breaks, next) = self.loop_body(std::slice::from_ref(pattern), item, body);
+        self.f.patch(next);
+        self.f.jump_to(Op::ForLoop, state, 0, top);
+        self.f.patch([exit]);
+        self.f.patch(breaks);
+    }
+
+    fn iterate_loop(
+        &mut self,
+        patterns: &'a [Pattern],
+        iterable: &'a Expr,
+        body: impl FnOnce(&mut Self),
+    ) {
+        let state = self.f.temps(2);
+        self.expr_to(iterable, state);
+        self.f.emit(Op::IterPrep, state, 0, 0);
+        let items = self.f.temps(patterns.len());
+        let first = self.f.jump(Op::Jump, 0, 0, 0);
+        let top = self.f.here();
+        let (breaks, next) = self.loop_body(patterns, items, body);
+        self.f.patch(next);
+        self.f.patch([first]);
+        let op = match patterns.len() {
+            1 => Op::IterNext,
+            _ => Op::IterNext2,
+        };
+        let before = self.f.at(iterable.span);
+        self.f.jump_to(op, state, items, top);
+        self.f.at(before);
+        self.f.patch(breaks);
+    }
+
+    /// Binds the items, which stand in registers from `items` on, and runs the body. Returns the jumps out of the loop and
+    /// those to its next round.
+    fn loop_body(
+        &mut self,
+        patterns: &'a [Pattern],
+        items: u8,
+        body: impl FnOnce(&mut Self),
+    ) -> (Vec<super::function::Patch>, Vec<super::function::Patch>) {
+        self.open_loop();
+        for (i, pattern) in patterns.iter().enumerate() {
+            let item = items + i as u8;
+            match &pattern.kind {
+                PatternKind::Ignore => {}
+                PatternKind::Bind(name) => {
+                    self.forget(name);
+                    if let Some(&crate::check::Place::Local(local)) = self.resolved.place(name.id)
+                        && !self.local_info(local).0
+                    {
+                        self.f.locals.insert(local, item);
+                        continue;
+                    }
+                    let target = self.target(name);
+                    self.store_new(target, item);
+                }
+                _ => {
+                    self.forget_pattern(pattern);
+                    self.bind_pattern(pattern, item);
+                }
+            }
+        }
+        body(self);
+        let done = self.f.loops.pop();
+        done.map_or_else(Default::default, |l| (l.breaks, l.continues))
+    }
+
+    /// `break` (or `continue`): what the blocks between here and the loop must do is done first.
+    fn leave_loop(&mut self, out: bool) {
+        let Some(regions) = self.f.loops.last().map(|l| l.regions) else {
+            return;
+        };
+        self.clean_up(regions);
+        let jump = self.f.jump(Op::Jump, 0, 0, 0);
+        if let Some(open) = self.f.loops.last_mut() {
+            match out {
+                true => open.breaks.push(jump),
+                false => open.continues.push(jump),
+            }
+        }
+    }
+
+    fn return_value(&mut self, value: Option<&'a Expr>) {
+        if self.f.regions.is_empty() {
+            return match value {
+                Some(e) => {
+                    let register = self.expr(e);
+                    self.f.emit(Op::Return, register, 0, 0);
+                }
+                None => self.f.emit(Op::ReturnNil, 0, 0, 0),
+            };
+        }
+        // What runs on the way out may change the variable that the value comes from.
+        let register = self.f.temp();
+        match value {
+            Some(e) => self.expr_to(e, register),
+            None => self.f.emit(Op::LoadNil, register, 0, 0),
+        }
+        self.clean_up(0);
+        self.f.emit(Op::Return, register, 0, 0);
+    }
+
+    /// `match subject { case ... }`.
+    pub(super) fn match_cases(
+        &mut self,
+        subject: &'a Expr,
+        cases: &'a [MatchCase],
+        otherwise: Option<&'a Block>,
+        dest: Option<u8>,
+    ) {
+        // In a register of its own: the cases may assign to the variable that it comes from, and to the destination.
+        let value = self.push(subject);
+        let mut ends = Vec::new();
+        for case in cases {
+            let mark = self.f.next;
+            let mut fails = Fails::default();
+            self.forget_pattern(&case.pattern);
+            self.reserve_pattern(&case.pattern);
+            self.test_pattern(&case.pattern, value, &mut fails);
+            if let Some(guard) = &case.guard {
+                let no = self.jump_if(guard, false);
+                fails.extend(no);
+            }
+            self.block(&case.body, dest);
+            ends.push(self.f.jump(Op::Jump, 0, 0, 0));
+            self.f.patch(fails);
+            self.f.next = mark;
+        }
+        match (otherwise, dest) {
+            (Some(block), dest) => self.block(block, dest),
+            (None, Some(dest)) => self.f.emit(Op::LoadNil, dest, 0, 0),
+            (None, None) => {}
+        }
+        self.f.patch(ends);
+    }
+
+    /// `let pattern = value`.
+    fn declare(&mut self, pattern: &'a Pattern, value: Option<&'a Expr>) {
+        if let PatternKind::Bind(name) = &pattern.kind {
+            return self.declare_name(name, value);
+        }
+        self.reserve_pattern(pattern);
+        let mark = self.f.next;
+        if let Some(value) = value {
+            let register = self.push(value);
+            self.bind_pattern(pattern, register);
+        }
+        self.f.next = mark;
+    }
+
+    /// `let name = value`.
+    pub(super) fn declare_name(
+        &mut self,
+        name: &'a crate::syntax::ast::Ident,
+        value: Option<&'a Expr>,
+    ) {
+        let target = self.target(name);
+        let mark = self.f.next;
+        let register = match target {
+            Target::Local {
+                register,
+                boxed: false,
+                ..
+            } => register,
+            _ => self.f.temp(),
+        };
+        match value {
+            Some(value) => self.expr_to(value, register),
+            None => self.f.emit(Op::LoadNil, register, 0, 0),
+        }
+        self.store_new(target, register);
+        self.f.next = mark;
+    }
+
+    /// `shared name = value`.
+    fn declare_shared(&mut self, name: &'a crate::syntax::ast::Ident, value: &'a Expr) {
+        let target = self.target(name);
+        let mark = self.f.next;
+        let native = crate::builtins::function("shared");
+        let native = native.unwrap_or_else(|| self.intrinsic("@shared"));
+        let arguments = native.params.iter().filter(|p| !p.starts_with("..."));
+        let count = arguments.count().max(1);
+        let function = self.f.temps(count + 1);
+        self.expr_to(value, function + 1);
+        for i in 1..count {
+            self.f.emit(Op::LoadUndef, function + 1 + i as u8, 0, 0);
+        }
+        self.native(native, function, count as u8, function);
+        self.store_new(target, function);
+        self.f.next = mark;
+    }
+}
+
+/// The ends of a range literal with both.
+fn range_ends(e: &Expr) -> Option<(&Expr, &Expr, bool)> {
+    match &e.kind {
+        ExprKind::Paren(inner) => range_ends(inner),
+        ExprKind::Range {
+            start: Some(start),
+            end: Some(end),
+            inclusive,
+        } => Some((start, end, *inclusive)),
+        _ => None,
+    }
+}

@@ -1,0 +1,125 @@
+//! Safe points: interrupts, limits, collections; and what the collector starts from.
+
+#![allow(unsafe_code)]
+
+use super::call::SLACK;
+use super::state::Machine;
+use crate::diag::{self, codes};
+use crate::value::Value;
+use crate::value::native::{Fault, Outcome};
+use std::sync::atomic::Ordering;
+
+/// Calls and back-edges between two looks at the flags: some tens of microseconds.
+const INTERVAL: i32 = 10_000;
+
+impl Machine {
+    /// Looks at everything when the countdown has run out; the loop has counted already.
+    pub(super) fn safe_point(&mut self) -> Outcome<()> {
+        if self.heap.budget > 0 {
+            return Ok(());
+        }
+        self.attend()
+    }
+
+    /// Looks at everything that wants attention; for the loop, whose frame is the one on top.
+    #[cold]
+    pub(super) fn attend(&mut self) -> Outcome<()> {
+        self.top = self.frame_top();
+        self.look()
+    }
+
+    /// Looks at everything that wants attention. Slots from `top` on are not in use.
+    pub(super) fn look(&mut self) -> Outcome<()> {
+        let used = self.count_steps();
+        self.arm();
+        if let Some(fuel) = &mut self.fuel {
+            let left = fuel.checked_sub(used);
+            *fuel = left.unwrap_or(0);
+            if left.is_none() || left == Some(0) {
+                self.arm();
+                let message = "the script used up the steps that it was given";
+                return Err(diag::Error::new(codes::LIMIT, message).into());
+            }
+            self.arm();
+        }
+        if self.interrupt.swap(false, Ordering::Relaxed) {
+            return Err(diag::Error::new(codes::INTERRUPTED, "interrupted").into());
+        }
+        if let Some(poll) = self.hooks.poll
+            && let Some(error) = poll()
+        {
+            return Err(Fault::Error(error));
+        }
+        if self.heap.wanted || self.stress {
+            self.collect();
+            if self.heap.over_limit() {
+                let message = "the script holds more memory than it may";
+                return Err(diag::Error::new(codes::LIMIT, message).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// How many steps ran since the countdown was set.
+    fn count_steps(&mut self) -> u64 {
+        let left = match self.heap.wanted {
+            true => self.heap.cut.max(self.heap.budget),
+            false => self.heap.budget,
+        };
+        u64::try_from(i64::from(self.armed) - i64::from(left.max(0))).unwrap_or(0)
+    }
+
+    fn arm(&mut self) {
+        let most = match self.fuel {
+            Some(fuel) => fuel.clamp(1, INTERVAL as u64) as i32,
+            None => INTERVAL,
+        };
+        self.armed = if self.stress { 1 } else { most };
+        self.heap.budget = self.armed;
+    }
+
+    /// Frees what the script cannot reach.
+    pub fn collect(&mut self) {
+        let (start, top) = (self.stack.start(), self.top);
+        let globals = self.globals.start();
+        let count = self.globals_used;
+        let (protos, structs) = (&self.protos, &self.structs);
+        let (protected, constants) = (&self.protected, &self.kept);
+        self.heap.collect(|marker| {
+            let mut slot = start;
+            while slot < top {
+                // SAFETY: slots below `top` hold values: those of frames, and those that were never written are Undef.
+                marker.value(unsafe { *slot });
+                slot = slot.wrapping_add(1);
+            }
+            for i in 0..count {
+                // SAFETY: inside the globals' memory.
+                marker.value(unsafe { *globals.add(i) });
+            }
+            for proto in protos {
+                proto
+                    .constants
+                    .iter()
+                    .for_each(|&value| marker.value(value));
+            }
+            structs.iter().flatten().for_each(|&of| marker.object(of));
+            protected.iter().for_each(|&value| marker.value(value));
+            constants.iter().for_each(|&value| marker.value(value));
+        });
+        // What stands above the top may refer to what was just freed: nobody may find it there later.
+        let end = self.stack.end().min(self.soft_limit.wrapping_add(SLACK));
+        if top < end {
+            // SAFETY: from `top` to `end` is inside the stack and not in use; zero bytes are Undef.
+            unsafe {
+                let count = end.offset_from(top) as usize;
+                std::ptr::write_bytes(top, 0, count);
+            }
+        }
+        self.soft_limit = top;
+    }
+
+    /// Adds a value that is never let go.
+    pub fn keep(&mut self, value: Value) {
+        self.kept.push(value);
+    }
+}

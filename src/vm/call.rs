@@ -1,0 +1,338 @@
+//! Calls that are not as usual: natives, bound methods, struct types, named and spread arguments, missing and rest
+//! arguments; and calls that native code makes.
+
+#![allow(unsafe_code)]
+
+use super::arguments::{self, Given};
+use super::frames::Frame;
+use super::state::Machine;
+use crate::diag::{self, codes};
+use crate::limits::MAX_NATIVE_DEPTH;
+use crate::value::function::{Closure, Proto};
+use crate::value::heap::Gc;
+use crate::value::native::{Native, Outcome};
+use crate::value::{Value, show};
+use std::rc::Rc;
+
+/// How a call began.
+pub(super) enum Begun {
+    /// A frame was pushed: the loop goes on in it.
+    Frame,
+    /// It is over already.
+    Value(Value),
+}
+
+/// Slots above the limit that may be written without asking: arguments of natives that were not given.
+pub(super) const SLACK: usize = 512;
+
+impl Machine {
+    /// Calls the function in a slot from the loop. The result goes to register `dest` now, or when the frame returns.
+    pub(super) fn call_slow(
+        &mut self,
+        callee: *mut Value,
+        count: usize,
+        dest: usize,
+        shape: Option<usize>,
+    ) -> Outcome<()> {
+        self.safe_point()?;
+        self.top = self.frame_top();
+        match self.begin(callee, count, dest, shape)? {
+            Begun::Frame => {}
+            Begun::Value(value) => self.set_register(dest, value),
+        }
+        Ok(())
+    }
+
+    /// Writes a register of the running frame.
+    pub(super) fn set_register(&mut self, register: usize, value: Value) {
+        // SAFETY: the compiler names only registers of the frame's window.
+        unsafe { *(*self.frames.current).base.add(register) = value };
+    }
+
+    /// One past the registers of the running frame.
+    pub(super) fn frame_top(&self) -> *mut Value {
+        // SAFETY: the current frame is initialized; its window lies inside the stack.
+        unsafe {
+            let frame = &*self.frames.current;
+            match frame.code() {
+                Some(proto) => frame.base.add(proto.registers as usize),
+                None => self.stack.start(),
+            }
+        }
+    }
+
+    /// Begins the call of what stands at `callee`, with `count` values after it.
+    pub(super) fn begin(
+        &mut self,
+        callee: *mut Value,
+        count: usize,
+        dest: usize,
+        shape: Option<usize>,
+    ) -> Outcome<Begun> {
+        // SAFETY: the caller put the callee and its arguments into the stack.
+        let function = unsafe { *callee };
+        match function {
+            Value::Fn(closure) => {
+                self.begin_closure(closure, callee, count, dest, shape)?;
+                Ok(Begun::Frame)
+            }
+            Value::Struct(of) if shape.is_none() => {
+                // SAFETY: as above. The constructor captures the type, so nothing is lost.
+                unsafe { *callee = of.constructor.get() };
+                match of.constructor.get() {
+                    Value::Fn(_) => self.begin(callee, count, dest, shape),
+                    _ => Err(arguments::too_early(&of.name)),
+                }
+            }
+            _ => {
+                let given = self.given(callee, count, shape)?;
+                self.begin_given(callee, given, 0, dest)
+            }
+        }
+    }
+
+    /// Begins the call of what stands at `callee` with arguments still to be put in order. The first `receivers` of them (0
+    /// or 1) is what it is a method of.
+    fn begin_given(
+        &mut self,
+        callee: *mut Value,
+        mut given: Given,
+        receivers: usize,
+        dest: usize,
+    ) -> Outcome<Begun> {
+        // SAFETY: the caller put the callee into the stack.
+        let function = unsafe { *callee };
+        match function {
+            Value::Fn(closure) => {
+                let values = arguments::for_proto(&mut self.heap, &closure.proto, given)?;
+                self.place(callee, &values)?;
+                self.push_frame(closure, callee, dest)?;
+                Ok(Begun::Frame)
+            }
+            Value::Native(native) => self
+                .call_native(native, callee, given, receivers)
+                .map(Begun::Value),
+            Value::Host(host) => {
+                let values = arguments::for_host(&host, given)?;
+                let code = host.code.clone();
+                self.top = self.place(callee, &values)?;
+                self.natively(|machine| code(machine, &values))
+                    .map(Begun::Value)
+            }
+            Value::Struct(of) => {
+                // SAFETY: as above. The constructor captures the type, so nothing is lost.
+                unsafe { *callee = of.constructor.get() };
+                match of.constructor.get() {
+                    Value::Fn(_) => self.begin_given(callee, given, receivers, dest),
+                    _ => Err(arguments::too_early(&of.name)),
+                }
+            }
+            Value::Bound(bound) => {
+                given.positional.insert(0, bound.receiver);
+                // SAFETY: as above.
+                unsafe { *callee = bound.function };
+                self.begin_given(callee, given, 1, dest)
+            }
+            other => Err(not_callable(&other)),
+        }
+    }
+
+    fn begin_closure(
+        &mut self,
+        closure: Gc<Closure>,
+        callee: *mut Value,
+        count: usize,
+        dest: usize,
+        shape: Option<usize>,
+    ) -> Outcome<()> {
+        let proto: &Proto = &closure.proto;
+        if shape.is_none() && proto.exact as usize == count {
+            return self.push_frame(closure, callee, dest);
+        }
+        let last = proto.params.len();
+        let plain = !proto.params.iter().any(|p| p.rest);
+        if shape.is_none() && plain && count < last {
+            let missing = &proto.params[count..];
+            if missing.iter().all(|param| param.optional) {
+                self.reserve(callee, last + 1)?;
+                for i in count..last {
+                    // SAFETY: room for `last` arguments after the callee was just made sure of.
+                    unsafe { *callee.add(1 + i) = Value::Undef };
+                }
+                return self.push_frame(closure, callee, dest);
+            }
+        }
+        let given = self.given(callee, count, shape)?;
+        let values = arguments::for_proto(&mut self.heap, proto, given)?;
+        self.place(callee, &values)?;
+        self.push_frame(closure, callee, dest)
+    }
+
+    /// Pushes a frame for a closure whose arguments are in order after `callee`.
+    fn push_frame(&mut self, closure: Gc<Closure>, callee: *mut Value, dest: usize) -> Outcome<()> {
+        let proto: *const Proto = &raw const *closure.proto;
+        // SAFETY: the program's table keeps the code alive; `reserve` makes sure of the window; the frames' memory ends above
+        // `limit`.
+        unsafe {
+            self.reserve(callee, (*proto).registers as usize + 1)?;
+            let new = self.frames.current.add(1);
+            if new >= self.frames.limit {
+                return Err(self.too_deep());
+            }
+            new.write(Frame {
+                pc: (*proto).code.as_ptr(),
+                base: callee.add(1),
+                constants: (*proto).constants.as_ptr(),
+                proto,
+                dest: dest as u8,
+                entry: false,
+            });
+            self.frames.current = new;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that `count` slots from `from` on may be used.
+    pub(super) fn reserve(&mut self, from: *mut Value, count: usize) -> Outcome<()> {
+        let needed = from.wrapping_add(count);
+        if needed <= self.soft_limit {
+            return Ok(());
+        }
+        let end = self.stack.end().wrapping_sub(2 * SLACK);
+        if needed > end || needed < from {
+            return Err(self.too_deep());
+        }
+        self.soft_limit = end.min(needed.wrapping_add(4096));
+        Ok(())
+    }
+
+    #[cold]
+    fn too_deep(&self) -> crate::value::native::Fault {
+        let message = "calls are nested too deeply";
+        diag::Error::new(codes::LIMIT, message)
+            .with_help("check that the recursion ends, or use a loop")
+            .into()
+    }
+
+    /// Puts arguments after the callee; the first free slot after them comes back.
+    fn place(&mut self, callee: *mut Value, values: &[Value]) -> Outcome<*mut Value> {
+        self.reserve(callee, values.len() + 1)?;
+        for (i, &value) in values.iter().enumerate() {
+            // SAFETY: the room was just made sure of.
+            unsafe { *callee.add(1 + i) = value };
+        }
+        Ok(self.top.max(callee.wrapping_add(1 + values.len())))
+    }
+
+    /// The arguments after the callee, sorted by what they are.
+    fn given(&self, callee: *mut Value, count: usize, shape: Option<usize>) -> Outcome<Given> {
+        // SAFETY: the caller put `count` values after the callee.
+        let values = unsafe { std::slice::from_raw_parts(callee.add(1), count) };
+        // SAFETY: the current frame is initialized.
+        let code = unsafe { (*self.frames.current).code() };
+        let shape = shape.and_then(|index| code?.shapes.get(index));
+        arguments::sort(values, shape)
+    }
+
+    /// Calls a native function with arguments still to be put in order. The first `receivers` of them (0 or 1) is what
+    /// it is a method of.
+    pub(super) fn call_native(
+        &mut self,
+        native: &'static Native,
+        callee: *mut Value,
+        given: Given,
+        receivers: usize,
+    ) -> Outcome {
+        let values = arguments::for_native(&mut self.heap, native, given, receivers)?;
+        self.top = self.place(callee, &values)?;
+        // SAFETY: the values were just placed there; the slots stay as they are while the native runs, because everything that
+        // it calls uses slots from `top` on.
+        let args = unsafe { std::slice::from_raw_parts(callee.add(1), values.len()) };
+        self.natively(|machine| (native.code)(machine, args))
+    }
+
+    /// Runs native code; what it protected is let go afterwards.
+    pub(super) fn natively(&mut self, code: impl FnOnce(&mut Machine) -> Outcome) -> Outcome {
+        let (kept, top) = (self.protected.len(), self.top);
+        let result = code(self);
+        self.protected.truncate(kept);
+        self.top = top;
+        result
+    }
+
+    /// Calls any callable value. The arguments and the function are kept alive meanwhile.
+    ///
+    /// # Errors
+    /// What the called function raised and did not catch, or its `exit`.
+    pub fn call_value(&mut self, function: Value, args: &[Value]) -> Outcome {
+        let callee = self.top;
+        self.reserve(callee, args.len() + 1)?;
+        // SAFETY: the room was just made sure of.
+        unsafe {
+            *callee = function;
+            for (i, &arg) in args.iter().enumerate() {
+                *callee.add(1 + i) = arg;
+            }
+        }
+        self.top = callee.wrapping_add(1 + args.len());
+        self.enter(callee, |machine| machine.begin(callee, args.len(), 0, None))
+    }
+
+    /// As [`Machine::call_value`], with named arguments too.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn call_with_names(
+        &mut self,
+        function: Value,
+        args: &[Value],
+        named: &[(Rc<str>, Value)],
+    ) -> Outcome {
+        if named.is_empty() {
+            return self.call_value(function, args);
+        }
+        let callee = self.top;
+        self.reserve(callee, 1)?;
+        // SAFETY: the room was just made sure of.
+        unsafe { *callee = function };
+        self.top = callee.wrapping_add(1);
+        let given = Given {
+            positional: args.to_vec(),
+            named: named.to_vec(),
+        };
+        self.enter(callee, |machine| machine.begin_given(callee, given, 0, 0))
+    }
+
+    /// Runs what `begin` begins until it is over. Slots from `callee` on are free again afterwards.
+    fn enter(
+        &mut self,
+        callee: *mut Value,
+        begin: impl FnOnce(&mut Machine) -> Outcome<Begun>,
+    ) -> Outcome {
+        if self.native_depth >= MAX_NATIVE_DEPTH {
+            self.top = callee;
+            return Err(self.too_deep());
+        }
+        self.native_depth += 1;
+        let result = match begin(self) {
+            Ok(Begun::Value(value)) => Ok(value),
+            Ok(Begun::Frame) => {
+                // SAFETY: `begin` pushed this frame.
+                unsafe { (*self.frames.current).entry = true };
+                self.execute()
+            }
+            Err(fault) => Err(fault),
+        };
+        self.native_depth -= 1;
+        self.top = callee;
+        result
+    }
+}
+
+fn not_callable(value: &Value) -> crate::value::native::Fault {
+    let message = format!(
+        "only functions can be called, but this is {}",
+        show::kind(value)
+    );
+    diag::Error::new(codes::TYPE, message).into()
+}

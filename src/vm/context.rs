@@ -1,0 +1,105 @@
+//! What the machine offers to native code.
+
+use super::state::Machine;
+use crate::diag::{self, codes};
+use crate::source::Span;
+use crate::value::Value;
+use crate::value::function::Proto;
+use crate::value::heap::{Gc, Heap};
+use crate::value::native::{Context, NativeIter, Outcome};
+use crate::value::structure::StructType;
+use std::any::Any;
+use std::io::Write;
+use std::rc::Rc;
+
+impl Context for Machine {
+    fn heap(&mut self) -> &mut Heap {
+        &mut self.heap
+    }
+
+    fn call(&mut self, function: Value, args: &[Value]) -> Outcome {
+        self.call_value(function, args)
+    }
+
+    fn call_named(
+        &mut self,
+        function: Value,
+        args: &[Value],
+        named: &[(Rc<str>, Value)],
+    ) -> Outcome {
+        self.call_with_names(function, args, named)
+    }
+
+    fn protect(&mut self, value: Value) {
+        self.protected.push(value);
+    }
+
+    fn place(&self) -> Option<Span> {
+        self.current_place()
+    }
+
+    fn describe(&self, place: Span) -> String {
+        self.sources.place(place)
+    }
+
+    fn iterate(&mut self, value: Value) -> Outcome<Rc<dyn NativeIter>> {
+        self.protected.push(value);
+        self.iterator(value)
+    }
+
+    fn write_out(&mut self, bytes: &[u8]) -> Outcome<()> {
+        let written = match &mut self.hooks.out {
+            Some(out) => out.write_all(bytes),
+            None => {
+                let mut out = std::io::stdout().lock();
+                out.write_all(bytes).and_then(|()| out.flush())
+            }
+        };
+        written.map_err(|error| io_error("standard output", &error))
+    }
+
+    fn write_err(&mut self, bytes: &[u8]) -> Outcome<()> {
+        let written = match &mut self.hooks.err {
+            Some(err) => err.write_all(bytes),
+            None => std::io::stderr().lock().write_all(bytes),
+        };
+        written.map_err(|error| io_error("standard error", &error))
+    }
+
+    fn arguments(&self) -> &[String] {
+        &self.hooks.arguments
+    }
+
+    fn code(&self, id: u32) -> Option<Rc<Proto>> {
+        self.protos.get(id as usize).cloned()
+    }
+
+    fn structure(&self, id: u32) -> Option<Gc<StructType>> {
+        self.structs.get(id as usize).copied().flatten()
+    }
+
+    fn global(&self, slot: u32) -> Option<Value> {
+        self.globals.get(slot as usize)
+    }
+
+    fn set_global(&mut self, slot: u32, value: Value) {
+        self.set_global_slot(slot, value);
+    }
+
+    fn poll(&mut self) -> Outcome<()> {
+        self.look()
+    }
+
+    fn enter_child(&mut self) {
+        self.frames.floor = self.frames.current;
+        self.heap.inherit();
+    }
+
+    fn state(&mut self, make: fn() -> Box<dyn Any>) -> &mut dyn Any {
+        &mut **self.state.get_or_insert_with(make)
+    }
+}
+
+fn io_error(what: &str, error: &std::io::Error) -> crate::value::native::Fault {
+    diag::Error::new(codes::IO, format!("cannot write to {what}: {error}")).into()
+}
