@@ -281,8 +281,7 @@ fn end_stream(
         if let Some((wait, _)) = blocked.get(member) {
             slot.cells[VERDICT_CELL].store(wait.epoch, Ordering::SeqCst);
         }
-        slot.wake.touch();
-        crate::os::futex::wake(slot.wake.word(), 1);
+        super::wait::wake_process(arena, *member);
     }
     debug_assert!(arena.object(stream).is_some());
     group.contains(&me).then_some(Verdict::StreamEnded)

@@ -4,26 +4,38 @@
 //! machine: what travels is bytes, with the list of the handles in them.
 //!
 //! In reading order: [`wait`] (the one place where anything sleeps), [`deadlock`], [`signals`] (Ctrl-C, cancelling),
-//! [`spawn`] and [`ended`] (what processes do and leave), [`record`] (what is known of a process), `reaper`;
-//! then the objects.
+//! [`spawn`] and [`ended`] (what processes do and leave), [`record`] (what is known of a process), [`reaper`], [`scope`];
+//! then the objects: [`lock`], [`semaphore`], [`event`], [`condition`], [`barrier`], [`channel`], [`pool`].
 
+pub mod barrier;
 pub mod channel;
+pub mod condition;
 pub mod deadlock;
 pub mod ended;
+pub mod event;
 pub mod finish;
+pub mod lock;
 pub mod pipe;
 pub mod place;
 pub mod pool;
 pub mod queue;
 pub mod reaper;
 pub mod record;
+mod roster;
+pub mod scope;
 pub mod select;
+pub mod semaphore;
 pub mod shared;
 pub mod signals;
 pub mod spawn;
 pub mod wait;
 
+pub use barrier::Barrier;
+pub use condition::Condition;
 pub use ended::Ended;
+pub use event::Event;
+pub use lock::Lock;
+pub use semaphore::Semaphore;
 pub use spawn::{ChildOutcome, Message, Method, Process, SpawnSpec};
 
 use crate::arena::{self, Arena};
@@ -44,6 +56,11 @@ pub fn start() -> Result<&'static Arena> {
     shared::register();
     queue::register();
     pipe::register();
+    lock::register();
+    semaphore::register();
+    event::register();
+    condition::register();
+    barrier::register();
     let arena = arena::ensure()?;
     signal::watch_children();
     spawn::make_main(arena)?;

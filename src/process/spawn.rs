@@ -4,7 +4,7 @@ use super::deadlock::{self, Enders, WaitOps};
 use super::ended::Ended;
 use super::record::{self, DAEMON, ENDED, OBSERVED, Record, SIGNALLED, STARTED, Status};
 use super::wait::{self, Awaited, Operation, WaitSpec};
-use super::{finish, reaper};
+use super::{finish, reaper, scope};
 use crate::arena::kinds::{self, KindOps};
 use crate::arena::{self, Arena, HandleId, Hold, ObjectKind, SlotRef};
 use crate::crash_point;
@@ -148,6 +148,7 @@ impl Process {
             ));
         }
         reaper::reap();
+        scope::wait_for_room(record.place())?;
         let slot = claim_slot(arena, me)?;
         arena
             .slot(slot.index)
@@ -167,6 +168,7 @@ impl Process {
                 record.note_pid(pid);
                 arena.slot(slot.index).pid.store(pid, Ordering::Release);
                 reaper::note_child(pid, slot, self.hold.clone());
+                scope::note_started(self);
                 drop(blocked);
                 Ok(())
             }
@@ -194,6 +196,7 @@ impl Process {
         signal::forget_pending();
         signal::leave_interrupt_to_main();
         reaper::forget_all();
+        scope::forget_all();
         NUMBERED.store(0, Ordering::Relaxed);
         self.record().note_pid(fork::pid());
         title::set(&self.name());
@@ -390,8 +393,7 @@ impl Process {
             // The slot may have been freed in between; a mark left in a free slot is cleared when it is taken.
             return false;
         }
-        slot.wake.touch();
-        crate::os::futex::wake(slot.wake.word(), u32::MAX);
+        wait::wake_process(arena, process);
         self.record().flag(SIGNALLED);
         let pid = self.record().pid();
         fork::send_signal_pinned(pid, signal::cancel_signal(), || arena.is_alive(process))

@@ -118,6 +118,8 @@ pub struct WaitSpec<'a> {
     /// A process whose death ends the wait or changes it (the holder of a lock, the target of a join): the kernel wakes
     /// us at its death; without it, deaths are found within a slice.
     pub watch: Option<SlotRef>,
+    /// The same where it may become another while we wait: a word with the process ([`SlotRef::to_bits`]) or 0.
+    pub watch_word: Option<&'a AtomicU64>,
     /// When nobody but processes in the same wait could end it, it is `EndOfStream` for all of them rather than `Deadlock`
     /// for one: for `get` and `recv`.
     pub ends_stream: bool,
@@ -132,6 +134,7 @@ impl<'a> WaitSpec<'a> {
             place,
             deadline: None,
             watch: None,
+            watch_word: None,
             ends_stream: false,
         }
     }
@@ -230,7 +233,11 @@ fn sleep_until<T>(
             };
             count += 1;
         }
-        if let Some(watched) = spec.watch
+        let watched = match spec.watch_word {
+            Some(word) => SlotRef::from_bits(word.load(Ordering::SeqCst)),
+            None => spec.watch,
+        };
+        if let Some(watched) = watched
             && count < words.len()
         {
             let life = &arena.slot(watched.index).life;
@@ -364,6 +371,13 @@ impl Drop for Record<'_> {
             awaited.object.events[side].withdraw();
         }
     }
+}
+
+/// Wakes a process that may be in the waiting place, whatever it waits for: it looks at its condition again.
+pub fn wake_process(arena: &Arena, process: SlotRef) {
+    let wake = &arena.slot(process.index).wake;
+    wake.touch();
+    futex::wake(wake.word(), u32::MAX);
 }
 
 /// `sleep(seconds)`: ends early only by an error.

@@ -1,0 +1,211 @@
+//! Scopes: leaving the block waits for every process that was spawned in it; the first failure cancels the rest.
+
+use super::ended::Ended;
+use super::record::{OBSERVED, Record};
+use super::signals;
+use super::spawn::Process;
+use super::wait::{self, Awaited, Operation, WaitSpec};
+use crate::diag::{Error, Field, Result, codes};
+use crate::os::clock;
+use crate::source::Span;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+/// A scope that has been entered and not left.
+struct Open {
+    children: Vec<Process>,
+    /// At most so many of them run at one time.
+    limit: Option<usize>,
+    deadline: Option<u64>,
+    seconds: f64,
+    place: Option<Span>,
+}
+
+static OPEN: Mutex<Vec<Open>> = Mutex::new(Vec::new());
+
+fn with<T>(body: impl FnOnce(&mut Vec<Open>) -> T) -> T {
+    let mut guard = match OPEN.lock() {
+        Ok(guard) => guard,
+        Err(poisoned) => poisoned.into_inner(),
+    };
+    body(&mut guard)
+}
+
+/// What came of the processes of a scope.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Those that failed and that nobody in the block had joined, the first failure first: it is what the scope raises,
+    /// with the others as causes. Who decodes the errors leaves out the later ones that are `Cancelled`: they are what the
+    /// first failure did to the others.
+    pub failures: Vec<(Process, Ended)>,
+    /// The scope's own error: its time-out, or Ctrl-C or a cancellation while it waited.
+    pub error: Option<Box<Error>>,
+}
+
+/// Enters a scope: processes started from here on belong to it. `timeout` (seconds) counts from here.
+pub fn enter(timeout: Option<f64>, limit: Option<usize>, place: Option<Span>) -> Result<()> {
+    if limit == Some(0) {
+        return Err(Error::new(
+            codes::VALUE,
+            "the limit of a scope is 1 or more, but this is 0",
+        ));
+    }
+    let open = Open {
+        children: Vec::new(),
+        limit,
+        deadline: timeout.map(clock::deadline),
+        seconds: timeout.unwrap_or(0.0),
+        place,
+    };
+    with(|scopes| scopes.push(open));
+    Ok(())
+}
+
+/// In a new child: it is in no scope.
+pub(super) fn forget_all() {
+    let old = with(std::mem::take);
+    drop(old);
+}
+
+/// Before a process is started: waits until the innermost scope has room for it.
+pub(super) fn wait_for_room(place: Option<Span>) -> Result<()> {
+    let state = with(|scopes| {
+        let scope = scopes.last()?;
+        Some((scope.limit?, scope.deadline, scope.children.clone()))
+    });
+    let Some((limit, deadline, children)) = state else {
+        return Ok(());
+    };
+    let running: Vec<Process> = children.into_iter().filter(Process::alive).collect();
+    if running.len() < limit {
+        return Ok(());
+    }
+    let awaited: Vec<Awaited<'_>> = running.iter().map(Process::awaited).collect();
+    let mut spec = WaitSpec::new(Operation::Children, &awaited, place);
+    spec.deadline = deadline;
+    let room = || running.iter().filter(|child| child.alive()).count() < limit;
+    match wait::wait(&spec, || Ok(room().then_some(())))? {
+        Some(()) => Ok(()),
+        None => Err(Error::new(
+            codes::TIMEOUT,
+            "the scope was to have room for another process, but its time-out came first",
+        )),
+    }
+}
+
+/// Notes a process that was started in the innermost scope.
+pub(super) fn note_started(process: &Process) {
+    with(|scopes| {
+        if let Some(scope) = scopes.last_mut()
+            && !process.daemon()
+        {
+            scope.children.push(process.clone());
+        }
+    });
+}
+
+/// Leaves the innermost scope, waiting for its processes. `failed`: the block itself raised an error, so that they are
+/// cancelled at once.
+pub fn leave(failed: bool) -> Left {
+    let Some(scope) = with(Vec::pop) else {
+        return Left::default();
+    };
+    let mut left = Left::default();
+    let mut rest: VecDeque<Process> = scope.children.iter().cloned().collect();
+    let mut deadline = scope.deadline;
+    let mut cancelled = false;
+    if failed {
+        cancel(&rest);
+        (cancelled, deadline) = (true, Some(clock::deadline(signals::GRACE)));
+    }
+    while !rest.is_empty() {
+        let ended = wait_for_one(&mut rest, deadline, scope.place);
+        match ended {
+            Ok(Some((process, ended))) => {
+                let handled = Record::of(process.hold().object()).flag(OBSERVED) & OBSERVED != 0;
+                if !ended.is_failure()
+                    || handled
+                    || cancelled && ended == Ended::Killed(libc::SIGKILL)
+                {
+                    continue;
+                }
+                left.failures.push((process, ended));
+                if !cancelled {
+                    cancel(&rest);
+                    (cancelled, deadline) = (true, Some(clock::deadline(signals::GRACE)));
+                }
+            }
+            Ok(None) if cancelled => {
+                rest.iter().for_each(|process| {
+                    process.kill();
+                });
+                deadline = None;
+            }
+            Ok(None) => {
+                left.error = Some(timed_out(&scope, &rest));
+                cancel(&rest);
+                (cancelled, deadline) = (true, Some(clock::deadline(signals::GRACE)));
+            }
+            Err(error) => {
+                left.error.get_or_insert(error);
+                cancel(&rest);
+                (cancelled, deadline) = (true, Some(clock::deadline(signals::GRACE)));
+            }
+        }
+    }
+    left
+}
+
+/// Waits until one of the processes has ended and takes it out.
+fn wait_for_one(
+    rest: &mut VecDeque<Process>,
+    deadline: Option<u64>,
+    place: Option<Span>,
+) -> Result<Option<(Process, Ended)>> {
+    let processes: Vec<Process> = rest.iter().cloned().collect();
+    let awaited: Vec<Awaited<'_>> = processes.iter().map(Process::awaited).collect();
+    let mut spec = WaitSpec::new(Operation::Children, &awaited, place);
+    spec.deadline = deadline;
+    wait::wait(&spec, || {
+        let mut found = None;
+        rest.retain(|process| match found {
+            None => {
+                found = process.ended().map(|ended| (process.clone(), ended));
+                found.is_none()
+            }
+            Some(_) => true,
+        });
+        Ok(found)
+    })
+}
+
+fn cancel(rest: &VecDeque<Process>) {
+    for process in rest {
+        process.ask_to_cancel();
+    }
+}
+
+fn timed_out(scope: &Open, rest: &VecDeque<Process>) -> Box<Error> {
+    let names: Vec<String> = rest.iter().map(Process::name).collect();
+    Error::new(
+        codes::TIMEOUT,
+        format!(
+            "the processes of the scope were to end within {} s, but {} did not",
+            scope.seconds,
+            names.join(", ")
+        ),
+    )
+    .with_field("seconds", Field::Float(scope.seconds))
+}
+
+/// How many scopes are entered: for the driver, to leave those that an error jumped over.
+pub fn depth() -> usize {
+    with(|scopes| scopes.len())
+}
+
+impl Ended {
+    /// Whether it is an end that a scope raises: an error, a signal, a code other than 0.
+    pub fn is_failure(&self) -> bool {
+        !matches!(self, Ended::Returned(_) | Ended::Exited(0))
+    }
+}
