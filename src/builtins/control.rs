@@ -2,7 +2,7 @@
 
 use super::{Table, arguments};
 use crate::diag::{self, codes};
-use crate::process::wait::{self, Operation, WaitSpec};
+use crate::process::wait;
 use crate::value::error::ErrorValue;
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::{Value, show};
@@ -80,7 +80,6 @@ fn sh(_: &mut dyn Context, _: Args<'_>) -> Outcome {
 /// Waits so many seconds in the waiting place, so that Ctrl-C and cancellation end it.
 pub fn sleep(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let seconds = arguments::seconds("sleep", "seconds", &args[0])?;
-    let spec = WaitSpec::new(Operation::Sleep, &[], context.place());
-    wait::wait::<()>(&spec.with_timeout(Some(seconds)), || Ok(None))?;
+    wait::sleep(seconds, context.place())?;
     Ok(Value::Nil)
 }

@@ -33,7 +33,9 @@ mod modules;
 mod numbers;
 mod options;
 mod output;
+pub mod pool;
 pub mod process;
+mod progress;
 mod scope;
 mod sequences;
 mod set;
@@ -64,11 +66,17 @@ static FUNCTIONS: &[Table] = &[
     file::FUNCTIONS,
     numbers::FUNCTIONS,
     output::FUNCTIONS,
+    pool::FUNCTIONS,
     process::FUNCTIONS,
     sequences::FUNCTIONS,
 ];
 /// The tables of intrinsics.
-static INTRINSICS: &[Table] = &[scope::INTRINSICS, spawn::INTRINSICS, with::INTRINSICS];
+static INTRINSICS: &[Table] = &[
+    pool::INTRINSICS,
+    scope::INTRINSICS,
+    spawn::INTRINSICS,
+    with::INTRINSICS,
+];
 
 /// A standard module written in Rust.
 pub struct Module {

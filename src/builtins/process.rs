@@ -20,7 +20,6 @@ pub static FUNCTIONS: Table = natives! {
     "current_process" () current_process, "The process that runs this line.";
     "parent_process" () parent_process, "The process that spawned this one; nil in the main process.";
     "set_start_method" ("method", "force?") set_start_method, "Chooses how children come into being; once, before the first spawn.";
-    "sleep" ("seconds") sleep, "Waits for a number of seconds.";
 };
 
 static METHODS: Table = natives! {
@@ -221,13 +220,6 @@ fn active_children(context: &mut dyn Context, _: Args<'_>) -> Outcome {
 
 fn cpu_count(_: &mut dyn Context, _: Args<'_>) -> Outcome {
     Ok(Value::Int(cpu::count() as i64))
-}
-
-fn sleep(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let seconds = arguments::seconds("sleep", "seconds", &args[0])?;
-    let place = context.place();
-    process::wait::sleep(seconds, place)?;
-    Ok(Value::Nil)
 }
 
 fn set_start_method(context: &mut dyn Context, args: Args<'_>) -> Outcome {

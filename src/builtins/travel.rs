@@ -111,6 +111,8 @@ fn handle_value(context: &mut dyn Context, id: HandleId) -> Option<Value> {
     let name = to_arena(&id)?;
     let handle: Rc<dyn Handle> = match name.kind {
         ObjectKind::Process => super::process::from_id(name)?,
+        ObjectKind::Pool => super::pool::workers::from_id(name)?,
+        ObjectKind::Future => super::pool::future::from_id(name)?,
         _ => return None,
     };
     Some(Value::Handle(HandleBox::new(context.heap(), handle)))

@@ -4,6 +4,8 @@ use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind, SlotRef};
 use crate::crash_point;
 use crate::diag::Result;
+use crate::process::deadlock::{self, Enders, WaitOps};
+use crate::process::wait::Awaited;
 use std::sync::atomic::Ordering;
 
 /// Where a task stands.
@@ -65,7 +67,17 @@ static KIND: KindOps = KindOps {
 
 pub(super) fn register() {
     kinds::register(ObjectKind::Future, &KIND);
+    deadlock::register(ObjectKind::Future, &WAIT);
 }
+
+static WAIT: WaitOps = WaitOps {
+    noun: "future",
+    ready: |_, object, _, _, _| {
+        State::from_number(object.cells[STATE].load(Ordering::Acquire)).is_final()
+    },
+    // The worker that is at it holds it; before, it lies in the ring of the pool, which all its workers hold.
+    enders: |_, _, _, _, _| Enders::Holders,
+};
 
 fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
     for cell in [RESULT, TASK] {
@@ -120,6 +132,15 @@ impl Future {
         self.hold.object()
     }
 
+    /// What to wait for: its end.
+    pub fn awaited(&self) -> Awaited<'static> {
+        Awaited {
+            id: self.id(),
+            object: self.object(),
+            side: 0,
+        }
+    }
+
     /// Where it stands.
     pub fn state(&self) -> State {
         State::from_number(self.object().cells[STATE].load(Ordering::Acquire))
@@ -155,6 +176,12 @@ impl Future {
         step(self.object(), from, to)
     }
 
+    /// Cancels it when no worker has taken it; true when it is cancelled now.
+    pub fn cancel(&self) -> bool {
+        give_up(self.object());
+        self.state() == State::Cancelled
+    }
+
     /// Stores the result of a running task and tells who waits. What came first stays.
     pub fn finish(&self, state: State, bytes: &[u8], handles: &[HandleId]) -> Result<()> {
         let arena = arena::ensure()?;
@@ -180,6 +207,13 @@ fn step(object: &Object, from: State, to: State) -> bool {
     object.cells[STATE]
         .compare_exchange(from as u64, to as u64, Ordering::AcqRel, Ordering::Acquire)
         .is_ok()
+}
+
+/// Cancels a task that no worker has taken.
+pub(super) fn give_up(object: &Object) {
+    if step(object, State::Waiting, State::Cancelled) {
+        object.events[0].notify_all();
+    }
 }
 
 /// Takes note that the worker at a task has died. True when the task may be tried again (it is waiting then).

@@ -10,6 +10,8 @@ use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset
 use crate::crash_point;
 use crate::diag::Result;
 use crate::os::clock;
+use crate::process::deadlock::{self, Enders, WaitOps};
+use crate::process::wait::Awaited;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What became of an item.
@@ -90,7 +92,18 @@ static KIND: KindOps = KindOps {
 /// Tells the arena about jobs.
 pub(super) fn register() {
     arena::kinds::register(ObjectKind::Internal, &KIND);
+    deadlock::register(ObjectKind::Internal, &WAIT);
 }
+
+static WAIT: WaitOps = WaitOps {
+    noun: "pool map",
+    ready: |arena, object, _, _, _| {
+        let block = object.payload();
+        let done = arena.get_word(block + DONE);
+        done >= arena.get_word(block + TOTAL) || arena.get_word(block + FAILED) != 0
+    },
+    enders: |_, _, _, _, _| Enders::Holders,
+};
 
 fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
     let block = object.payload();
@@ -264,17 +277,25 @@ impl Job {
         self.record(worker, AT).store(item + 1, Ordering::Release);
     }
 
-    /// Notes the time, for items with a time-out and for the length of claims.
+    /// Notes the time at which a worker begins with an item that has a time-out.
     pub fn mark_time(&self, worker: u64) {
         self.record(worker, SINCE)
             .store(clock::now(), Ordering::Release);
     }
 
-    /// Says that a worker has worked off a claim of `items` items that it began at the last marked time.
-    pub fn end_claim(&self, worker: u64, items: u64) {
-        let since = self.record(worker, SINCE).load(Ordering::Relaxed);
-        self.record(worker, BUSY)
-            .fetch_add(clock::now().saturating_sub(since), Ordering::Relaxed);
+    /// What to wait for: finished claims, failures, dead workers.
+    pub fn awaited(&self) -> Awaited<'static> {
+        Awaited {
+            id: self.id(),
+            object: self.object(),
+            side: 0,
+        }
+    }
+
+    /// Says that a worker has worked off a claim of `items` items that it began at the given time.
+    pub fn end_claim(&self, worker: u64, items: u64, began: u64) {
+        let busy = clock::now().saturating_sub(began);
+        self.record(worker, BUSY).fetch_add(busy, Ordering::Relaxed);
         self.record(worker, TASKS)
             .fetch_add(items, Ordering::Relaxed);
         self.record(worker, AT).store(0, Ordering::Release);

@@ -8,6 +8,8 @@ use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
 use crate::diag::{Error, Result, codes};
+use crate::process::deadlock::{self, Enders, WaitOps};
+use crate::process::wait::Awaited;
 use std::sync::atomic::Ordering;
 
 // Cells of the object. Its payload is the ring.
@@ -63,7 +65,16 @@ static KIND: KindOps = KindOps {
 
 pub(super) fn register() {
     kinds::register(ObjectKind::Pool, &KIND);
+    deadlock::register(ObjectKind::Pool, &WAIT);
 }
+
+static WAIT: WaitOps = WaitOps {
+    noun: "pool",
+    ready: |_, object, _, _, _| {
+        cell(object, HEAD) < cell(object, TAIL) || cell(object, CLOSED) != 0
+    },
+    enders: |_, _, _, _, _| Enders::Holders,
+};
 
 fn cell(object: &Object, index: usize) -> u64 {
     object.cells[index].load(Ordering::Acquire)
@@ -187,6 +198,33 @@ impl Tasks {
     /// Its object, to wait at: event 0 tells of tasks, event 1 of finished ones and of dead workers.
     pub fn object(&self) -> &'static Object {
         self.hold.object()
+    }
+
+    /// What to wait for: side 0 for tasks, side 1 for finished ones and dead workers.
+    pub fn awaited(&self, side: usize) -> Awaited<'static> {
+        Awaited {
+            id: self.id(),
+            object: self.object(),
+            side,
+        }
+    }
+
+    /// Gives up all tasks that no worker has taken.
+    pub fn cancel_waiting(&self) {
+        let (Some(arena), object) = (arena::get(), self.object()) else {
+            return;
+        };
+        let guard = object.lock();
+        let waiting: Vec<u64> = (cell(object, HEAD)..cell(object, TAIL))
+            .map(|position| arena.get_word(ring_at(arena, object, position)))
+            .collect();
+        object.cells[HEAD].store(cell(object, TAIL), Ordering::Release);
+        drop(guard);
+        for task in waiting.into_iter().filter_map(HandleId::from_bits) {
+            if let Some(task) = arena.object(task) {
+                future::give_up(task);
+            }
+        }
     }
 
     /// How many workers it was made for.
