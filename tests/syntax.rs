@@ -722,10 +722,26 @@ fn broken_programs_are_reported_within_their_text() {
             match random.below(3) {
                 0 => text.insert_str(at, FRAGMENTS[random.below(FRAGMENTS.len())]),
                 1 if at < text.len() => drop(text.remove(at)),
-                _ => text.truncate(at.max(text.len() / 2)),
+                _ if at > text.len() / 2 => text.truncate(at),
+                _ => {}
             }
         }
         check_broken(&text);
+        if syntax::parse(&source(&text)).is_ok() {
+            check_random_prefixes(&text, &mut random);
+        }
+    }
+}
+
+fn check_random_prefixes(text: &str, random: &mut Random) {
+    for _ in 0..8 {
+        let at = random.below(text.len());
+        let Some(prefix) = text.get(..at) else {
+            continue;
+        };
+        let errors = syntax::parse(&source(prefix)).err().unwrap_or_default();
+        let incomplete = errors.iter().all(|error| error.incomplete);
+        assert!(incomplete, "{:?}\n{prefix}", reports(prefix));
     }
 }
 

@@ -190,6 +190,8 @@ impl<'a> Filter<'a> {
         };
         match next {
             Token::Name(_) | Token::SquareOpen | Token::BraceOpen => Some(Token::PoolMap),
+            // No name, but what was meant is clear.
+            word if word.is_reserved() => Some(Token::PoolMap),
             Token::ParenOpen => {
                 let mut at = index + 1;
                 while matches!(token(at), Some(Token::Newline | Token::Comment)) {
@@ -208,13 +210,13 @@ impl<'a> Filter<'a> {
 
     /// Whether the `..` at `index` has an end behind it.
     fn operand_follows(&self, index: usize) -> bool {
-        let newline = matches!(self.raw.get(index + 1), Some((_, Token::Newline, _)));
-        if newline && self.newlines_count() {
-            return false;
-        }
+        let newlines_count = self.newlines_count();
         let next = self.raw[index + 1..]
             .iter()
-            .find(|(_, token, _)| !matches!(token, Token::Newline | Token::Comment));
+            .find(|(_, token, _)| match token {
+                Token::Newline => newlines_count,
+                token => !matches!(token, Token::Comment | Token::DocComment),
+            });
         matches!(
             next,
             Some((
