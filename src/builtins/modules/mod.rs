@@ -3,6 +3,8 @@
 //! Imports what `builtins` may and the crates behind each module (rand, jiff, serde_json, csv, regex). **Invariant:** a
 //! module costs nothing until one of its functions is called: no state is made before.
 
+mod json;
+mod json_read;
 mod math;
 mod random;
 mod time;
@@ -10,4 +12,4 @@ mod time;
 use super::Module;
 
 /// Sorted by name.
-pub static MODULES: &[&Module] = &[&math::MODULE, &random::MODULE, &time::MODULE];
+pub static MODULES: &[&Module] = &[&json::MODULE, &math::MODULE, &random::MODULE, &time::MODULE];

@@ -1,4 +1,7 @@
-//! What holds for every table.
+//! What holds for every table, and native functions called without a machine.
+
+mod bench;
+mod calls;
 
 use super::*;
 
