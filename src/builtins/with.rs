@@ -2,6 +2,7 @@
 
 use super::{Table, method};
 use crate::diag::{self, codes};
+use crate::value::function::Bound;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, show};
 
@@ -39,10 +40,13 @@ fn enter(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    match closing(&args[0]) {
-        Some(Closing::Leave(leave)) => context.call(leave, &[args[0], args[1]]),
-        Some(Closing::Close(close)) => context.call(close, &[args[0]]),
-        None => Ok(Value::Nil),
-    }?;
+    let (function, failed) = match closing(&args[0]) {
+        Some(Closing::Leave(leave)) => (leave, Some(args[1])),
+        Some(Closing::Close(close)) => (close, None),
+        None => return Ok(Value::Nil),
+    };
+    let bound = Value::Bound(Bound::new(context.heap(), args[0], function));
+    context.protect(bound);
+    context.call(bound, failed.as_slice())?;
     Ok(Value::Nil)
 }
