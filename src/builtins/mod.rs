@@ -20,14 +20,18 @@ macro_rules! natives {
 }
 
 pub mod arguments;
+mod barrier;
 mod bytes;
+mod condition;
 mod control;
 mod convert;
+mod event;
 mod file;
 mod folds;
 pub mod gather;
 pub mod lazy;
 mod list;
+mod lock;
 mod map;
 mod modules;
 mod numbers;
@@ -37,6 +41,7 @@ pub mod pool;
 pub mod process;
 mod progress;
 mod scope;
+mod semaphore;
 mod sequences;
 mod set;
 mod sorting;
@@ -61,7 +66,12 @@ pub type Table = &'static [Native];
 
 /// The tables of built-in functions.
 static FUNCTIONS: &[Table] = &[
+    barrier::FUNCTIONS,
+    condition::FUNCTIONS,
     control::FUNCTIONS,
+    event::FUNCTIONS,
+    lock::FUNCTIONS,
+    semaphore::FUNCTIONS,
     convert::FUNCTIONS,
     file::FUNCTIONS,
     numbers::FUNCTIONS,
@@ -72,6 +82,7 @@ static FUNCTIONS: &[Table] = &[
 ];
 /// The tables of intrinsics.
 static INTRINSICS: &[Table] = &[
+    lock::INTRINSICS,
     pool::INTRINSICS,
     scope::INTRINSICS,
     spawn::INTRINSICS,

@@ -129,7 +129,7 @@ fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let handle = receiver("start", &args[0])?;
     match handle.pending.take() {
         Some(work) => {
-            spawn::start(context, args[0], &handle.process, work)?;
+            spawn::start(context, &handle.process, work)?;
             Ok(Value::Nil)
         }
         None => Err(Error::new(

@@ -77,22 +77,15 @@ fn spawn(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         return Ok(Value::handle(context.heap(), Rc::new(handle)));
     }
     let value = handles::value(context, process.clone());
-    start(context, value, &process, work)?;
+    start(context, &process, work)?;
     Ok(value)
 }
 
 /// Starts a prepared process on `[function, arguments, named]`.
-pub fn start(
-    context: &mut dyn Context,
-    value: Value,
-    process: &Process,
-    work: [Value; 3],
-) -> Outcome<()> {
-    super::scope::before_start(context)?;
+pub fn start(context: &mut dyn Context, process: &Process, work: [Value; 3]) -> Outcome<()> {
     let mut holds = travel::holds(context, &work);
     holds.push(process.id());
     process.start(&holds, || run(context, work))?;
-    super::scope::note(context, value);
     Ok(())
 }
 

@@ -111,6 +111,11 @@ fn handle_value(context: &mut dyn Context, id: HandleId) -> Option<Value> {
     let name = to_arena(&id)?;
     let handle: Rc<dyn Handle> = match name.kind {
         ObjectKind::Process => super::process::from_id(name)?,
+        ObjectKind::Lock => super::lock::from_id(name)?,
+        ObjectKind::Semaphore => super::semaphore::from_id(name)?,
+        ObjectKind::Event => super::event::from_id(name)?,
+        ObjectKind::Condition => super::condition::from_id(name)?,
+        ObjectKind::Barrier => super::barrier::from_id(name)?,
         ObjectKind::Pool => super::pool::workers::from_id(name)?,
         ObjectKind::Future => super::pool::future::from_id(name)?,
         _ => return None,

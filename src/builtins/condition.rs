@@ -1,0 +1,131 @@
+//! Conditions: wait, under a lock, until another process says that something has changed.
+
+use super::lock::LockHandle;
+use super::{Table, arguments, travel};
+use crate::process::condition::Condition;
+use crate::value::Value;
+use crate::value::handle::{Handle, HandleId};
+use crate::value::native::{Args, Context, Native, Outcome};
+use std::any::Any;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Sorted by name.
+pub static FUNCTIONS: Table = natives! {
+    "condition" ("lock?") condition, "Makes a condition, with the given lock or with one of its own.";
+};
+
+static METHODS: Table = natives! {
+    "acquire" ("timeout?") acquire, "Takes the condition's lock; false when the time-out comes first.";
+    "notify" ("count?") notify, "Wakes the processes (1) that have waited longest.";
+    "notify_all" () notify_all, "Wakes everybody who waits.";
+    "release" () release, "Gives the condition's lock back.";
+    "wait" ("timeout?") wait, "Lets the lock go, waits to be notified, and takes it again; false when the time-out comes first.";
+    "wait_for" ("test", "timeout?") wait_for, "Waits until the function `test` gives something true, and gives it; false when the time-out comes first.";
+};
+
+/// A condition as a value.
+pub struct ConditionHandle(pub Condition);
+
+impl Handle for ConditionHandle {
+    fn type_name(&self) -> &'static str {
+        "condition"
+    }
+
+    fn show(&self) -> String {
+        self.0.show()
+    }
+
+    fn identity(&self) -> Option<HandleId> {
+        Some(travel::from_arena(self.0.id(), 0))
+    }
+
+    fn methods(&self) -> &'static [Native] {
+        METHODS
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The handle of a condition that came in a message.
+pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
+    Some(Rc::new(ConditionHandle(Condition::from_id(id)?)))
+}
+
+fn receiver<'a>(method: &str, value: &'a Value) -> Outcome<&'a Condition> {
+    match value.as_handle::<ConditionHandle>() {
+        Some(handle) => Ok(&handle.0),
+        None => Err(arguments::wrong(method, "self", "a condition", value)),
+    }
+}
+
+fn condition(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let lock = match arguments::given(&args[0]) {
+        None => None,
+        Some(value) => match value.as_handle::<LockHandle>() {
+            Some(handle) => Some(handle.0.clone()),
+            None => return Err(arguments::wrong("condition", "lock", "a lock", value)),
+        },
+    };
+    let condition = Condition::new(lock)?;
+    Ok(Value::handle(
+        context.heap(),
+        Rc::new(ConditionHandle(condition)),
+    ))
+}
+
+fn acquire(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let timeout = arguments::timeout("acquire", "timeout", &args[1])?;
+    let place = context.place();
+    Ok(Value::Bool(
+        receiver("acquire", &args[0])?
+            .lock()
+            .acquire(timeout, place)?,
+    ))
+}
+
+fn release(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    receiver("release", &args[0])?.lock().release()?;
+    Ok(Value::Nil)
+}
+
+fn wait(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let timeout = arguments::timeout("wait", "timeout", &args[1])?;
+    Ok(Value::Bool(
+        receiver("wait", &args[0])?.wait(timeout, context.place())?,
+    ))
+}
+
+fn wait_for(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    arguments::callable("wait_for", "test", &args[1])?;
+    let timeout = arguments::timeout("wait_for", "timeout", &args[2])?;
+    let condition = receiver("wait_for", &args[0])?.clone();
+    let begin = Instant::now();
+    loop {
+        let result = context.call(args[1], &[])?;
+        if result.truthy() {
+            return Ok(result);
+        }
+        let left = timeout.map(|seconds| seconds - begin.elapsed().as_secs_f64());
+        if left.is_some_and(|left| left <= 0.0) {
+            return Ok(Value::Bool(false));
+        }
+        condition.wait(left, context.place())?;
+    }
+}
+
+fn notify(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let count = match arguments::given(&args[1]) {
+        Some(count) => arguments::size("notify", "count", count)?,
+        None => 1,
+    };
+    receiver("notify", &args[0])?.notify(count)?;
+    Ok(Value::Nil)
+}
+
+fn notify_all(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    receiver("notify_all", &args[0])?.notify_all()?;
+    Ok(Value::Nil)
+}
