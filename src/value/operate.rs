@@ -259,6 +259,10 @@ fn divide_floor(x: f64, y: f64) -> (f64, f64) {
     } else {
         remainder = 0.0_f64.copysign(y);
     }
+    if quotient == 0.0 {
+        // The zero has the sign of the true quotient, which the subtraction above has lost.
+        return (0.0_f64.copysign(x / y), remainder);
+    }
     let mut floor = quotient.floor();
     if quotient - floor > 0.5 {
         floor += 1.0;
