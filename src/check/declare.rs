@@ -64,7 +64,11 @@ impl Checker<'_> {
                     self.note_use(ident, id, false);
                 }
             }
-            Err(first) => self.declared_twice(ident, self.names.vars[first].span),
+            Err(first) => {
+                let var = &self.names.vars[first];
+                let assignable = var.top && matches!(var.kind, VarKind::Variable);
+                self.declared_twice(ident, var.span, assignable);
+            }
         }
     }
 
@@ -174,13 +178,18 @@ impl Checker<'_> {
         self.check_pattern(pattern);
     }
 
-    pub fn declared_twice(&mut self, ident: &Ident, first: Span) {
+    /// `assignable`: an assignment may have been meant.
+    pub fn declared_twice(&mut self, ident: &Ident, first: Span, assignable: bool) {
+        let help = match assignable {
+            true => "choose another name, or assign to the first one without `let`",
+            false => "choose another name",
+        };
         let message = format!("`{}` is declared twice in one scope", ident.name);
         let error = diag::Error::new(codes::DECLARED_TWICE, message)
             .with_span(ident.span)
             .with_label("declared again here")
             .with_other(first, "first declared here")
-            .with_help("choose another name, or assign to the first one without `let`");
+            .with_help(help);
         self.report(error);
     }
 

@@ -26,10 +26,14 @@ impl Checker<'_> {
             .rev()
             .find_map(|frame| frame.loops.last());
         let error = match outer {
-            None => diag::Error::new(
-                codes::MISPLACED,
-                format!("expected a loop around `{word}`, but there is none"),
-            ),
+            None => {
+                let message = format!("expected a loop around `{word}`, but there is none");
+                let error = diag::Error::new(codes::MISPLACED, message);
+                match frame.kind {
+                    FnKind::Spawn | FnKind::Pool => error.with_help(help_to_leave(frame)),
+                    _ => error,
+                }
+            }
             Some(&around) => {
                 let head = Span {
                     end: around.start + 1,

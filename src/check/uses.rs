@@ -305,5 +305,5 @@ impl Checker<'_> {
 fn example_member(module: &Ident, imported: &Imported) -> String {
     let member = imported.members.first();
     let member = member.map_or("name", |member| &*member.name);
-    format!("write `{}.{member}`", module.name)
+    format!("use one of its members, such as `{}.{member}`", module.name)
 }

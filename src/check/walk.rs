@@ -246,7 +246,7 @@ impl<'e> Checker<'e> {
         let mut seen: Vec<&Ident> = fields.collect();
         for (name, method) in &declaration.methods {
             match seen.iter().find(|other| other.name == name.name) {
-                Some(first) => self.declared_twice(name, first.span),
+                Some(first) => self.declared_twice(name, first.span, false),
                 None => seen.push(name),
             }
             self.check_receiver(declaration, name, method);

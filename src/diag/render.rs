@@ -221,11 +221,21 @@ impl Drawing<'_> {
                 primary: true,
             });
         }
-        marks.extend(error.labels.iter().map(|label| Mark {
-            span: label.span,
-            text: Some(label.text.clone()),
-            primary: false,
-        }));
+        for label in &error.labels {
+            // Two marks on one place would be drawn over one another.
+            match marks.iter_mut().find(|mark| mark.span == label.span) {
+                Some(mark) => {
+                    let text = mark.text.take();
+                    let text = text.map(|text| format!("{text}; {}", label.text));
+                    mark.text = Some(text.unwrap_or_else(|| label.text.clone()));
+                }
+                None => marks.push(Mark {
+                    span: label.span,
+                    text: Some(label.text.clone()),
+                    primary: false,
+                }),
+            }
+        }
         let room = self.room();
         for excerpt in clusters(&marks, self.sources, room) {
             let snippet = Snippet(excerpt, error.severity);
