@@ -37,13 +37,17 @@ mod modules;
 mod numbers;
 mod options;
 mod output;
+mod pipe;
 pub mod pool;
 pub mod process;
 mod progress;
+mod queue;
 mod scope;
+mod select;
 mod semaphore;
 mod sequences;
 mod set;
+mod shared;
 mod sorting;
 pub mod spawn;
 pub mod state;
@@ -56,6 +60,7 @@ mod with;
 
 use crate::diag::{self, codes};
 use crate::value::function::Bound;
+use crate::value::handle::Handle;
 use crate::value::heap::Heap;
 use crate::value::native::{Context, Native, Outcome};
 use crate::value::{Value, access, show};
@@ -76,15 +81,19 @@ static FUNCTIONS: &[Table] = &[
     file::FUNCTIONS,
     numbers::FUNCTIONS,
     output::FUNCTIONS,
+    pipe::FUNCTIONS,
     pool::FUNCTIONS,
     process::FUNCTIONS,
+    queue::FUNCTIONS,
     sequences::FUNCTIONS,
+    shared::FUNCTIONS,
 ];
 /// The tables of intrinsics.
 static INTRINSICS: &[Table] = &[
     lock::INTRINSICS,
     pool::INTRINSICS,
     scope::INTRINSICS,
+    select::INTRINSICS,
     spawn::INTRINSICS,
     with::INTRINSICS,
 ];
@@ -114,7 +123,7 @@ pub fn function_names() -> Vec<&'static str> {
 /// A method of a value's type by name; its code takes the receiver as first argument.
 pub fn method(receiver: &Value, name: &str) -> Option<&'static Native> {
     match receiver {
-        Value::Handle(handle) => find(&[handle.get().methods()], name),
+        Value::Handle(handle) => find(&handle_methods(handle.get()), name),
         _ => find(methods(receiver), name),
     }
 }
@@ -122,8 +131,16 @@ pub fn method(receiver: &Value, name: &str) -> Option<&'static Native> {
 /// The names of all methods of a value's type.
 pub fn method_names(receiver: &Value) -> Vec<&'static str> {
     match receiver {
-        Value::Handle(handle) => names(&[handle.get().methods()]),
+        Value::Handle(handle) => names(&handle_methods(handle.get())),
         _ => names(methods(receiver)),
+    }
+}
+
+/// The tables of a handle's methods: its own, and what all sequences have when it is one.
+fn handle_methods(handle: &dyn Handle) -> [Table; 3] {
+    match shared::is_sequence(handle) {
+        true => [handle.methods(), transforms::METHODS, folds::METHODS],
+        false => [handle.methods(), &[], &[]],
     }
 }
 

@@ -3,16 +3,17 @@
 use super::{MODULES, Table};
 use crate::arena::{self, HandleId as ArenaId, ObjectKind};
 use crate::diag::ProcessTag;
+use crate::process::channel::{Prepared, Taken};
 use crate::process::{self, Message};
 use crate::value::Value;
 use crate::value::error::ErrorValue;
 use crate::value::function::Proto;
-use crate::value::handle::{Handle, HandleBox, HandleId};
+use crate::value::handle::{Handle, HandleId};
 use crate::value::heap::{Gc, Heap};
 use crate::value::list::Items;
 use crate::value::native::{Context, Fault, Native, Outcome};
 use crate::value::structure::StructType;
-use crate::wire::{self, Encoder, Receiver, Sender};
+use crate::wire::{self, Bulk, Encoder, Receiver, Sender};
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -21,6 +22,26 @@ pub fn pack(context: &mut dyn Context, value: Value) -> Outcome<Message> {
     let mut message = Message::default();
     pack_into(context, value, &mut message)?;
     Ok(message)
+}
+
+/// A value as a message that is ready to be put into a queue or pipe.
+pub fn prepare(context: &mut dyn Context, value: Value) -> Outcome<Prepared> {
+    let arena = process::start()?;
+    if let Some(small) = wire::encode_small(value) {
+        let parts = [small.as_bytes(), &[]];
+        return Ok(arena::when_full(|| Prepared::new(arena, parts, &[]))?);
+    }
+    let mut encoder = Encoder::new();
+    let mut bytes = Vec::new();
+    let bulk = encoder.encode_parts(value, &Port(context), &mut bytes)?;
+    let handles: Vec<ArenaId> = encoder.handles.iter().filter_map(to_arena).collect();
+    let parts = [&bytes[..], bulk.as_ref().map_or(&[], Bulk::as_bytes)];
+    Ok(arena::when_full(|| Prepared::new(arena, parts, &handles))?)
+}
+
+/// The value of a message that was taken from a queue or pipe, which is delivered with that.
+pub fn deliver(context: &mut dyn Context, taken: &Taken<'_>) -> Outcome {
+    taken.read(|bytes| unpack(context, bytes))
 }
 
 /// As [`pack`], into a message whose memory is used again.
@@ -106,10 +127,10 @@ pub fn from_arena(id: ArenaId, side: u8) -> HandleId {
     }
 }
 
-/// The value of a handle that came in a message.
-fn handle_value(context: &mut dyn Context, id: HandleId) -> Option<Value> {
+/// The handle of a name that came in a message, with a hold on its object.
+pub fn handle_of(id: HandleId) -> Option<Rc<dyn Handle>> {
     let name = to_arena(&id)?;
-    let handle: Rc<dyn Handle> = match name.kind {
+    Some(match name.kind {
         ObjectKind::Process => super::process::from_id(name)?,
         ObjectKind::Lock => super::lock::from_id(name)?,
         ObjectKind::Semaphore => super::semaphore::from_id(name)?,
@@ -118,9 +139,14 @@ fn handle_value(context: &mut dyn Context, id: HandleId) -> Option<Value> {
         ObjectKind::Barrier => super::barrier::from_id(name)?,
         ObjectKind::Pool => super::pool::workers::from_id(name)?,
         ObjectKind::Future => super::pool::future::from_id(name)?,
+        ObjectKind::Queue => super::queue::from_id(name)?,
+        ObjectKind::Pipe => super::pipe::from_id(name)?,
+        ObjectKind::SharedScalar
+        | ObjectKind::SharedArray
+        | ObjectKind::SharedList
+        | ObjectKind::SharedMap => super::shared::from_id(name)?,
         _ => return None,
-    };
-    Some(Value::Handle(HandleBox::new(context.heap(), handle)))
+    })
 }
 
 /// This process as the wire format sees it.
@@ -169,7 +195,8 @@ impl Receiver for Port<'_> {
     }
 
     fn handle(&mut self, id: HandleId) -> Option<Value> {
-        handle_value(self.0, id)
+        let handle = handle_of(id)?;
+        Some(Value::handle(self.0.heap(), handle))
     }
 
     fn set_global(&mut self, slot: u32, value: Value) -> bool {

@@ -22,9 +22,9 @@ pub fn get_index(context: &mut dyn Context, object: Value, key: Value) -> Outcom
                 Ok(Value::List(List::from_items(context.heap(), items)))
             }
             _ => {
-                let at = position(&object, list.len(), key)?;
+                let at = position(object.type_name(), list.len(), key)?;
                 list.get(at)
-                    .ok_or_else(|| outside(&object, list.len(), key))
+                    .ok_or_else(|| outside(object.type_name(), list.len(), key))
             }
         },
         Value::Map(map) => match map.table().get(&key) {
@@ -39,10 +39,10 @@ pub fn get_index(context: &mut dyn Context, object: Value, key: Value) -> Outcom
                 let part = part.filter_map(|at| data.get(at).copied()).collect();
                 return Ok(Value::bytes(context.heap(), part));
             }
-            let at = position(&object, data.len(), key)?;
+            let at = position(object.type_name(), data.len(), key)?;
             let byte = data
                 .get(at)
-                .ok_or_else(|| outside(&object, data.len(), key))?;
+                .ok_or_else(|| outside(object.type_name(), data.len(), key))?;
             Ok(Value::Int(i64::from(*byte)))
         }
         Value::Range(range) => range_index(context.heap(), range, key),
@@ -70,11 +70,11 @@ pub fn set_index(
             if let Value::Range(range) = key {
                 return replace_slice(context, list, range, value);
             }
-            let at = position(&object, list.len(), key)?;
+            let at = position(object.type_name(), list.len(), key)?;
             if list.set(context.heap(), at, value) {
                 return Ok(());
             }
-            Err(outside(&object, list.len(), key))
+            Err(outside(object.type_name(), list.len(), key))
         }
         Value::Map(map) => {
             if map.edit(context.heap(), |table| table.insert(key, value)) {
@@ -249,9 +249,10 @@ fn suggest(error: Box<diag::Error>, name: &str, names: &[String]) -> Fault {
 }
 
 /// The position that an int index means, counted from the start; an error when it is no int or outside.
-fn position(object: &Value, len: usize, key: Value) -> Outcome<usize> {
+/// The index that a key means for something of a kind and length: from the end when it is negative.
+pub fn position(kind: &str, len: usize, key: Value) -> Outcome<usize> {
     let Value::Int(index) = key else {
-        let (kind, came) = (object.type_name(), show::kind(&key));
+        let came = show::kind(&key);
         let message = format!(
             "an index of {} must be an int or a range, but is {came}",
             show::with_article(kind)
@@ -265,12 +266,12 @@ fn position(object: &Value, len: usize, key: Value) -> Outcome<usize> {
     };
     match usize::try_from(at) {
         Ok(at) if at < len => Ok(at),
-        _ => Err(outside(object, len, key)),
+        _ => Err(outside(kind, len, key)),
     }
 }
 
-fn outside(object: &Value, len: usize, key: Value) -> Fault {
-    let (kind, index) = (object.type_name(), show::repr(key));
+fn outside(kind: &str, len: usize, key: Value) -> Fault {
+    let index = show::repr(key);
     let message = match len {
         0 => format!("the {kind} is empty, so index {index} is outside of it"),
         1 => format!("the index must be 0 or -1 for this {kind} of 1 item, but is {index}"),
@@ -295,7 +296,7 @@ fn text_index(heap: &mut Heap, object: Value, key: Value) -> Outcome {
         let part: String = slice.indexes().filter_map(|at| chars.get(at)).collect();
         return Ok(Value::str(heap, &part));
     }
-    let at = position(&object, len, key)?;
+    let at = position(object.type_name(), len, key)?;
     let part = text.get(char_range(text, ascii, at, 1));
     Ok(Value::str(heap, part.unwrap_or_default()))
 }
@@ -313,7 +314,7 @@ fn range_index(heap: &mut Heap, range: Gc<Range>, key: Value) -> Outcome {
                     Err(diag::Error::new(codes::INDEX, message).into())
                 }
             },
-            _ => Err(position(&object, 0, Value::Nil)
+            _ => Err(position(object.type_name(), 0, Value::Nil)
                 .err()
                 .unwrap_or_else(|| not_indexable(&object))),
         };
@@ -341,11 +342,11 @@ fn range_index(heap: &mut Heap, range: Gc<Range>, key: Value) -> Outcome {
             .into()),
         };
     }
-    let at = position(&object, len, key)?;
+    let at = position(object.type_name(), len, key)?;
     let number = range.get(at as u64);
     number
         .map(Value::Int)
-        .ok_or_else(|| outside(&object, len, key))
+        .ok_or_else(|| outside(object.type_name(), len, key))
 }
 
 fn replace_slice(

@@ -18,7 +18,7 @@ pub mod report;
 
 pub use bytes::{Reader, put_count, put_text};
 pub use decode::decode;
-pub use encode::{Bulk, Encoder};
+pub use encode::{Bulk, Encoder, SmallMessage, encode_small};
 
 use crate::value::Value;
 use crate::value::function::Proto;

@@ -80,6 +80,16 @@ impl List {
         self.lock(arena).len()
     }
 
+    /// How many items, and the stamp of the whole.
+    pub fn stamp(&self, arena: &Arena) -> (Stamp, u64) {
+        let list = self.lock(arena);
+        let stamp = Stamp {
+            version: list.version(),
+            word: None,
+        };
+        (stamp, list.len())
+    }
+
     /// Gives the item at an index to a function (see [`super::Scalar::read`] for what it may do); `None` when there is none.
     pub fn read<T>(
         &self,
@@ -183,17 +193,24 @@ impl List {
         Some(result)
     }
 
-    /// Puts items in the place of those in a range (cut to the list), which are given to a function before they are gone.
+    /// Puts items in the place of those in a range (cut to the list), which are given to a function before they are gone,
+    /// if nothing has changed since the stamp of the whole (without one: in any case); false when something has.
     pub fn splice(
         &self,
+        since: Option<Stamp>,
         range: Range<u64>,
         items: &[Item<'_>],
         mut removed: impl FnMut(Content<'_>),
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let arena = super::super::start()?;
         arena::when_full(|| {
             let new = make_all(arena, items)?;
             let list = self.lock(arena);
+            if since.is_some_and(|since| since.version != list.version()) {
+                drop(list);
+                new.iter().for_each(|&word| word::free(arena, word));
+                return Ok(false);
+            }
             let mut words = list.words();
             let end = range.end.min(words.len() as u64) as usize;
             let start = (range.start as usize).min(end);
@@ -215,30 +232,6 @@ impl List {
             drop(list);
             arena.free(old_block);
             old.iter().for_each(|&word| word::free(arena, word));
-            Ok(())
-        })
-    }
-
-    /// Puts the items into another order if nothing has changed since the stamp; `order` names each index once.
-    pub fn rearrange(&self, since: Stamp, order: &[usize]) -> Result<bool> {
-        let arena = super::super::start()?;
-        arena::when_full(|| {
-            let list = self.lock(arena);
-            let words = list.words();
-            if list.version() != since.version || words.len() != order.len() {
-                return Ok(false);
-            }
-            let ordered: Vec<u64> = order
-                .iter()
-                .filter_map(|&at| words.get(at).copied())
-                .collect();
-            if ordered.len() != words.len() {
-                return Ok(false);
-            }
-            let block = new_block(arena, &ordered, ordered.len() as u64)?;
-            let old = list.attach(block);
-            drop(list);
-            arena.free(old);
             Ok(true)
         })
     }

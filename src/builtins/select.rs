@@ -1,0 +1,174 @@
+//! `select`: the intrinsic that it compiles to.
+
+use super::options::Options;
+use super::pipe::EndHandle;
+use super::process::ProcessHandle;
+use super::queue::QueueHandle;
+use super::{Table, arguments, spawn, travel};
+use crate::diag::{self, codes};
+use crate::process::channel::Prepared;
+use crate::process::pipe::End;
+use crate::process::queue::{ITEMS, Queue, ROOM};
+use crate::process::select;
+use crate::process::wait::{Awaited, Operation, timed_out};
+use crate::process::{Ended, Process};
+use crate::value::native::{Args, Context, Outcome};
+use crate::value::{Value, show};
+
+/// Sorted by name.
+pub static INTRINSICS: Table = natives! {
+    "@select" ("options", "cases", "after", "has_else") choose, "`select(options) { case ... }`.";
+};
+
+/// What stands for `after` and for `else` in the answer.
+const AFTER: i64 = -1;
+const ELSE: i64 = -2;
+
+/// One case: what it does when it can.
+enum Case {
+    Get(Queue),
+    Put(Queue, Prepared),
+    Recv(End),
+    Send(End, Prepared),
+    Join(Process),
+    JoinQueue(Queue),
+}
+
+/// What a chosen case gave.
+enum Chosen {
+    Value(Value),
+    Ended(Ended),
+}
+
+fn choose(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let options = Options::new("select", &args[0])?;
+    let written = arguments::list("select", "cases", &args[1])?;
+    let after = arguments::timeout("select", "after", &args[2])?;
+    let has_else = matches!(args[3], Value::Bool(true));
+    let timeout = options.timeout("timeout")?;
+    let mut cases = Vec::new();
+    for written in written.items().to_values() {
+        cases.push(case(context, written)?);
+    }
+    let limit = match (has_else, timeout, after) {
+        (true, ..) => Some(0.0),
+        (false, Some(timeout), Some(after)) => Some(timeout.min(after)),
+        (false, timeout, after) => timeout.or(after),
+    };
+    let place = context.place();
+    // Cloned, so that what is waited for does not borrow what is tried.
+    let objects = cases.iter().map(Case::holder).collect::<Vec<_>>();
+    let awaited: Vec<Awaited<'_>> = objects.iter().filter_map(Holder::awaited).collect();
+    let count = cases.len();
+    let chosen = select::select(count, &awaited, limit, place, |at| {
+        match cases.get_mut(at) {
+            Some(case) => attempt(context, case),
+            None => Ok(None),
+        }
+    })?;
+    let (index, value) = match chosen {
+        Some((index, Ok(Chosen::Value(value)))) => (index as i64, value),
+        Some((index, Ok(Chosen::Ended(ended)))) => match cases.get(index) {
+            Some(Case::Join(process)) => (index as i64, spawn::value_of(context, process, ended)?),
+            _ => (index as i64, Value::Nil),
+        },
+        Some((_, Err(fault))) => return Err(fault),
+        None if has_else => (ELSE, Value::Nil),
+        None if after.is_some() && limit == after => (AFTER, Value::Nil),
+        None => {
+            let seconds = timeout.unwrap_or(0.0);
+            return Err(timed_out(Operation::Select, "one of the cases", seconds).into());
+        }
+    };
+    Ok(Value::list(context.heap(), vec![Value::Int(index), value]))
+}
+
+/// What a case waits at.
+enum Holder {
+    Queue(Queue, usize),
+    Messages(End),
+    Room(End),
+    Process(Process),
+}
+
+impl Holder {
+    fn awaited(&self) -> Option<Awaited<'_>> {
+        match self {
+            Holder::Queue(queue, side) => Some(queue.awaited(*side)),
+            Holder::Messages(end) => Some(end.awaited_messages()),
+            Holder::Room(end) => end.awaited_room(),
+            Holder::Process(process) => Some(process.awaited()),
+        }
+    }
+}
+
+impl Case {
+    fn holder(&self) -> Holder {
+        match self {
+            Case::Get(queue) => Holder::Queue(queue.clone(), ITEMS),
+            Case::Put(queue, _) | Case::JoinQueue(queue) => Holder::Queue(queue.clone(), ROOM),
+            Case::Recv(end) => Holder::Messages(end.clone()),
+            Case::Send(end, _) => Holder::Room(end.clone()),
+            Case::Join(process) => Holder::Process(process.clone()),
+        }
+    }
+}
+
+/// A case from `[operation, object, arguments]`.
+fn case(context: &mut dyn Context, written: Value) -> Outcome<Case> {
+    let parts = arguments::list("select", "case", &written)?;
+    let part = |at| parts.get(at).unwrap_or(Value::Nil);
+    let (operation, object) = (part(0), part(1));
+    let operation = arguments::text("select", "operation", &operation)?.to_string();
+    let item = match part(2) {
+        Value::List(args) => args.get(0).unwrap_or(Value::Nil),
+        _ => Value::Nil,
+    };
+    let queue = object.as_handle::<QueueHandle>().map(|h| h.queue.clone());
+    let end = object.as_handle::<EndHandle>().map(|h| h.end.clone());
+    let process = object.as_handle::<ProcessHandle>();
+    Ok(match (operation.as_str(), queue, end, process) {
+        ("get", Some(queue), ..) => Case::Get(queue),
+        ("put", Some(queue), ..) => Case::Put(queue, travel::prepare(context, item)?),
+        ("join", Some(queue), ..) => Case::JoinQueue(queue),
+        ("recv", _, Some(end), _) => Case::Recv(end),
+        ("send", _, Some(end), _) => Case::Send(end, travel::prepare(context, item)?),
+        ("join" | "wait", _, _, Some(handle)) => Case::Join(handle.process.clone()),
+        _ => {
+            let kind = show::kind(&object);
+            let message = format!(
+                "a case of `select` must be a get or put of a queue, a recv or send of a pipe, or the join of a process, but is `{operation}` of {kind}"
+            );
+            return Err(diag::Error::new(codes::TYPE, message).into());
+        }
+    })
+}
+
+/// Does the operation of a case if that is possible without waiting.
+fn attempt(context: &mut dyn Context, case: &mut Case) -> diag::Result<Option<Outcome<Chosen>>> {
+    let taken = match case {
+        Case::Get(queue) => queue.try_get()?,
+        Case::Recv(end) => end.try_recv()?,
+        Case::Put(queue, message) => {
+            let put = queue.try_put(message)?;
+            return Ok(put.then_some(Ok(Chosen::Value(Value::Nil))));
+        }
+        Case::Send(end, message) => {
+            let sent = end.try_send(message)?;
+            return Ok(sent.then_some(Ok(Chosen::Value(Value::Nil))));
+        }
+        Case::Join(process) => {
+            // The join marks the end as seen; it does not wait any more.
+            let ended = match process.ended() {
+                Some(_) => process.join(Some(0.0), None)?,
+                None => None,
+            };
+            return Ok(ended.map(|ended| Ok(Chosen::Ended(ended))));
+        }
+        Case::JoinQueue(queue) => {
+            let done = queue.channel(crate::process::start()?).unfinished() == 0;
+            return Ok(done.then_some(Ok(Chosen::Value(Value::Nil))));
+        }
+    };
+    Ok(taken.map(|taken| travel::deliver(context, &taken).map(Chosen::Value)))
+}
