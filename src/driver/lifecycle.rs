@@ -5,7 +5,7 @@ use crate::builtins;
 use crate::diag::{self, ProcessTag, Severity, codes};
 use crate::os::fork;
 use crate::process::signals::{self, Polled};
-use crate::process::{Ended, Process, finish, spawn};
+use crate::process::{Ended, Process, finish, place, spawn};
 use crate::source::SourceMap;
 use crate::value::Value;
 use crate::value::function::Proto;
@@ -25,6 +25,8 @@ thread_local! {
     /// How this process reports failures of its children, and the sources that the reports quote. The end of a process is no
     /// place where a driver can be reached: it may be in the middle of a call.
     static TELLING: RefCell<Option<(Tell, SourceMap)>> = const { RefCell::new(None) };
+    /// The sources of the text that runs, for the messages that name places.
+    static SOURCES: RefCell<SourceMap> = RefCell::new(SourceMap::default());
 }
 
 /// From now on, in this process and its children, failures of children that nobody joined are told.
@@ -38,6 +40,8 @@ pub(super) fn tell_failures_by(tell: Tell, sources: &SourceMap) {
 
 /// Takes note of the sources that were added.
 pub(super) fn know_sources(sources: &SourceMap) {
+    SOURCES.with_borrow_mut(|known| known.clone_from(sources));
+    place::set_resolver(|span| SOURCES.with_borrow(|known| known.place(span)));
     TELLING.with_borrow_mut(|telling| {
         if let Some((_, known)) = telling {
             known.clone_from(sources);

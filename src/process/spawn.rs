@@ -82,7 +82,7 @@ pub struct Process {
     hold: Hold,
 }
 
-/// Counts the children that this process named by number.
+/// Counts the children of this process, those with a name of their own too: the second child is `Process-2`.
 static NUMBERED: AtomicU64 = AtomicU64::new(0);
 
 /// Prepares a process that is not started: it has no pid and is not alive.
@@ -99,15 +99,13 @@ pub fn prepare(spec: &SpawnSpec) -> Result<Process> {
         )
         .with_help("leave `method:` out"));
     }
+    let number = NUMBERED.fetch_add(1, Ordering::Relaxed) + 1;
     let name = match &spec.name {
         Some(name) => name.clone(),
-        None => {
-            let number = NUMBERED.fetch_add(1, Ordering::Relaxed) + 1;
-            match current()? {
-                parent if parent.is_main() => format!("Process-{number}"),
-                parent => format!("{}:{number}", parent.name()),
-            }
-        }
+        None => match current()? {
+            parent if parent.is_main() => format!("Process-{number}"),
+            parent => format!("{}:{number}", parent.name()),
+        },
     };
     let flags = if spec.daemon { DAEMON } else { 0 };
     let own = current()?.id();
