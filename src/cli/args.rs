@@ -15,8 +15,10 @@ use std::ffi::OsString;
     args_conflicts_with_subcommands = true
 )]
 pub struct CommandLine {
+    /// The subcommand, if there is one.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// The options in front of the script.
     #[command(flatten)]
     pub options: Options,
     /// The script (`-` is standard input); everything after it belongs to the script
