@@ -113,7 +113,7 @@ fn dump_shows_each_stage() {
     assert_eq!(tokens.exit, 0, "{}", tokens.stderr);
     assert!(tokens.stdout.lines().count() >= 6, "{}", tokens.stdout);
     let tree = par(&["--dump", "ast", "-e", "let x = 1 + 2"]);
-    assert!(tree.stdout.contains("Binary"), "{}", tree.stdout);
+    assert!(tree.stdout.contains("bind x"), "{}", tree.stdout);
     let code = par(&[
         "--dump",
         "code",

@@ -5,7 +5,7 @@ use super::args::Stage;
 use super::report::Reporter;
 use super::run::Input;
 use crate::check::Mode;
-use crate::diag::{self, codes};
+use crate::compile;
 use crate::driver::{Driver, Errors};
 use crate::syntax;
 use std::io::Write as _;
@@ -35,15 +35,8 @@ fn text_of(input: &Input, stage: Stage, driver: &mut Driver) -> Result<String, E
             Ok(syntax::print::tree(&source, &module))
         }
         Stage::Code => {
-            driver.compile(&source, Mode::Script, input.file())?;
-            Err(vec![*unsupported("code")])
+            let program = driver.compile(&source, Mode::Script, input.file())?;
+            Ok(compile::dump(program.main(), driver.sources()))
         }
     }
-}
-
-fn unsupported(stage: &str) -> Box<diag::Error> {
-    diag::Error::new(
-        codes::NOT_SUPPORTED,
-        format!("`--dump {stage}` is not supported yet"),
-    )
 }
