@@ -42,10 +42,15 @@ impl Validator for Assistant {
     }
 }
 
-/// Whether more lines could make it right: only an unexpected end of the input counts.
+/// Whether more lines could make it right: only an unexpected end of the input counts, and documentation without its
+/// definition.
 fn is_incomplete(input: &str) -> bool {
     if input.trim().is_empty() || Command::parse(input).is_some() {
         return false;
+    }
+    let last = input.trim_end().lines().next_back().unwrap_or_default();
+    if last.trim_start().starts_with("##") {
+        return true;
     }
     // The prompt's own source numbers start at the same one; nothing of this one is kept.
     let source = Source::new(SourceId(0), "<prompt>", format!("{input}\n"));
@@ -104,6 +109,7 @@ mod tests {
             "if a { b } else {",
             "\"\"\"text",
             "1 +",
+            "## What it does.\n",
         ] {
             assert!(is_incomplete(text), "{text}");
         }
