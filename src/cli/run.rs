@@ -103,10 +103,17 @@ pub(super) fn execute(
         }
     };
     signal::watch_interrupt();
-    let teller = *reporter;
-    driver.tell_failures_by(Rc::new(move |error, sources| teller.report(error, sources)));
+    tell_failures(driver, reporter);
     let outcome = driver.run(&program);
     end(outcome, driver, reporter)
+}
+
+/// Failures of processes that nobody joined are reported like the script's own.
+pub(super) fn tell_failures(driver: &Driver, reporter: &Reporter) {
+    let reporter = *reporter;
+    driver.tell_failures_by(Rc::new(move |error, sources| {
+        reporter.report(error, sources)
+    }));
 }
 
 /// The end of the main process: its own error is told first, then its children are waited for. A death by Ctrl-C is passed

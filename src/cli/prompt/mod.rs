@@ -9,8 +9,12 @@ mod helper;
 mod highlight;
 
 use super::report::Reporter;
+use super::run;
 use crate::check::Mode;
+use crate::diag::codes;
 use crate::driver::Driver;
+use crate::os::signal;
+use crate::process::{finish, signals};
 use crate::value::native::Fault;
 use crate::value::{Value, show};
 use crate::vm;
@@ -31,6 +35,7 @@ const HISTORY: usize = 10_000;
 /// Reads and runs lines until the input ends. The driver may have run a script before (`-i`).
 pub(super) fn prompt(driver: Driver, reporter: &Reporter) -> ExitCode {
     let colored = reporter.colored();
+    run::tell_failures(&driver, reporter);
     let driver = Rc::new(RefCell::new(driver));
     let mut editor = match editor(driver.clone(), colored) {
         Ok(editor) => editor,
@@ -53,7 +58,9 @@ pub(super) fn prompt(driver: Driver, reporter: &Reporter) -> ExitCode {
         reporter,
         lines: 0,
     };
+    signal::watch_interrupt();
     let code = session.read_all(&mut editor);
+    finish::finish_main();
     if let Some(history) = &history {
         let folder = history.parent().map(std::fs::create_dir_all);
         if !matches!(folder, Some(Err(_))) {
@@ -153,6 +160,8 @@ impl Session<'_> {
                 return None;
             }
         };
+        // A Ctrl-C that came too late for the line before is not for this one.
+        signals::forget_interrupt();
         let outcome = driver.run(&program);
         driver.forget_undeclared(&program);
         match outcome {
@@ -165,7 +174,13 @@ impl Session<'_> {
             }
             Err(Fault::Exit(code)) => Some(ExitCode::from(code as u8)),
             Err(fault) => {
-                self.reporter.report(&vm::report(fault), driver.sources());
+                let error = vm::report(fault);
+                self.reporter.report(&error, driver.sources());
+                if error.code == codes::INTERRUPTED {
+                    // Every process of the session has been told to end; the next line starts with none.
+                    finish::end_children();
+                    signals::forget_interrupt();
+                }
                 None
             }
         }
