@@ -75,6 +75,11 @@ pub fn running() -> Vec<Hold> {
 
 /// Takes the ends of children that have ended. Cheap when none has: a look at a word for each child.
 pub fn reap() {
+    reap_ended(false);
+}
+
+/// As [`reap`]; `patient` waits for those that have told their end and are only on their way out.
+fn reap_ended(patient: bool) {
     let Some(arena) = arena::get() else {
         reap_programs();
         return;
@@ -82,10 +87,11 @@ pub fn reap() {
     let mut ended = Vec::new();
     with(|children| {
         children.running.retain(|child| {
-            if arena.slot(child.slot.index).life.is_held() {
+            let leaving = patient && Record::of(child.hold.object()).status() != Status::Open;
+            if !leaving && arena.slot(child.slot.index).life.is_held() {
                 return true;
             }
-            match fork::wait_for(child.pid, false) {
+            match fork::wait_for(child.pid, leaving) {
                 Some(status) => {
                     ended.push((child.slot, child.hold.clone(), status));
                     false
@@ -148,7 +154,7 @@ pub fn bury_orphans(arena: &Arena) {
 
 /// The failures of this process's children that nobody has joined or waited for, each told once.
 pub fn take_failures() -> Vec<Hold> {
-    reap();
+    reap_ended(true);
     let failed = with(|children| std::mem::take(&mut children.failed));
     let untold = |hold: &Hold| {
         let record = Record::of(hold.object());
