@@ -185,7 +185,7 @@ impl Drawing<'_> {
     fn process(&mut self, error: &Error) {
         let own = std::process::id();
         if let Some(process) = &error.process
-            && (error.spawned_at.is_some() || u32::try_from(process.pid) != Ok(own))
+            && u32::try_from(process.pid) != Ok(own)
         {
             self.faint(&format!(
                 "  in process {} (pid {})",
