@@ -3,13 +3,31 @@
 //! Imports what `builtins` may and the crates behind each module (rand, jiff, serde_json, csv, regex). **Invariant:** a
 //! module costs nothing until one of its functions is called: no state is made before.
 
+mod csv;
+mod fs;
+mod glob;
 mod json;
 mod json_read;
 mod math;
+mod os;
+mod path;
 mod random;
+mod re;
+mod re_match;
 mod time;
+mod walk;
 
 use super::Module;
 
 /// Sorted by name.
-pub static MODULES: &[&Module] = &[&json::MODULE, &math::MODULE, &random::MODULE, &time::MODULE];
+pub static MODULES: &[&Module] = &[
+    &csv::MODULE,
+    &fs::MODULE,
+    &json::MODULE,
+    &math::MODULE,
+    &os::MODULE,
+    &path::MODULE,
+    &random::MODULE,
+    &re::MODULE,
+    &time::MODULE,
+];

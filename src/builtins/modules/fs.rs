@@ -1,0 +1,308 @@
+//! `fs`: whole files and directories. Names that are no UTF-8 are shown with replacement characters.
+
+use super::{glob, path, walk};
+use crate::builtins::{Module, Table, arguments, lazy, system};
+use crate::diag::{self, codes};
+use crate::limits::MAX_STRING;
+use crate::value::map::{Map, Table as Entries};
+use crate::value::native::{Args, Context, Outcome};
+use crate::value::{Value, operate, show, text};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+
+/// The module.
+pub static MODULE: Module = Module {
+    name: "fs",
+    doc: "Whole files and directories.",
+    functions: FUNCTIONS,
+    constants: &[],
+};
+
+static FUNCTIONS: Table = natives! {
+    "append" ("path", "data") append, "Adds a str or bytes at the end of a file, in one piece.";
+    "copy" ("from", "to") copy, "Copies a file and gives its size.";
+    "exists" ("path") path::exists, "Whether there is something at the path.";
+    "glob" ("pattern") glob_files, "A sorted list of the paths that fit a pattern with `*`, `?`, `[abc]` and `**`.";
+    "isdir" ("path") path::isdir, "Whether there is a directory at the path.";
+    "isfile" ("path") path::isfile, "Whether there is a file at the path.";
+    "lines" ("path") lines, "A list of the lines of a file, without their ends.";
+    "listdir" ("path?") listdir, "A sorted list of the names in a directory.";
+    "makedirs" ("path") makedirs, "Makes a directory and those around it; one that is there is fine.";
+    "mkdir" ("path", "exist_ok?") mkdir, "Makes a directory.";
+    "move" ("from", "to") rename, "Gives a file or directory another path.";
+    "read" ("path") read, "The text of a file.";
+    "read_bytes" ("path") read_bytes, "The bytes of a file.";
+    "remove" ("path") remove, "Removes a file.";
+    "rename" ("from", "to") rename, "Gives a file or directory another path.";
+    "rmdir" ("path") rmdir, "Removes an empty directory.";
+    "rmtree" ("path") rmtree, "Removes a directory with everything in it.";
+    "stat" ("path") stat, "What the system knows of a file, as a map: size, mtime, mode and more.";
+    "symlink" ("target", "path") symlink, "Makes a symbolic link at a path.";
+    "tempdir" ("prefix?") tempdir, "Makes a new directory for temporary files, which nobody else can read, and gives its path.";
+    "touch" ("path") touch, "Makes an empty file, unless there is one.";
+    "walk" ("path?") walk_tree, "Goes through [directory, directories in it, files in it] for a directory and all below it.";
+    "write" ("path", "data") write, "Writes a str or bytes to a file, which is made anew, and gives how many bytes.";
+};
+
+fn path_of<'a>(function: &str, param: &str, value: &'a Value) -> Outcome<&'a str> {
+    let path = arguments::text(function, param, value)?;
+    match path.contains('\0') {
+        true => Err(arguments::refuse(
+            function,
+            param,
+            "must have no zero character",
+            value,
+        )),
+        false => Ok(path),
+    }
+}
+
+/// Does something with the one path of a call.
+fn on_path<T>(
+    context: &mut dyn Context,
+    function: &str,
+    args: Args<'_>,
+    step: fn(&str) -> io::Result<T>,
+) -> Outcome<T> {
+    let path = path_of(function, "path", &args[0])?;
+    system::retry(context, function, path, || step(path))
+}
+
+fn data<'a>(function: &str, value: &'a Value) -> Outcome<&'a [u8]> {
+    match (value, value.as_str()) {
+        (_, Some(text)) => Ok(text.as_bytes()),
+        (Value::Bytes(bytes), None) => Ok(bytes.data()),
+        _ => Err(arguments::wrong(function, "data", "a str or bytes", value)),
+    }
+}
+
+fn append(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (path, data) = (
+        path_of("append", "path", &args[0])?,
+        data("append", &args[1])?,
+    );
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    let mut file = system::retry(context, "append", path, || options.open(path))?;
+    match file.write_all(data) {
+        Ok(()) => Ok(Value::Int(data.len() as i64)),
+        Err(error) => Err(system::failed("append", path, &error)),
+    }
+}
+
+fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (path, data) = (
+        path_of("write", "path", &args[0])?,
+        data("write", &args[1])?,
+    );
+    system::retry(context, "write", path, || fs::write(path, data))?;
+    Ok(Value::Int(data.len() as i64))
+}
+
+fn copy(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (from, to) = (
+        path_of("copy", "from", &args[0])?,
+        path_of("copy", "to", &args[1])?,
+    );
+    let size = system::retry(context, "copy", from, || fs::copy(from, to))?;
+    Ok(Value::Int(size as i64))
+}
+
+fn glob_files(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let pattern = path_of("glob", "pattern", &args[0])?;
+    let found = glob::expand(pattern);
+    let heap = context.heap();
+    let found = found.iter().map(|path| Value::str(heap, path)).collect();
+    Ok(Value::list(heap, found))
+}
+
+/// The whole of a file.
+fn contents(context: &mut dyn Context, function: &str, args: Args<'_>) -> Outcome<Vec<u8>> {
+    let path = path_of(function, "path", &args[0])?;
+    let size = system::retry(context, function, path, || fs::metadata(path))?.len();
+    operate::within(
+        function,
+        usize::try_from(size).unwrap_or(usize::MAX),
+        MAX_STRING,
+    )?;
+    let data = system::retry(context, function, path, || fs::read(path))?;
+    operate::within(function, data.len(), MAX_STRING)?;
+    Ok(data)
+}
+
+fn contents_text(context: &mut dyn Context, function: &str, args: Args<'_>) -> Outcome<String> {
+    String::from_utf8(contents(context, function, args)?).map_err(|_| {
+        let path = show::repr(args[0]);
+        let message = format!("{function}: a text must be UTF-8, but {path} has other bytes");
+        diag::Error::new(codes::VALUE, message)
+            .with_help("use `read_bytes`")
+            .into()
+    })
+}
+
+fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let whole = contents_text(context, "lines", args)?;
+    let heap = context.heap();
+    let lines = whole.lines().map(|line| Value::str(heap, line)).collect();
+    Ok(Value::list(heap, lines))
+}
+
+fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let whole = contents_text(context, "read", args)?;
+    text::checked(context.heap(), whole)
+}
+
+fn read_bytes(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let data = contents(context, "read_bytes", args)?;
+    Ok(Value::bytes(context.heap(), data))
+}
+
+/// The names in a directory, sorted (also `os.listdir`).
+pub fn listdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let path = match arguments::given(&args[0]) {
+        Some(path) => path_of("listdir", "path", path)?,
+        None => ".",
+    };
+    let mut names = system::retry(context, "listdir", path, || {
+        let names =
+            fs::read_dir(path)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        names.collect::<io::Result<Vec<String>>>()
+    })?;
+    names.sort();
+    let heap = context.heap();
+    let names = names.iter().map(|name| Value::str(heap, name)).collect();
+    Ok(Value::list(heap, names))
+}
+
+/// Makes a directory and those around it (also `os.makedirs`).
+pub fn makedirs(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    on_path(context, "makedirs", args, |path| fs::create_dir_all(path))?;
+    Ok(Value::Nil)
+}
+
+/// Makes a directory (also `os.mkdir`).
+pub fn mkdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let fine = match arguments::given(&args[1]) {
+        Some(fine) => arguments::boolean("mkdir", "exist_ok", fine)?,
+        None => false,
+    };
+    let path = path_of("mkdir", "path", &args[0])?;
+    system::retry(context, "mkdir", path, || match fs::create_dir(path) {
+        Err(error)
+            if fine
+                && error.kind() == io::ErrorKind::AlreadyExists
+                && fs::metadata(path)?.is_dir() =>
+        {
+            Ok(())
+        }
+        result => result,
+    })?;
+    Ok(Value::Nil)
+}
+
+/// Removes a file (also `os.remove`).
+pub fn remove(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    on_path(context, "remove", args, |path| fs::remove_file(path))?;
+    Ok(Value::Nil)
+}
+
+/// Gives a file or directory another path (also `os.rename`).
+pub fn rename(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (from, to) = (
+        path_of("rename", "from", &args[0])?,
+        path_of("rename", "to", &args[1])?,
+    );
+    system::retry(context, "rename", from, || fs::rename(from, to))?;
+    Ok(Value::Nil)
+}
+
+/// Removes an empty directory (also `os.rmdir`).
+pub fn rmdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    on_path(context, "rmdir", args, |path| fs::remove_dir(path))?;
+    Ok(Value::Nil)
+}
+
+fn rmtree(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    on_path(context, "rmtree", args, |path| fs::remove_dir_all(path))?;
+    Ok(Value::Nil)
+}
+
+/// What the system knows of a file (also `os.stat`).
+pub fn stat(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let data = on_path(context, "stat", args, |path| fs::metadata(path))?;
+    let link = on_path(context, "stat", args, |path| fs::symlink_metadata(path))?.is_symlink();
+    let seconds = |whole: i64, nanos: i64| Value::Float(whole as f64 + nanos as f64 / 1e9);
+    let entries = [
+        ("size", Value::Int(data.len() as i64)),
+        ("mtime", seconds(data.mtime(), data.mtime_nsec())),
+        ("atime", seconds(data.atime(), data.atime_nsec())),
+        ("ctime", seconds(data.ctime(), data.ctime_nsec())),
+        ("mode", Value::Int(i64::from(data.mode() & 0o7777))),
+        ("uid", Value::Int(i64::from(data.uid()))),
+        ("gid", Value::Int(i64::from(data.gid()))),
+        ("isfile", Value::Bool(data.is_file())),
+        ("isdir", Value::Bool(data.is_dir())),
+        ("islink", Value::Bool(link)),
+    ];
+    let mut table = Entries::default();
+    for (name, value) in entries {
+        table.insert(Value::str(context.heap(), name), value);
+    }
+    Ok(Value::Map(Map::new(context.heap(), table)))
+}
+
+fn symlink(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (target, path) = (
+        path_of("symlink", "target", &args[0])?,
+        path_of("symlink", "path", &args[1])?,
+    );
+    system::retry(context, "symlink", path, || {
+        std::os::unix::fs::symlink(target, path)
+    })?;
+    Ok(Value::Nil)
+}
+
+fn tempdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let prefix = match arguments::given(&args[0]) {
+        Some(prefix) => path_of("tempdir", "prefix", prefix)?,
+        None => "par-",
+    };
+    let root = std::env::temp_dir();
+    loop {
+        let name = format!("{prefix}{:016x}", rand::random::<u64>());
+        let path = root.join(name);
+        let shown = path.to_string_lossy().into_owned();
+        let mut builder = fs::DirBuilder::new();
+        let made = system::retry(context, "tempdir", &shown, || {
+            match builder.mode(0o700).create(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+                result => result.map(|()| true),
+            }
+        })?;
+        if made {
+            return Ok(Value::str(context.heap(), &shown));
+        }
+    }
+}
+
+fn touch(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    on_path(context, "touch", args, |path| {
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map(drop)
+    })?;
+    Ok(Value::Nil)
+}
+
+/// Goes through a directory and all below it (also `os.walk`).
+pub fn walk_tree(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let path = match arguments::given(&args[0]) {
+        Some(path) => path_of("walk", "path", path)?,
+        None => ".",
+    };
+    system::retry(context, "walk", path, || fs::read_dir(path))?;
+    Ok(lazy::value(context, walk::Walk::new(path)))
+}

@@ -1,0 +1,91 @@
+//! `os`: this process and its surroundings; files under Python's names.
+
+use super::fs;
+use crate::builtins::{Module, Table, arguments, system};
+use crate::value::Value;
+use crate::value::heap::Heap;
+use crate::value::map::{Map, Table as Entries};
+use crate::value::native::{Args, Context, Outcome};
+use std::env;
+
+/// The module.
+pub static MODULE: Module = Module {
+    name: "os",
+    doc: "This process and its surroundings: environment, directory, names.",
+    functions: FUNCTIONS,
+    constants: &[
+        ("environ", environ),
+        ("linesep", |heap| Value::str(heap, "\n")),
+        ("name", |heap| Value::str(heap, "posix")),
+        ("platform", |heap| Value::str(heap, env::consts::OS)),
+        ("sep", |heap| Value::str(heap, "/")),
+    ],
+};
+
+static FUNCTIONS: Table = natives! {
+    "chdir" ("path") chdir, "Makes a directory the current one of this process.";
+    "cwd" () getcwd, "The current directory.";
+    "getcwd" () getcwd, "The current directory.";
+    "getenv" ("name", "default?") getenv, "A variable of the environment; the default, or nil, when it is not set.";
+    "gethostname" () gethostname, "The name of this machine.";
+    "getpid" () getpid, "The id of this process.";
+    "getppid" () getppid, "The id of this process's parent.";
+    "listdir" ("path?") fs::listdir, "A sorted list of the names in a directory.";
+    "makedirs" ("path") fs::makedirs, "Makes a directory and those around it; one that is there is fine.";
+    "mkdir" ("path", "exist_ok?") fs::mkdir, "Makes a directory.";
+    "remove" ("path") fs::remove, "Removes a file.";
+    "rename" ("from", "to") fs::rename, "Gives a file or directory another path.";
+    "rmdir" ("path") fs::rmdir, "Removes an empty directory.";
+    "stat" ("path") fs::stat, "What the system knows of a file, as a map.";
+    "unlink" ("path") fs::remove, "Removes a file.";
+    "walk" ("path?") fs::walk_tree, "Goes through [directory, directories in it, files in it] for a directory and all below it.";
+};
+
+/// The environment as a map.
+fn environ(heap: &mut Heap) -> Value {
+    let mut table = Entries::default();
+    for (name, value) in env::vars_os() {
+        let name = Value::str(heap, &name.to_string_lossy());
+        let value = Value::str(heap, &value.to_string_lossy());
+        table.insert(name, value);
+    }
+    Value::Map(Map::new(heap, table))
+}
+
+fn chdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let path = arguments::text("chdir", "path", &args[0])?;
+    system::retry(context, "chdir", path, || env::set_current_dir(path))?;
+    Ok(Value::Nil)
+}
+
+fn getcwd(context: &mut dyn Context, _: Args<'_>) -> Outcome {
+    let path = system::retry(context, "getcwd", ".", env::current_dir)?;
+    Ok(Value::str(context.heap(), &path.to_string_lossy()))
+}
+
+fn getenv(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let name = arguments::text("getenv", "name", &args[0])?;
+    // The system's look-up panics on names that no variable can have.
+    let possible = !name.is_empty() && !name.contains(['=', '\0']);
+    match (possible.then(|| env::var_os(name)).flatten(), args[1]) {
+        (Some(value), _) => Ok(Value::str(context.heap(), &value.to_string_lossy())),
+        (None, Value::Undef) => Ok(Value::Nil),
+        (None, default) => Ok(default),
+    }
+}
+
+fn gethostname(context: &mut dyn Context, _: Args<'_>) -> Outcome {
+    const FILE: &str = "/proc/sys/kernel/hostname";
+    let name = system::retry(context, "gethostname", FILE, || {
+        std::fs::read_to_string(FILE)
+    })?;
+    Ok(Value::str(context.heap(), name.trim()))
+}
+
+fn getpid(_: &mut dyn Context, _: Args<'_>) -> Outcome {
+    Ok(Value::Int(i64::from(std::process::id())))
+}
+
+fn getppid(_: &mut dyn Context, _: Args<'_>) -> Outcome {
+    Ok(Value::Int(i64::from(std::os::unix::process::parent_id())))
+}
