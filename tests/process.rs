@@ -44,6 +44,18 @@ fn main() {
         "unjoined_failures_are_told_once",
         unjoined_failures_are_told_once,
     );
+    tests.run(
+        "a_stopped_parent_hides_no_death",
+        a_stopped_parent_hides_no_death,
+    );
+    tests.run(
+        "ctrl_c_interrupts_the_main_process_and_ends_the_tree",
+        ctrl_c_interrupts_the_main_process_and_ends_the_tree,
+    );
+    tests.run(
+        "a_process_with_threads_is_not_forked",
+        a_process_with_threads_is_not_forked,
+    );
     tests.measure("measure_spawn_and_join", measure_spawn_and_join);
     tests.finish();
 }
@@ -329,7 +341,23 @@ fn unjoined_failures_are_told_once() {
     drop((failed, killed));
 }
 
+/// Pages that this process had to be given since it began.
+fn faults() -> i64 {
+    // SAFETY: a zeroed rusage is valid, and is filled.
+    #[allow(unsafe_code)]
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &mut usage);
+        usage.ru_minflt
+    }
+}
+
 fn measure_spawn_and_join() {
+    let child = start(|| value(&faults().to_string()));
+    println!(
+        "pages that an empty child touches before it leaves its result: {}",
+        text(child.join(None, None).unwrap().unwrap())
+    );
     let rounds = 2000;
     let begin = Instant::now();
     for _ in 0..rounds {
@@ -357,4 +385,63 @@ fn measure_spawn_and_join() {
     let par = begin.elapsed() / rounds;
     println!("of it in spawn: {:?}", spawning / rounds);
     println!("fork + exit + wait: {bare:?}; spawn + join: {par:?}");
+}
+
+fn a_stopped_parent_hides_no_death() {
+    let parent = start(|| {
+        let inner = start(|| {
+            sleep(60.0);
+            value("")
+        });
+        let cell = par::arena::get().unwrap().cell(7);
+        cell.store(inner.id().to_bits(), std::sync::atomic::Ordering::SeqCst);
+        inner.join(None, None).unwrap();
+        value("")
+    });
+    let cell = par::arena::get().unwrap().cell(7);
+    let inner = loop {
+        let bits = cell.load(std::sync::atomic::Ordering::SeqCst);
+        if let Some(id) = par::arena::HandleId::from_bits(bits) {
+            break spawn::Process::from_id(id).unwrap();
+        }
+        sleep(0.001);
+    };
+    parent.signal(libc::SIGSTOP);
+    inner.signal(libc::SIGABRT);
+    check!(inner.join(None, None).unwrap() == Some(Ended::Killed(libc::SIGABRT)));
+    parent.signal(libc::SIGCONT);
+    check!(text(parent.join(None, None).unwrap().unwrap()).is_empty());
+}
+
+fn ctrl_c_interrupts_the_main_process_and_ends_the_tree() {
+    par::os::signal::watch_interrupt();
+    let child = start(|| {
+        start(|| {
+            sleep(60.0);
+            value("")
+        });
+        sleep(60.0);
+        value("")
+    });
+    sleep(0.02);
+    // The terminal sends it to everybody; children leave it to the main process.
+    child.signal(libc::SIGINT);
+    sleep(0.02);
+    check!(child.alive());
+    par::os::fork::send_signal(par::os::fork::pid(), libc::SIGINT);
+    let error = wait::sleep(60.0, None).unwrap_err();
+    check!(error.kind == "Interrupted");
+    check!(!par::process::finish::finish_main());
+    check!(child.ended() == Some(Ended::Killed(libc::SIGTERM)));
+    check!(spawn::active_children().is_empty());
+}
+
+fn a_process_with_threads_is_not_forked() {
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || receiver.recv());
+    let error = spawn::spawn(&SpawnSpec::default(), &[], || value("")).unwrap_err();
+    check!(error.message == "spawning needs a process with one thread, but this one has 2");
+    drop(sender);
+    let _ = thread.join();
+    check!(text(start(|| value("now")).join(None, None).unwrap().unwrap()) == "now");
 }

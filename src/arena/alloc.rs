@@ -127,7 +127,9 @@ impl Arena {
             Use::Small(class) | Use::Retiring(class) => {
                 let size = u64::from(CLASSES[class]);
                 let inside = at % CHUNK;
-                (inside % size == 0).then(|| (index, self.word(index, (inside / size) as u32)))
+                inside
+                    .is_multiple_of(size)
+                    .then(|| (index, self.word(index, (inside / size) as u32)))
             }
             Use::Big(_) if at % CHUNK == 0 => Some((index, &chunk.word)),
             _ => None,

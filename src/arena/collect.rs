@@ -102,8 +102,11 @@ impl Arena {
                 crash_point!("collect: freed an object");
             }
         }
-        if header.deaths.swap(0, Ordering::Relaxed) > 0 {
+        let deaths = header.deaths.load(Ordering::Relaxed);
+        if deaths > 0 {
             done.swept = self.sweep_the_dead();
+            // Afterwards, so that a collector that dies leaves the sweep to the next one.
+            header.deaths.fetch_sub(deaths, Ordering::Relaxed);
         }
         header.objects_made.store(0, Ordering::Relaxed);
         header

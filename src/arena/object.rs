@@ -147,7 +147,7 @@ impl Object {
         if old.owner != 0 {
             return None;
         }
-        let generation = (old.generation + 1 & GENERATIONS).max(1);
+        let generation = ((old.generation + 1) & GENERATIONS).max(1);
         let new = Head {
             generation,
             kind: kind as u8,

@@ -47,7 +47,7 @@ impl SlotRef {
 
     /// What blocks and entries under construction are marked with: never 0, never all ones.
     pub fn tag(self) -> u32 {
-        self.generation << TAG_SLOT_BITS | self.index + 1
+        (self.generation << TAG_SLOT_BITS) | (self.index + 1)
     }
 }
 
@@ -151,6 +151,8 @@ impl Arena {
 
     /// Takes a free slot for a process that is about to be forked.
     pub fn claim_slot(&self, parent: Option<SlotRef>) -> Result<SlotRef> {
+        // Under the world lock, so that nobody takes a slot whose parent is not written yet for an orphan's.
+        let _world = self.lock_world();
         let header = self.header();
         let first = header.slot_hint.load(Ordering::Relaxed);
         for index in (first..self.layout.slots).chain(0..first) {
@@ -308,11 +310,14 @@ impl Arena {
             };
             for (side, event) in object.events.iter().enumerate() {
                 if which & 1 << side != 0 {
+                    // First the note, then the count, as the waiter itself would: a gravedigger that dies in between
+                    // leaves a count too high, never one too low.
+                    let bit = 1 << (2 * at + side);
+                    slot.wait.announced.fetch_and(!bit, Ordering::SeqCst);
                     event.withdraw();
                 }
             }
         }
-        slot.wait.announced.store(0, Ordering::Release);
     }
 
     pub(super) fn hold_set_at(&self, slot: u32) -> Offset {

@@ -88,6 +88,23 @@ pub fn wait_for(pid: i32, block: bool) -> Option<WaitStatus> {
     }
 }
 
+/// How a process ended that is dead and that its parent has not waited for: readable for everybody of the same user, from
+/// the last field of `/proc/PID/stat`. `None` while it lives, and when it is gone.
+pub fn zombie_status(pid: i32) -> Option<WaitStatus> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in parentheses and may itself hold spaces and parentheses.
+    let rest = &text[text.rfind(')')? + 1..];
+    let mut fields = rest.split_whitespace();
+    if !matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    let status: i32 = fields.nth(48)?.parse().ok()?;
+    Some(match status & 0x7f {
+        0 => WaitStatus::Exited(status >> 8 & 0xff),
+        signal => WaitStatus::Signalled(signal),
+    })
+}
+
 /// The pid of some child that has ended and was not waited for; it stays that way.
 pub fn peek_ended() -> Option<i32> {
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();

@@ -205,7 +205,7 @@ fn read(arena: &Arena, process: SlotRef) -> Option<Wait> {
     let epoch = wait.epoch.load(Ordering::SeqCst);
     let count = wait.count.load(Ordering::Acquire) as usize;
     let operation = Operation::from_number(wait.operation.load(Ordering::Acquire))?;
-    let free_to_go = epoch % 2 == 0
+    let free_to_go = epoch.is_multiple_of(2)
         || wait.deadline.load(Ordering::Acquire) != 0
         || !operation.is_inside()
         || count == 0

@@ -37,10 +37,9 @@ fn hooks() -> Option<Hooks> {
 
 /// Runs the function of a child and ends the process with what comes of it.
 pub(super) fn run_child(process: &Process, body: impl FnOnce() -> ChildOutcome) -> ! {
-    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
-        // The panic has been written to standard error by Rust's hook; what is left is a process that failed.
-        ChildOutcome::Exited(101)
-    });
+    let outcome = catch_unwind(AssertUnwindSafe(body));
+    // A panic has been written to standard error by Rust's hook; what is left is a process that failed.
+    let outcome = outcome.unwrap_or(ChildOutcome::Exited(101));
     let _ = catch_unwind(AssertUnwindSafe(end_children));
     seal(process, &outcome);
     if let Some(hooks) = hooks() {

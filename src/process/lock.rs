@@ -33,6 +33,8 @@ const DIED: u64 = u64::MAX;
 /// Nanoseconds after which a waiter asks others to stand back. Before that, whoever is quick takes the lock: handing it
 /// over would cost two changes of context for each turn.
 const PATIENCE: u64 = 1_000_000;
+/// Nanoseconds for which others stand back: the one that asked may have been stopped.
+const COURTESY: u64 = 20_000_000;
 
 /// A lock of the language.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +127,7 @@ impl Lock {
     fn try_once(&self, me: u64, begin: u64, place: Option<Span>) -> Result<Option<()>> {
         let owner = self.cell(OWNER);
         match owner.load(Ordering::SeqCst) {
-            0 if self.is_my_turn(me) => {
+            0 if self.is_my_turn(me, begin) => {
                 if owner
                     .compare_exchange(0, me, Ordering::SeqCst, Ordering::Relaxed)
                     .is_ok()
@@ -158,7 +160,7 @@ impl Lock {
     }
 
     /// Whether nobody else has waited for so long that it comes first.
-    fn is_my_turn(&self, me: u64) -> bool {
+    fn is_my_turn(&self, me: u64, begin: u64) -> bool {
         let starving = self.cell(STARVING);
         let first = starving.load(Ordering::SeqCst);
         if first == 0 || first == me {
@@ -167,10 +169,11 @@ impl Lock {
         let lives = SlotRef::from_bits(first)
             .zip(arena::get())
             .is_some_and(|(process, arena)| arena.is_alive(process));
-        if !lives {
+        let over = !lives || clock::now().saturating_sub(begin) > COURTESY;
+        if over {
             let _ = starving.compare_exchange(first, 0, Ordering::SeqCst, Ordering::Relaxed);
         }
-        !lives
+        over
     }
 
     /// Buries a dead holder, which marks the lock.

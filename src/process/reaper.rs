@@ -29,6 +29,8 @@ struct Children {
 }
 
 static CHILDREN: Mutex<Option<Children>> = Mutex::new(None);
+/// Whether this process has ever had a child: without one there is nothing to look for.
+static HAD_CHILDREN: AtomicBool = AtomicBool::new(false);
 /// Whether every child of this process is ours to wait for; not so in a host program.
 static OWNS_PROCESS: AtomicBool = AtomicBool::new(false);
 
@@ -53,11 +55,13 @@ pub fn forget_all() {
         Err(poisoned) => poisoned.into_inner().take(),
     };
     drop(old);
+    HAD_CHILDREN.store(false, Ordering::Relaxed);
     own_process();
 }
 
 /// Notes a child that was forked.
 pub(super) fn note_child(pid: i32, slot: SlotRef, hold: Hold) {
+    HAD_CHILDREN.store(true, Ordering::Relaxed);
     with(|children| children.running.push(Child { pid, slot, hold }));
 }
 
@@ -80,6 +84,9 @@ pub fn reap() {
 
 /// As [`reap`]; `patient` waits for those that have told their end and are only on their way out.
 fn reap_ended(patient: bool) {
+    if !HAD_CHILDREN.load(Ordering::Relaxed) {
+        return;
+    }
     let Some(arena) = arena::get() else {
         reap_programs();
         return;
@@ -165,6 +172,7 @@ pub fn take_failures() -> Vec<Hold> {
 
 /// Lets the reaper wait for a program (not a process of Par) that was started with this pid.
 pub fn add_program(pid: i32) {
+    HAD_CHILDREN.store(true, Ordering::Relaxed);
     with(|children| children.programs.insert(pid, None));
 }
 
@@ -242,7 +250,7 @@ fn end_strays() {
 
 /// At the end of this process: kills every stray, and those that come to us by that, until none is left.
 pub fn end_all_strays() {
-    if !OWNS_PROCESS.load(Ordering::Relaxed) {
+    if !OWNS_PROCESS.load(Ordering::Relaxed) || !HAD_CHILDREN.load(Ordering::Relaxed) {
         return;
     }
     for _ in 0..100 {

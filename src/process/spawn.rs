@@ -9,7 +9,7 @@ use crate::arena::kinds::{self, KindOps};
 use crate::arena::{self, Arena, HandleId, Hold, ObjectKind, SlotRef};
 use crate::crash_point;
 use crate::diag::{Error, Result, codes};
-use crate::os::fork::{self, Side};
+use crate::os::fork::{self, Side, WaitStatus};
 use crate::os::{clock, signal, title};
 use crate::source::Span;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -293,10 +293,16 @@ impl Process {
         if arena.is_alive(slot) {
             return;
         }
-        // Only its parent can learn how it ended, and will say so, unless it is dead itself.
-        let parent_lives = record.parent().is_some_and(|parent| arena.is_alive(parent));
-        if !parent_lives && record.status() == Status::Open {
-            record.seal(arena, Status::Killed(libc::SIGKILL), 0);
+        // Its parent will say how it ended, but may be busy or stopped; so we look ourselves. If the parent is dead
+        // too, it was killed with it.
+        let status = match fork::zombie_status(record.pid()) {
+            Some(WaitStatus::Exited(code)) => Status::Exited(code),
+            Some(WaitStatus::Signalled(number)) => Status::Killed(number),
+            None if record.parent().is_some_and(|parent| arena.is_alive(parent)) => return,
+            None => Status::Killed(libc::SIGKILL),
+        };
+        if record.status() == Status::Open {
+            record.seal(arena, status, 0);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::diag::{Error, Field, Result, codes};
 use crate::os::futex::{self, Woken, Word};
 use crate::os::{clock, cpu};
 use crate::source::Span;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// What a process can wait in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -316,6 +316,8 @@ impl<'a> Record<'a> {
     fn write(arena: &'a Arena, spec: &'a WaitSpec<'a>) -> Record<'a> {
         let slot = arena.slot(arena::me().index);
         let wait = &slot.wait;
+        // Whoever sees a word of this wait must not take it for one of the last.
+        fence(Ordering::SeqCst);
         wait.operation
             .store(spec.operation as u32, Ordering::Relaxed);
         wait.count
