@@ -1,4 +1,4 @@
-//! `assert`, `error`, `exit`, `sleep`.
+//! `args`, `assert`, `error`, `exit`, `sleep`.
 
 use super::{Table, arguments};
 use crate::diag::{self, codes};
@@ -10,12 +10,20 @@ use std::rc::Rc;
 
 /// Sorted by name.
 pub static FUNCTIONS: Table = natives! {
+    "args" () arguments_of_the_script, "The script's arguments: a list of strings. Written without parentheses.";
     "assert" ("condition", "message?") assert, "Raises AssertionError unless the condition is true.";
     "error" ("message?", "kind?", "cause?", "**attributes") error, "Makes an error to throw; further named arguments become its attributes.";
     "exit" ("code?") exit, "Leaves the process with an exit code, after `finally` and `defer` have run.";
     "sh" ("command") sh, "A command of the shell.";
     "sleep" ("seconds") sleep, "Waits so many seconds.";
 };
+
+fn arguments_of_the_script(context: &mut dyn Context, _: Args<'_>) -> Outcome {
+    let texts = context.arguments().to_vec();
+    let heap = context.heap();
+    let values = texts.iter().map(|text| Value::str(heap, text)).collect();
+    Ok(Value::list(heap, values))
+}
 
 fn assert(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     if args[0].truthy() {

@@ -9,6 +9,9 @@ use crate::syntax::ast::Ident;
 use crate::value::native::{Args, Context, Native, Outcome};
 use std::rc::Rc;
 
+/// Built-in names that stand for a value rather than a function: using the name calls it.
+const BUILTIN_VALUES: [&str; 1] = ["args"];
+
 /// Where a declared name goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target {
@@ -119,6 +122,10 @@ impl<'a> Compiler<'a> {
             }
             Some(Place::Global(slot)) => self.f.emit_x(Op::GetGlobal, dest, slot as u16),
             Some(Place::Builtin(builtin)) => match builtins::function(&builtin) {
+                Some(native) if BUILTIN_VALUES.contains(&native.name) => {
+                    let function = self.f.temp();
+                    self.native(native, function, 0, dest);
+                }
                 Some(native) => {
                     let constant = self.f.native_constant(native);
                     self.f.emit_x(Op::LoadK, dest, constant);
@@ -165,6 +172,10 @@ impl<'a> Compiler<'a> {
     /// A member of an imported module, as an object of a dot: a native function or a global.
     pub(super) fn member(&mut self, module: &Ident, name: &Ident) -> Option<Member> {
         let place = self.resolved.place(module.id)?.clone();
+        if let Some(Place::Builtin(whole)) = self.resolved.place(name.id) {
+            // A built-in function with a dot in its name: `shared.ints`.
+            return builtins::function(whole).map(Member::Native);
+        }
         if !matches!(place, Place::Module(_) | Place::File(_)) {
             return None;
         }
@@ -191,7 +202,9 @@ impl<'a> Compiler<'a> {
     /// The built-in function that a name refers to.
     pub(super) fn builtin(&self, name: &Ident) -> Option<&'static Native> {
         match self.resolved.place(name.id) {
-            Some(Place::Builtin(builtin)) => builtins::function(builtin),
+            Some(Place::Builtin(builtin)) => {
+                builtins::function(builtin).filter(|native| !BUILTIN_VALUES.contains(&native.name))
+            }
             _ => None,
         }
     }
