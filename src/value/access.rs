@@ -48,7 +48,6 @@ pub fn get_index(context: &mut dyn Context, object: Value, key: Value) -> Outcom
         Value::Range(range) => range_index(context.heap(), range, key),
         Value::Handle(handle) => {
             let shared = handle.share();
-            context.protect(object);
             match shared.index(context, key)? {
                 Some(value) => Ok(value),
                 None => Err(not_indexable(&object)),
@@ -84,7 +83,6 @@ pub fn set_index(
         }
         Value::Handle(handle) => {
             let shared = handle.share();
-            context.protect(object);
             match shared.set_index(context, key, value)? {
                 true => Ok(()),
                 false => Err(not_settable(&object)),
@@ -120,7 +118,6 @@ pub fn find_field(context: &mut dyn Context, object: Value, name: &str) -> Outco
         Value::Bound(bound) => Ok(code_field(context.heap(), bound.function, name)),
         Value::Handle(handle) => {
             let shared = handle.share();
-            context.protect(object);
             shared.attribute(context, name)
         }
         _ => Ok(None),
@@ -181,7 +178,6 @@ pub fn set_field(
         }
         Value::Handle(handle) => {
             let shared = handle.share();
-            context.protect(object);
             match shared.set_attribute(context, name, value)? {
                 true => Ok(()),
                 false => Err(no_field(object, name, &field_names(object))),

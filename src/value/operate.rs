@@ -68,7 +68,6 @@ pub fn contains(context: &mut dyn Context, item: Value, container: Value) -> Out
     if !matches!(container, Value::Iter(_)) {
         return Err(not_a_container(container));
     }
-    context.protect(item);
     let iterator = context.iterate(container)?;
     while let Some(next) = iterator.next(context)? {
         if compare::equals(next, item) {

@@ -6,6 +6,7 @@ use crate::source::Span;
 use crate::value::Value;
 use crate::value::function::Proto;
 use crate::value::heap::{Gc, Heap};
+use crate::value::iterate;
 use crate::value::native::{Context, NativeIter, Outcome};
 use crate::value::structure::StructType;
 use std::any::Any;
@@ -44,7 +45,7 @@ impl Context for Machine {
 
     fn iterate(&mut self, value: Value) -> Outcome<Rc<dyn NativeIter>> {
         self.protected.push(value);
-        self.iterator(value)
+        iterate::over(self, value)
     }
 
     fn write_out(&mut self, bytes: &[u8]) -> Outcome<()> {

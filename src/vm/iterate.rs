@@ -1,4 +1,4 @@
-//! Iteration: what `for` goes over, and the same as a native iterator.
+//! Iteration: what `for` goes over. Native iterators are made in `value::iterate`.
 //!
 //! A loop has two registers of state. The first holds what is gone through: a list, map, set, str, bytes, range, native
 //! iterator, or an int, the next number of a count whose last is in the second. The second holds the position.
@@ -8,11 +8,9 @@
 use super::raw;
 use super::state::Machine;
 use crate::diag::{self, codes};
-use crate::value::heap::Marker;
-use crate::value::native::{Context, IterBox, NativeIter, Outcome};
+use crate::value::iterate::{not_iterable, step};
+use crate::value::native::{IterBox, Outcome};
 use crate::value::{Value, show};
-use std::cell::Cell;
-use std::rc::Rc;
 
 impl Machine {
     /// Makes the state of a loop over the value in a register.
@@ -66,7 +64,7 @@ impl Machine {
             let next = iterator.next(self)?;
             return Ok(put(to, next));
         }
-        let (item, position) = step(self, value, position);
+        let (item, position) = step(&mut self.heap, value, position);
         // SAFETY: as above.
         unsafe { raw::set_int(state.add(1), position as i64) };
         Ok(put(to, item))
@@ -128,25 +126,6 @@ impl Machine {
         }
         Ok(true)
     }
-
-    /// A native iterator over any value that can be iterated.
-    pub(super) fn iterator(&mut self, value: Value) -> Outcome<Rc<dyn NativeIter>> {
-        match value {
-            Value::Iter(iterator) => Ok(iterator.iter.clone()),
-            Value::Handle(handle) => {
-                let handle = handle.share();
-                match handle.iterate(self)? {
-                    Some(iterator) => Ok(iterator),
-                    None => Err(not_iterable(&value)),
-                }
-            }
-            Value::List(_) | Value::Map(_) | Value::Set(_) | Value::Range(_) => {
-                Ok(Rc::new(Walk::over(value)))
-            }
-            Value::Short(_) | Value::Str(_) | Value::Bytes(_) => Ok(Rc::new(Walk::over(value))),
-            _ => Err(not_iterable(&value)),
-        }
-    }
 }
 
 fn put(to: *mut Value, item: Option<Value>) -> bool {
@@ -155,75 +134,4 @@ fn put(to: *mut Value, item: Option<Value>) -> bool {
         unsafe { *to = item };
     }
     item.is_some()
-}
-
-/// The item at a position of a value, and the position after it.
-fn step(machine: &mut dyn Context, value: Value, position: usize) -> (Option<Value>, usize) {
-    let next = position + 1;
-    match value {
-        Value::List(list) => (list.get(position), next),
-        Value::Map(map) => match map.table().next(position) {
-            Some((entry, next)) => (Some(entry.key), next),
-            None => (None, position),
-        },
-        Value::Set(set) => match set.table().next(position) {
-            Some((entry, next)) => (Some(entry.key), next),
-            None => (None, position),
-        },
-        Value::Range(range) => (range.get(position as u64).map(Value::Int), next),
-        Value::Bytes(bytes) => {
-            let byte = bytes.data().get(position).copied();
-            (byte.map(|byte| Value::Int(i64::from(byte))), next)
-        }
-        Value::Short(_) | Value::Str(_) => {
-            let text = value.as_str().and_then(|text| text.get(position..));
-            match text.and_then(|text| text.chars().next()) {
-                Some(c) => {
-                    let mut bytes = [0; 4];
-                    let text = c.encode_utf8(&mut bytes);
-                    (
-                        Some(Value::str(machine.heap(), text)),
-                        position + c.len_utf8(),
-                    )
-                }
-                None => (None, position),
-            }
-        }
-        _ => (None, position),
-    }
-}
-
-/// A walk over a value of a built-in type, for native code.
-struct Walk {
-    value: Value,
-    position: Cell<usize>,
-}
-
-impl Walk {
-    fn over(value: Value) -> Walk {
-        Walk {
-            value,
-            position: Cell::new(0),
-        }
-    }
-}
-
-impl NativeIter for Walk {
-    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
-        let (item, position) = step(context, self.value, self.position.get());
-        self.position.set(position);
-        Ok(item)
-    }
-
-    fn trace(&self, marker: &mut Marker<'_>) {
-        marker.value(self.value);
-    }
-}
-
-fn not_iterable(value: &Value) -> crate::value::native::Fault {
-    let message = format!(
-        "something to go through was expected, but this is {}",
-        show::kind(value)
-    );
-    diag::Error::new(codes::TYPE, message).into()
 }

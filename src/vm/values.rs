@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::state::Machine;
+use crate::builtins::gather;
 use crate::diag::{self, codes};
 use crate::operator::{BinaryOp, UnaryOp};
 use crate::value::function::{Capture, Closure};
@@ -68,7 +69,10 @@ impl Machine {
     /// `item in container`.
     pub(super) fn contains(&mut self, item: Value, container: Value) -> Outcome<bool> {
         self.top = self.frame_top();
-        operate::contains(self, item, container)
+        let kept = self.protected.len();
+        let found = operate::contains(self, item, container);
+        self.protected.truncate(kept);
+        found
     }
 
     /// `to = -a`.
@@ -113,18 +117,12 @@ impl Machine {
         let Value::List(list) = list else {
             return Ok(());
         };
-        if let Value::List(other) = from {
-            let values = other.items().to_values();
-            list.edit(&mut self.heap, |items| {
-                values.into_iter().for_each(|value| items.push(value));
-            });
-            return Ok(());
-        }
         self.top = self.frame_top();
-        let iterator = self.iterator(from)?;
-        while let Some(value) = iterator.next(self)? {
-            list.push(&mut self.heap, value);
-        }
+        let kept = self.protected.len();
+        let more = gather::collect(self, "...", from);
+        self.protected.truncate(kept);
+        let more = more?;
+        list.edit(&mut self.heap, |items| items.extend(more.items()));
         Ok(())
     }
 
