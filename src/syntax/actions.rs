@@ -15,6 +15,9 @@ use std::rc::Rc;
 /// Parameters and body of a function, before its kind is known.
 pub type Callable = (Vec<Param>, Block);
 
+/// An entry of a map pattern, or the name behind its `...`.
+pub type MapPatternPart = (Option<(Rc<str>, Span, Pattern)>, Option<Ident>);
+
 /// What stands in a struct.
 pub enum StructItem {
     /// One or more fields.
@@ -31,7 +34,7 @@ pub struct Builder<'s> {
     /// The number of the next function.
     pub next_fn: FnId,
     /// What was accepted by the grammar and is wrong all the same.
-    pub errors: Vec<Box<Error>>,
+    pub errors: Vec<Error>,
     /// Where 2^63 was written: right behind a minus only.
     minimum: Option<Span>,
 }
@@ -53,7 +56,7 @@ impl<'s> Builder<'s> {
     }
 
     fn error(&mut self, error: Box<Error>) {
-        self.errors.push(error);
+        self.errors.push(*error);
     }
 
     fn next_fn(&mut self) -> FnId {
@@ -504,10 +507,7 @@ impl<'s> Builder<'s> {
     }
 
     /// `{name, key: pattern, ...rest}`.
-    pub fn map_pattern(
-        &mut self,
-        parts: Vec<(Option<(Rc<str>, Span, Pattern)>, Option<Ident>)>,
-    ) -> PatternKind {
+    pub fn map_pattern(&mut self, parts: Vec<MapPatternPart>) -> PatternKind {
         let mut entries = Vec::new();
         let mut rest: Option<Ident> = None;
         for (entry, name) in parts {
@@ -523,21 +523,14 @@ impl<'s> Builder<'s> {
     }
 
     /// `{name}`: the value of that key under its own name.
-    pub fn map_pattern_short(
-        &mut self,
-        name: Ident,
-    ) -> (Option<(Rc<str>, Span, Pattern)>, Option<Ident>) {
+    pub fn map_pattern_short(&mut self, name: Ident) -> MapPatternPart {
         let (key, span) = (name.name.clone(), name.span);
         let kind = self.bind(name);
         (Some((key, span, Pattern { kind, span })), None)
     }
 
     /// `{key: pattern}`.
-    pub fn map_pattern_named(
-        &mut self,
-        key: Ident,
-        pattern: Pattern,
-    ) -> (Option<(Rc<str>, Span, Pattern)>, Option<Ident>) {
+    pub fn map_pattern_named(&mut self, key: Ident, pattern: Pattern) -> MapPatternPart {
         (Some((key.name, key.span, pattern)), None)
     }
 
@@ -548,7 +541,7 @@ impl<'s> Builder<'s> {
         start: u32,
         end: u32,
         pattern: Pattern,
-    ) -> (Option<(Rc<str>, Span, Pattern)>, Option<Ident>) {
+    ) -> MapPatternPart {
         let span = self.span(start, end);
         (Some((key, span, pattern)), None)
     }

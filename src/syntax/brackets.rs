@@ -14,7 +14,7 @@ pub struct Brackets {
     /// The tokens, mended.
     pub tokens: Vec<Spanned>,
     /// Reports about brackets, in the order of the text.
-    pub errors: Vec<Box<Error>>,
+    pub errors: Vec<Error>,
     /// The innermost bracket that is still open at the end of the text; the parser decides whether more input would do.
     pub open: Option<Box<Error>>,
     /// Where something was reported or mended.
@@ -93,7 +93,7 @@ struct Pass<'s> {
     source: &'s Source,
     stack: Vec<Open>,
     out: Vec<Spanned>,
-    errors: Vec<Box<Error>>,
+    errors: Vec<Error>,
     marks: Vec<u32>,
 }
 
@@ -142,7 +142,7 @@ impl Pass<'_> {
                 .iter()
                 .all(|earlier| earlier.code != codes::UNCLOSED)
             {
-                self.errors.push(error);
+                self.errors.push(*error);
             }
             return;
         };
@@ -193,7 +193,7 @@ impl Pass<'_> {
             self.span(top.start, top.end),
             format!("`{}` was opened here", text_of(&top.token)),
         );
-        self.errors.push(error);
+        self.errors.push(*error);
         self.marks.extend([top.start, start]);
         self.out.push((start, due, end));
     }
@@ -215,7 +215,7 @@ impl Pass<'_> {
         .with_span(self.span(top.start, top.end))
         .with_label("opened here")
         .with_other(self.span(start, end), why);
-        self.errors.push(error);
+        self.errors.push(*error);
         let at = self.last_end(start);
         self.marks.extend([top.start, at]);
         self.out.push((at, due, at));
@@ -250,7 +250,7 @@ impl Pass<'_> {
         .with_span(self.span(start, end))
         .with_label("this is one too many")
         .with_help("give the inner parts names with `let`, or make functions of them");
-        self.errors.push(error);
+        self.errors.push(*error);
         Brackets {
             tokens: Vec::new(),
             errors: self.errors,

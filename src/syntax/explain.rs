@@ -169,7 +169,7 @@ pub fn unexpected(context: &Context) -> Box<Error> {
             if !hint.help.is_empty() {
                 error = error.with_help(hint.help);
             }
-            error.with_label("here")
+            error.with_label("Par writes this differently")
         }
         None => plain(context),
     };
@@ -178,7 +178,7 @@ pub fn unexpected(context: &Context) -> Box<Error> {
 }
 
 fn plain(context: &Context) -> Box<Error> {
-    let found = describe_found(context);
+    let found = found(context);
     let groups = groups(context);
     let expected = one_of(&groups);
     let error = Error::new(
@@ -211,8 +211,8 @@ fn one_of(groups: &[String]) -> String {
     }
 }
 
-/// Our token in words.
-fn describe_found(context: &Context) -> String {
+/// The token that could not stand there, in words.
+pub fn found(context: &Context) -> String {
     let text = context.text(context.at);
     let Some(token) = context.token(0) else {
         return String::from("the end of the text");

@@ -4,6 +4,7 @@
 //! at the place where the parser stopped ([`places`]: `=` in a condition, `:` behind a head).
 
 mod foreign;
+mod heads;
 mod places;
 mod words;
 

@@ -219,7 +219,7 @@ impl<'s> Lexer<'s> {
     }
 
     fn line_end(&self, from: usize) -> usize {
-        memchr::memchr(b'\n', self.text[from..].as_bytes()).map_or(self.text.len(), |at| from + at)
+        memchr::memchr(b'\n', &self.text.as_bytes()[from..]).map_or(self.text.len(), |at| from + at)
     }
 
     /// Reads the text of the innermost open string up to its end or its next interpolation.

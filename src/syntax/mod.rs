@@ -40,7 +40,7 @@ mod grammar {
 /// their newlines.
 pub fn parse(source: &Source) -> Result<ast::Module, Vec<Error>> {
     let brackets = brackets::check(source, lexer::lex(source));
-    let mut errors: Vec<Error> = brackets.errors.into_iter().map(|e| *e).collect();
+    let mut errors = brackets.errors;
     if brackets.too_deep {
         return Err(errors);
     }
@@ -60,7 +60,7 @@ pub fn parse(source: &Source) -> Result<ast::Module, Vec<Error>> {
                 span: Span::new(source.id, 0, source.text.len()),
             });
         }
-        Ok(_) => errors.extend(builder.errors.into_iter().map(|e| *e)),
+        Ok(_) => errors.extend(builder.errors),
         Err(_) => errors.extend(recover::reports(
             source,
             &tokens,

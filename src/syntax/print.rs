@@ -356,15 +356,7 @@ impl Printer<'_> {
                 finally,
             } => {
                 self.node("try", span);
-                self.inside(|p| {
-                    p.block("body", body);
-                    for catch in catches {
-                        let name = catch.name.as_ref().map_or("", |name| &name.name);
-                        let kinds: Vec<&str> = catch.kinds.iter().map(|kind| &*kind.name).collect();
-                        p.block(&format!("catch {name}: {}", kinds.join(", ")), &catch.body);
-                    }
-                    finally.iter().for_each(|block| p.block("finally", block));
-                });
+                self.inside(|p| p.tried(body, catches, finally.as_ref()));
             }
             ExprKind::Do(body) => {
                 self.node("do", span);
@@ -382,6 +374,18 @@ impl Printer<'_> {
             }
             _ => self.process(expr),
         }
+    }
+
+    fn tried(&mut self, body: &Block, catches: &[Catch], finally: Option<&Block>) {
+        self.block("body", body);
+        for catch in catches {
+            let name = catch.name.as_ref().map_or("", |name| &name.name);
+            let kinds: Vec<&str> = catch.kinds.iter().map(|kind| &*kind.name).collect();
+            self.block(&format!("catch {name}: {}", kinds.join(", ")), &catch.body);
+        }
+        finally
+            .into_iter()
+            .for_each(|block| self.block("finally", block));
     }
 
     /// The constructs that have to do with processes.

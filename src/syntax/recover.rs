@@ -110,7 +110,7 @@ impl Search<'_> {
         let tokens = &self.tokens[range.clone()];
         let mut builder = Builder::new(self.source);
         if parse(&mut builder, tokens).is_ok() {
-            return self.found.extend(builder.errors.into_iter().map(|e| *e));
+            return self.found.extend(builder.errors);
         }
         let blocks = self.blocks(range.clone());
         self.head(range, &blocks);
@@ -131,7 +131,7 @@ impl Search<'_> {
         let marked = tokens.iter().any(|token| self.marks.contains(&token.0));
         let mut builder = Builder::new(self.source);
         match parse(&mut builder, &tokens) {
-            Ok(_) => self.found.extend(builder.errors.into_iter().map(|e| *e)),
+            Ok(_) => self.found.extend(builder.errors),
             Err(_) if marked => {}
             Err((at, expected)) => {
                 let behind = range.end..(range.end + 2).min(self.tokens.len());
@@ -155,10 +155,10 @@ impl Search<'_> {
         let report = explain::unexpected(context);
         let bracket = context.open_bracket().map(|index| context.span(index));
         let due = context.expects(")") || context.expects("]") || context.expects("}");
-        let is_culprit = |open: &Box<Error>| due && open.span == bracket;
+        let is_culprit = |open: &Error| due && open.span == bracket;
         if report.incomplete
             || report.code != codes::UNEXPECTED
-            || !self.open.as_ref().is_some_and(is_culprit)
+            || !self.open.as_deref().is_some_and(is_culprit)
         {
             return report;
         }

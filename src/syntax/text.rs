@@ -106,7 +106,7 @@ pub fn bytes(text: &str) -> Content<Vec<u8>> {
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
         if c != '\\' {
-            out.extend_from_slice(text[at..at + c.len_utf8()].as_bytes());
+            out.extend_from_slice(&text.as_bytes()[at..at + c.len_utf8()]);
             at += c.len_utf8();
             continue;
         }

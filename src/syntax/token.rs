@@ -302,7 +302,7 @@ impl Token {
         self.is_infix()
             || matches!(
                 self,
-                Comma | Colon | Dot | Arrow | Assign | Tilde | Not | Join | Spawn | Spread
+                Comma | Dot | Arrow | Assign | Tilde | Not | Join | Spawn | Spread
             )
             || self.is_compound_assign()
     }

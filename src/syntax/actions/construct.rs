@@ -219,17 +219,6 @@ impl Builder<'_> {
         end: u32,
     ) -> Expr {
         let options = options.unwrap_or_default();
-        if let Some(wrong) = options.iter().find(|option| option.name.is_none()) {
-            let error = Error::new(
-                codes::UNEXPECTED,
-                "expected options such as `timeout: 1s` in the parentheses of `lock`, found a value",
-            );
-            self.error(
-                error
-                    .with_span(wrong.span)
-                    .with_help("write lock a, b { ... } for several locks"),
-            );
-        }
         let kind = ExprKind::Lock {
             options,
             locks,
@@ -270,16 +259,6 @@ impl Builder<'_> {
         operation: Expr,
         body: Block,
     ) -> SelectCase {
-        if !matches!(
-            operation.kind,
-            ExprKind::Method { .. } | ExprKind::Join { .. }
-        ) {
-            let error = Error::new(
-                codes::UNEXPECTED,
-                "expected an operation that waits, such as `q.get()`, `w.send(x)` or `join p`, found a value",
-            );
-            self.error(error.with_span(operation.span));
-        }
         SelectCase {
             pattern,
             operation,

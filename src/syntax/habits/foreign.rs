@@ -62,8 +62,8 @@ pub fn foreign(text: &str, start: usize, end: usize) -> Box<Error> {
     } else {
         format!("`{found}`")
     };
-    let error =
-        Error::new(codes::HABIT, format!("expected {expected}, found {shown}")).with_label("here");
+    let error = Error::new(codes::HABIT, format!("expected {expected}, found {shown}"))
+        .with_label("Par writes this differently");
     match help {
         "" => error,
         help => error.with_help(help),
@@ -87,6 +87,6 @@ pub fn single_quotes(found: &str) -> Box<Error> {
         codes::HABIT,
         "expected a string in double quotes, found single quotes",
     )
-    .with_label("here")
+    .with_label("Par writes this differently")
     .with_help(format!("write \"{inner}\""))
 }
