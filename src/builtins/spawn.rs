@@ -89,6 +89,17 @@ pub fn start(context: &mut dyn Context, process: &Process, work: [Value; 3]) -> 
     Ok(())
 }
 
+/// Named arguments that come as a map.
+pub fn named_arguments(named: &Value) -> Vec<(Rc<str>, Value)> {
+    let Value::Map(map) = named else {
+        return Vec::new();
+    };
+    let pairs = map.table().iter();
+    pairs
+        .filter_map(|(key, value)| Some((Rc::from(key.as_str()?), value)))
+        .collect()
+}
+
 /// In the child: runs the function and packs what comes of it.
 pub fn run(context: &mut dyn Context, [function, args, named]: [Value; 3]) -> ChildOutcome {
     context.enter_child();
@@ -99,15 +110,7 @@ pub fn run(context: &mut dyn Context, [function, args, named]: [Value; 3]) -> Ch
         Value::List(list) => list.items().to_values(),
         _ => Vec::new(),
     };
-    let named: Vec<(Rc<str>, Value)> = match named {
-        Value::Map(map) => {
-            let pairs = map.table().iter();
-            pairs
-                .filter_map(|(key, value)| Some((Rc::from(key.as_str()?), value)))
-                .collect()
-        }
-        _ => Vec::new(),
-    };
+    let named = named_arguments(&named);
     let outcome = context.call_named(function, &args, &named);
     let outcome = outcome.and_then(|value| travel::pack(context, value));
     match outcome {

@@ -137,6 +137,7 @@ impl Stream {
                     Work::Map,
                     self.function,
                     items.items().to_values(),
+                    Value::Nil,
                 )?;
                 self.running.borrow_mut().push_back((future, first));
             }

@@ -27,14 +27,14 @@ use super::super::Table;
 
 static METHODS: Table = natives! {
     "@leave" ("failed") leave, "The end of a `with` block: works off what was handed in, or after an error gives it up.";
-    "apply" ("function", "...arguments") apply, "Hands one call in and waits for its result.";
+    "apply" ("function", "...arguments", "**named") apply, "Hands one call in and waits for its result.";
     "close" () close, "Takes no more tasks; the workers leave when all is done.";
     "imap" ("function", "items", "chunk?") stream::imap, "An iterator over the results in order, reading only a little ahead of them.";
     "imap_unordered" ("function", "items", "chunk?") stream::imap_unordered, "An iterator over the results as they come.";
     "join" ("timeout?") join, "Waits until a closed pool has ended.";
     "map" ("function", "items", "chunk?", "on_error?") map, "The results of the function for all items, in order.";
     "starmap" ("function", "items", "chunk?", "on_error?") starmap, "As `map`, with the items of each item as arguments.";
-    "submit" ("function", "...arguments") submit, "Hands one call in and gives a future for its result.";
+    "submit" ("function", "...arguments", "**named") submit, "Hands one call in and gives a future for its result.";
     "terminate" () terminate, "Ends the pool at once; tasks that are not finished are given up.";
 };
 
@@ -189,12 +189,13 @@ impl Pool {
         work: Work,
         function: Value,
         values: Vec<Value>,
+        named: Value,
     ) -> Outcome<FutureHandle> {
         self.tasks.check_open()?;
         let values = Value::list(context.heap(), values);
         let task = Value::list(
             context.heap(),
-            vec![Value::Int(work as i64), function, values],
+            vec![Value::Int(work as i64), function, values, named],
         );
         let message = travel::pack_with_globals(context, task)?;
         let future = Future::new(&message.bytes, &message.handles)?;
@@ -416,7 +417,11 @@ fn perform(context: &mut dyn Context, task: Value) -> Outcome {
     };
     let values = values.items().to_values();
     if work == Work::Call as i64 {
-        return context.call(function, &values);
+        let named = task
+            .get(3)
+            .map(|named| spawn::named_arguments(&named))
+            .unwrap_or_default();
+        return context.call_named(function, &values, &named);
     }
     let results = crate::value::list::List::new(context.heap(), Vec::new());
     context.protect(Value::List(results));
@@ -442,28 +447,22 @@ fn perform(context: &mut dyn Context, task: Value) -> Outcome {
     Ok(Value::List(results))
 }
 
+/// Hands in one call; named arguments come as a map, before the others.
+fn call(context: &mut dyn Context, method: &str, args: Args<'_>) -> Outcome<FutureHandle> {
+    let pool = receiver(method, &args[0])?;
+    arguments::callable(method, "function", &args[1])?;
+    let named = arguments::given(&args[2]).copied().unwrap_or(Value::Nil);
+    let positional = args.get(3..).unwrap_or(&[]).to_vec();
+    pool.hand_in(context, Work::Call, args[1], positional, named)
+}
+
 fn submit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let pool = receiver("submit", &args[0])?;
-    arguments::callable("submit", "function", &args[1])?;
-    let future = pool.hand_in(
-        context,
-        Work::Call,
-        args[1],
-        args.get(2..).unwrap_or(&[]).to_vec(),
-    )?;
+    let future = call(context, "submit", args)?;
     Ok(Value::handle(context.heap(), Rc::new(future)))
 }
 
 fn apply(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let pool = receiver("apply", &args[0])?;
-    arguments::callable("apply", "function", &args[1])?;
-    let future = pool.hand_in(
-        context,
-        Work::Call,
-        args[1],
-        args.get(2..).unwrap_or(&[]).to_vec(),
-    )?;
-    future.result(context, None)
+    call(context, "apply", args)?.result(context, None)
 }
 
 fn map(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -503,7 +502,7 @@ fn map_with(context: &mut dyn Context, args: Args<'_>, work: Work) -> Outcome {
     });
     let mut futures = Vec::new();
     for part in values.chunks(chunk) {
-        futures.push(pool.hand_in(context, work, args[1], part.to_vec())?);
+        futures.push(pool.hand_in(context, work, args[1], part.to_vec(), Value::Nil)?);
     }
     let results = crate::value::list::List::new(context.heap(), Vec::new());
     context.protect(Value::List(results));
