@@ -488,9 +488,10 @@ fn a_dead_waiter_swallows_no_notification() {
     };
     for _ in 0..20 {
         let first = waiter(condition.clone());
-        until(|| condition.show() == "<condition 1 waiting>");
+        // Entered, and the lock let go.
+        until(|| condition.show() == "<condition 1 waiting>" && !condition.lock().is_locked());
         let second = waiter(condition.clone());
-        until(|| condition.show() == "<condition 2 waiting>");
+        until(|| condition.show() == "<condition 2 waiting>" && !condition.lock().is_locked());
         first.kill();
         condition.lock().acquire(None, None).unwrap();
         condition.notify(1).unwrap();
