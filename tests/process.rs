@@ -275,7 +275,7 @@ fn cancel_raises_in_the_child() {
     let busy = start(|| {
         loop {
             if signals::poll_word().load(std::sync::atomic::Ordering::Relaxed) != 0
-                && let Err(error) = signals::poll()
+                && let Err(error) = signals::check()
             {
                 return value(&error.kind);
             }

@@ -4,7 +4,7 @@ use crate::arena;
 use crate::builtins;
 use crate::diag::{self, ProcessTag, Severity, codes};
 use crate::os::fork;
-use crate::process::signals::{self, Polled};
+use crate::process::signals;
 use crate::process::{Ended, Process, finish, place, spawn};
 use crate::source::SourceMap;
 use crate::value::Value;
@@ -116,18 +116,13 @@ impl Receiver for Reports {
 /// Connects a machine with the process that it runs in.
 pub(super) fn connect(hooks: &mut vm::Hooks) {
     hooks.poll = Some(poll);
+    hooks.wants_collection = Some(signals::wants_collection);
+    hooks.collected = Some(signals::collect);
     hooks.process = Some(own_tag);
 }
 
 fn poll() -> Option<Box<diag::Error>> {
-    match signals::poll() {
-        Ok(Polled::Nothing) => None,
-        Ok(Polled::Collect) => {
-            signals::collect();
-            None
-        }
-        Err(error) => Some(error),
-    }
+    signals::check().err()
 }
 
 /// Name and pid of this process. A script that shares nothing has no entry in the process table, and need not make one to

@@ -12,29 +12,17 @@ pub const GRACE: f64 = 2.0;
 /// When the tree was told to end (monotonic nanoseconds); 0 before.
 static INTERRUPTED_AT: AtomicU64 = AtomicU64::new(0);
 
-/// The word that the virtual machine reads at back-edges and calls: when it is not 0, it calls [`poll`]. One load and one
-/// branch; the word is in this process's own memory.
+/// The word that the virtual machine reads at back-edges and calls: when it is not 0, it calls [`check`]
+/// and [`wants_collection`]. One load and one branch; the word is in this process's own memory.
 #[inline(always)]
 pub fn poll_word() -> &'static AtomicU32 {
     signal::poll_word()
 }
 
-/// What the machine is to do after [`poll`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Polled {
-    /// Go on.
-    Nothing,
-    /// Collect the heap, so that handles are let go, and then call [`collect`].
-    Collect,
-}
-
-/// Looks after everything that happened: ended children are reaped, Ctrl-C and cancellation become errors.
-pub fn poll() -> Result<Polled> {
-    check()?;
-    Ok(match signal::take(signal::COLLECT) {
-        0 => Polled::Nothing,
-        _ => Polled::Collect,
-    })
+/// Whether shared memory has much that may be garbage: the machine then collects its heap, so that handles are let go,
+/// and calls [`collect`]. Asked once for each time.
+pub fn wants_collection() -> bool {
+    signal::take(signal::COLLECT) != 0
 }
 
 /// Frees the objects of the arena that nobody holds any more.

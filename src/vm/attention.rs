@@ -50,8 +50,12 @@ impl Machine {
         {
             return Err(Fault::Error(error));
         }
-        if self.heap.wanted || self.stress {
+        let shared_wants = self.hooks.wants_collection.is_some_and(|wants| wants());
+        if self.heap.wanted || self.stress || shared_wants {
             self.collect();
+            if let Some(collected) = self.hooks.collected.filter(|_| shared_wants) {
+                collected();
+            }
             if self.heap.over_limit() {
                 let message = "the script holds more memory than it may";
                 return Err(diag::Error::new(codes::LIMIT, message).into());

@@ -28,6 +28,10 @@ const GLOBAL_SLOTS: usize = 1 << 16;
 pub struct Hooks {
     /// Asked at every safe point that polls: an error to raise now (Ctrl-C, cancellation).
     pub poll: Option<fn() -> Option<Box<diag::Error>>>,
+    /// Asked there as well: whether shared memory needs handles to be let go. The heap is collected then.
+    pub wants_collection: Option<fn() -> bool>,
+    /// Called after that collection.
+    pub collected: Option<fn()>,
     /// The process that errors are raised in.
     pub process: Option<fn() -> diag::ProcessTag>,
     /// Where `print` goes; standard output when absent.
