@@ -17,6 +17,7 @@ pub(super) struct Capture {
 }
 
 /// Writes to a capture.
+#[derive(Clone)]
 pub(super) struct Writer(Rc<File>);
 
 impl Capture {

@@ -17,6 +17,7 @@ pub use host::{Arguments, HostFunction, HostResult};
 use crate::check::Mode;
 use crate::diag::{self, codes};
 use crate::driver::{Driver, Program};
+use crate::process::finish;
 use crate::value::Value;
 use crate::value::native::{Fault, HostFn, Outcome};
 use capture::Capture;
@@ -69,8 +70,10 @@ impl Default for Engine {
 impl Engine {
     /// An engine in which nothing has run.
     pub fn new() -> Engine {
+        let driver = Driver::new();
+        tell_failures_to(&driver, std::io::stderr);
         Engine {
-            driver: Driver::new(),
+            driver,
             out: None,
             err: None,
             steps: None,
@@ -204,6 +207,8 @@ impl Engine {
         let hooks = &mut self.driver.machine().hooks;
         hooks.out = Some(Box::new(out.writer()));
         hooks.err = Some(Box::new(err.writer()));
+        let writer = err.writer();
+        tell_failures_to(&self.driver, move || writer.clone());
         (self.out, self.err) = (Some(out), Some(err));
         Ok(())
     }
@@ -295,6 +300,23 @@ impl Engine {
     fn several(&self, errors: Vec<diag::Error>) -> Error {
         Error::several(errors, self.driver.sources())
     }
+}
+
+/// Ends what the engine's scripts have spawned as the end of a script does: waits for the processes that are no daemons, and
+/// ends the daemons.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        finish::end_children();
+    }
+}
+
+/// Failures of processes that no script joins are reported there.
+fn tell_failures_to<W: std::io::Write>(driver: &Driver, open: impl Fn() -> W + 'static) {
+    driver.tell_failures_by(Rc::new(move |error, sources| {
+        let text = diag::render(error, sources, diag::Style::PLAIN);
+        // Whoever closed the output does not want to know.
+        let _ = open().write_all(text.as_bytes());
+    }));
 }
 
 /// Stops what runs in an engine; obtained from [`Engine::interrupter`], used from any thread.

@@ -175,8 +175,13 @@ impl Session<'_> {
             Err(Fault::Exit(code)) => Some(ExitCode::from(code as u8)),
             Err(fault) => {
                 let error = vm::report(fault);
+                let interrupted = error.code == codes::INTERRUPTED;
+                if interrupted {
+                    // The terminal has shown `^C`.
+                    println!();
+                }
                 self.reporter.report(&error, driver.sources());
-                if error.code == codes::INTERRUPTED {
+                if interrupted {
                     // Every process of the session has been told to end; the next line starts with none.
                     finish::end_children();
                     signals::forget_interrupt();
