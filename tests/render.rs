@@ -4,6 +4,13 @@ use par::diag::{self, Frame, ProcessTag, Style, codes};
 use par::source::{SourceId, SourceMap, Span};
 use proptest::prelude::*;
 
+/// A terminal without colours.
+const NARROW: Style = Style {
+    color: false,
+    width: 80,
+    wrap: true,
+};
+
 const SCRIPT: &str = "\
 fn add(a, b) {
   a + b
@@ -56,7 +63,7 @@ fn child_error() -> Box<diag::Error> {
 
 #[track_caller]
 fn expect(error: &diag::Error, expected: &str) {
-    let found = diag::render(error, &sources(), Style::PLAIN);
+    let found = diag::render(error, &sources(), NARROW);
     assert_eq!(found, expected, "\n{found}");
 }
 
@@ -89,7 +96,7 @@ fn an_error_behind_an_error_is_drawn_inside() {
     let error = diag::Error::new(codes::PROCESS_DIED, "process adder was ended by SIGKILL")
         .with_span(at("join p"))
         .with_cause(*child_error());
-    let text = diag::render(&error, &sources(), Style::PLAIN);
+    let text = diag::render(&error, &sources(), NARROW);
     assert!(text.starts_with("error[R014]: ProcessDied: process adder was ended by SIGKILL\n"));
     assert!(
         text.contains("\n  caused by\n    error[R001]: TypeError: `+` needs"),
@@ -182,7 +189,7 @@ proptest! {
                 _ => error.with_other(span, "another"),
             };
         }
-        let drawn = diag::render(&error, &map, Style { color: false, width });
+        let drawn = diag::render(&error, &map, Style { color: false, wrap: width % 2 == 0, width });
         prop_assert!(drawn.ends_with('\n'));
     }
 }

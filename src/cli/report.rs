@@ -2,9 +2,13 @@
 
 use super::args::Color;
 use crate::diag::{self, codes};
+use crate::os;
 use crate::source::SourceMap;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+
+/// Columns of a report on a terminal that has more: longer lines are hard to read.
+const MAX_WIDTH: usize = 110;
 
 /// Prints reports in the colours that the user asked for.
 #[derive(Clone, Copy, Default)]
@@ -30,6 +34,16 @@ impl Reporter {
         }
     }
 
+    /// Terminals get lines of their own width, files whole sentences.
+    fn style(&self) -> diag::Style {
+        let columns = os::terminal::columns();
+        diag::Style {
+            color: self.colored(),
+            wrap: columns.is_some(),
+            width: columns.map_or(diag::Style::PLAIN.width, |columns| columns.min(MAX_WIDTH)),
+        }
+    }
+
     /// Prints one report.
     pub(super) fn report(&self, error: &diag::Error, sources: &SourceMap) {
         self.report_all(std::slice::from_ref(error), sources);
@@ -40,10 +54,7 @@ impl Reporter {
         if errors.is_empty() {
             return;
         }
-        let style = diag::Style {
-            color: self.colored(),
-            ..diag::Style::PLAIN
-        };
+        let style = self.style();
         let text = diag::render_all(errors, sources, style);
         // In one piece, so that reports of several processes do not mix; a closed standard error cannot be told of.
         let _ = std::io::stderr().write_all(text.as_bytes());

@@ -25,7 +25,13 @@ impl<'a> Compiler<'a> {
     /// A nested function. (One in a `finally` block is compiled once per way out of the block, like the block itself: what
     /// it captures may stand in other registers there.)
     pub(super) fn function(&mut self, function: &'a ast::Function) -> u16 {
-        let name = function.name.clone().unwrap_or_else(|| "fn".into());
+        let name = match (&function.name, function.kind) {
+            (Some(name), _) => name.clone(),
+            (None, ast::FnKind::Spawn) => "spawn block".into(),
+            (None, ast::FnKind::Pool) => "pool map body".into(),
+            (None, ast::FnKind::Defer) => "defer".into(),
+            (None, _) => "fn".into(),
+        };
         let outer = std::mem::replace(&mut self.f, Function::new(function.id, function.span));
         let params = self.parameters(&function.params);
         self.body(&function.body.body, Some(&function.body));

@@ -15,13 +15,16 @@ pub struct Style {
     pub color: bool,
     /// The width to keep to, in columns; at least 40.
     pub width: usize,
+    /// Sentences are broken at the width too; otherwise only lines of source are clipped.
+    pub wrap: bool,
 }
 
 impl Style {
     /// Without colours, for files and tests.
     pub const PLAIN: Style = Style {
         color: false,
-        width: 80,
+        width: 100,
+        wrap: false,
     };
 }
 
@@ -266,10 +269,14 @@ impl Drawing<'_> {
 
     /// Words after a heading, broken at the width; what follows the first line hangs by `hang` columns.
     fn paragraph(&mut self, heading: &str, text: &str, paint: Paint, hang: usize) {
-        let mut room = self.room().saturating_sub(heading.chars().count());
+        let columns = match self.style.wrap {
+            true => self.room(),
+            false => usize::MAX,
+        };
+        let mut room = columns.saturating_sub(heading.chars().count());
         let mut first = true;
         for line in text.lines() {
-            for part in wrap(line, &mut room, self.room() - hang) {
+            for part in wrap(line, &mut room, columns - hang) {
                 let line = match first {
                     true => format!("{}{part}", self.painted(heading, paint)),
                     false => format!("{}{part}", " ".repeat(hang)),

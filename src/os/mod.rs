@@ -10,6 +10,7 @@ pub mod futex;
 pub mod memory;
 pub mod robust;
 pub mod signal;
+pub mod terminal;
 pub mod title;
 
 use crate::diag::{Error, Field, codes};
