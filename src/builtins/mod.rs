@@ -28,6 +28,7 @@ mod convert;
 mod event;
 mod file;
 mod folds;
+mod format;
 pub mod gather;
 pub mod lazy;
 mod list;
@@ -79,6 +80,7 @@ static FUNCTIONS: &[Table] = &[
     semaphore::FUNCTIONS,
     convert::FUNCTIONS,
     file::FUNCTIONS,
+    format::FUNCTIONS,
     numbers::FUNCTIONS,
     output::FUNCTIONS,
     pipe::FUNCTIONS,

@@ -41,6 +41,16 @@ fn sort_items(items: &Items, reverse: bool) -> Outcome<Items> {
             }
             Ok(Items::Ints(ints))
         }
+        Items::Floats(floats) => {
+            let mut floats = floats.clone();
+            // NaN stands after all others, so that this is a total order.
+            let order = |a: &f64, b: &f64| {
+                let nan = || a.is_nan().cmp(&b.is_nan());
+                a.partial_cmp(b).unwrap_or_else(nan)
+            };
+            floats.sort_by(|a, b| if reverse { order(b, a) } else { order(a, b) });
+            Ok(Items::Floats(floats))
+        }
         items => {
             let values = items.to_values();
             let order = order_of(&values, reverse)?;

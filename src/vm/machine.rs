@@ -571,7 +571,7 @@ impl Machine {
                         Op::MapSet => slow!(self.map_set(*a!(), *b!(), *c!())),
                         Op::MapExtend => slow!(self.map_extend(*a!(), *b!())),
                         Op::NewRange => slow!(self.new_range(a!(), b!(), number_c!() != 0)),
-                        Op::Interp => self.interpolate(a!(), b!(), number_c!()),
+                        Op::Interp => slow!(self.interpolate(a!(), b!(), number_c!())),
                         Op::Closure => self.closure(a!(), base, x!()),
                         Op::SetCapture => {
                             let closure: Gc<Closure> = raw::object(a!());

@@ -5,6 +5,7 @@
 use super::state::Machine;
 use crate::builtins::gather;
 use crate::diag::{self, codes};
+use crate::limits::MAX_STRING;
 use crate::operator::{BinaryOp, UnaryOp};
 use crate::value::function::{Capture, Closure};
 use crate::value::list::{Items, List, Range};
@@ -39,7 +40,7 @@ impl Machine {
         let value = match (op, a, b) {
             (BinaryOp::Add, Value::Str(text), Value::Short(_) | Value::Str(_)) => {
                 let other = b.as_str().unwrap_or_default();
-                if text.as_str().len() + other.len() < crate::limits::MAX_STRING {
+                if text.as_str().len() + other.len() < MAX_STRING {
                     Value::Str(Str::join(text, &mut self.heap, other))
                 } else {
                     operate::binary(&mut self.heap, op, a, b)?
@@ -184,7 +185,12 @@ impl Machine {
     }
 
     /// `to = "{...}"`.
-    pub(super) fn interpolate(&mut self, to: *mut Value, from: *const Value, count: usize) {
+    pub(super) fn interpolate(
+        &mut self,
+        to: *mut Value,
+        from: *const Value,
+        count: usize,
+    ) -> Outcome<()> {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         for value in registers(from, count) {
@@ -197,8 +203,10 @@ impl Machine {
                 other => text.push_str(&show::display(*other)),
             }
         }
+        operate::within("a str", text.len(), MAX_STRING)?;
         set(to, Value::str(&mut self.heap, &text));
         self.text = text;
+        Ok(())
     }
 
     /// `to =` a closure over an inner function.
