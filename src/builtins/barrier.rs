@@ -13,7 +13,7 @@ pub static FUNCTIONS: Table = natives! {
     "barrier" ("parties") barrier, "Makes a barrier that so many processes must reach.";
 };
 
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "abort" () abort, "Breaks the barrier: all who wait get Broken.";
     "reset" () reset, "Makes the barrier empty and whole.";
     "wait" ("timeout?") wait, "Waits for the others and gives the number of this arrival, from 0; after a time-out the barrier is broken, and it is false.";

@@ -15,7 +15,7 @@ pub static FUNCTIONS: Table = natives! {
     "condition" ("lock?") condition, "Makes a condition, with the given lock or with one of its own.";
 };
 
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "acquire" ("timeout?") acquire, "Takes the condition's lock; false when the time-out comes first.";
     "notify" ("count?") notify, "Wakes the processes (1) that have waited longest.";
     "notify_all" () notify_all, "Wakes everybody who waits.";

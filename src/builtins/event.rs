@@ -13,7 +13,7 @@ pub static FUNCTIONS: Table = natives! {
     "event" () event, "Makes an event that is not set.";
 };
 
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "clear" () clear, "Takes the event down.";
     "is_set" () is_set, "Whether the event is set.";
     "set" () set, "Sets the event and wakes everybody who waits.";

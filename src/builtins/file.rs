@@ -24,7 +24,7 @@ pub static FUNCTIONS: Table = natives! {
 };
 
 /// Sorted by name.
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "close" () close, "Closes the file; more than once does no harm.";
     "flush" () flush, "Hands what was written to the disk.";
     "lines" () lines, "Goes through the lines, without their ends.";

@@ -69,9 +69,22 @@ impl Spec {
             None => None,
         };
         let kind = accept("bcdeEfFgGnosxX%");
-        let width = if width.is_empty() { 0 } else { width.parse().ok()? };
+        let width = if width.is_empty() {
+            0
+        } else {
+            width.parse().ok()?
+        };
         let ended = at == chars.len();
-        ended.then_some(Spec { fill, align, sign, alternate, width, group, precision, kind })
+        ended.then_some(Spec {
+            fill,
+            align,
+            sign,
+            alternate,
+            width,
+            group,
+            precision,
+            kind,
+        })
     }
 }
 
@@ -79,23 +92,40 @@ fn format(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let Some(given) = arguments::given(&args[1]) else {
         return checked(context.heap(), show::display(args[0]));
     };
-    let bad = || arguments::refuse("format", "spec", "must be a format such as \".2f\" or \">8\"", given);
+    let bad = || {
+        arguments::refuse(
+            "format",
+            "spec",
+            "must be a format such as \".2f\" or \">8\"",
+            given,
+        )
+    };
     let spec = Spec::parse(arguments::text("format", "spec", given)?).ok_or_else(bad)?;
-    operate::within("format", spec.width.saturating_mul(spec.fill.len_utf8()), MAX_STRING)?;
+    operate::within(
+        "format",
+        spec.width.saturating_mul(spec.fill.len_utf8()),
+        MAX_STRING,
+    )?;
     let precision = spec.precision.unwrap_or(0);
     if precision > MAX_PRECISION {
-        let message = format!("format: a precision can be at most {MAX_PRECISION}, but is {precision}");
+        let message =
+            format!("format: a precision can be at most {MAX_PRECISION}, but is {precision}");
         return Err(diag::Error::new(codes::LIMIT, message).into());
     }
     let formatted = match (&args[0], spec.kind) {
-        (Value::Int(i), None | Some('d' | 'n' | 'b' | 'o' | 'x' | 'X')) if spec.precision.is_none() => int(*i, &spec),
+        (Value::Int(i), None | Some('d' | 'n' | 'b' | 'o' | 'x' | 'X'))
+            if spec.precision.is_none() =>
+        {
+            int(*i, &spec)
+        }
         (Value::Int(i), Some('c')) => {
             let character = u32::try_from(*i).ok().and_then(char::from_u32);
             pad(&spec, "", &character.ok_or_else(bad)?.to_string(), '<')
         }
-        (Value::Int(_) | Value::Float(_), None | Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'n' | '%')) => {
-            float(args[0].as_number().unwrap_or(f64::NAN), &spec)
-        }
+        (
+            Value::Int(_) | Value::Float(_),
+            None | Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'n' | '%'),
+        ) => float(args[0].as_number().unwrap_or(f64::NAN), &spec),
         (Value::Int(_) | Value::Float(_), Some(kind)) => return Err(misfit(kind, &args[0])),
         (value, None | Some('s')) => {
             let text = show::display(*value);
@@ -111,7 +141,10 @@ fn format(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn misfit(kind: char, value: &Value) -> Fault {
-    let message = format!("format: `{kind}` in `spec` needs another kind of value, but got {}", show::kind(value));
+    let message = format!(
+        "format: `{kind}` in `spec` needs another kind of value, but got {}",
+        show::kind(value)
+    );
     diag::Error::new(codes::TYPE, message).into()
 }
 
@@ -125,9 +158,18 @@ fn int(number: i64, spec: &Spec) -> String {
         _ => ("", magnitude.to_string()),
     };
     let prefix = if spec.alternate { prefix } else { "" };
-    let every = if prefix.is_empty() && matches!(spec.kind, None | Some('d' | 'n')) { 3 } else { 4 };
+    let every = if prefix.is_empty() && matches!(spec.kind, None | Some('d' | 'n')) {
+        3
+    } else {
+        4
+    };
     let digits = grouped(&digits, spec.group, every);
-    pad(spec, &[sign(spec, number < 0), prefix].concat(), &digits, '>')
+    pad(
+        spec,
+        &[sign(spec, number < 0), prefix].concat(),
+        &digits,
+        '>',
+    )
 }
 
 fn float(number: f64, spec: &Spec) -> String {
@@ -144,11 +186,18 @@ fn float(number: f64, spec: &Spec) -> String {
     if matches!(spec.kind, Some('E' | 'G' | 'F')) {
         text = text.to_uppercase();
     }
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (whole, rest) = text.split_at(end);
     let percent = if spec.kind == Some('%') { "%" } else { "" };
     let digits = [&grouped(whole, spec.group, 3), rest, percent].concat();
-    pad(spec, sign(spec, number.is_sign_negative() && !number.is_nan()), &digits, '>')
+    pad(
+        spec,
+        sign(spec, number.is_sign_negative() && !number.is_nan()),
+        &digits,
+        '>',
+    )
 }
 
 /// An exponent with a sign and at least two digits.
@@ -166,7 +215,10 @@ fn exponent(text: String) -> String {
 /// So many digits in all, without zeros at the end, with an exponent where the number is very large or small.
 fn general(magnitude: f64, digits: usize) -> String {
     let scientific = format!("{:.*e}", digits - 1, magnitude);
-    let power: i64 = scientific.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
+    let power: i64 = scientific
+        .split_once('e')
+        .and_then(|(_, e)| e.parse().ok())
+        .unwrap_or(0);
     let trim = |text: &str| match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
         false => text.to_string(),
@@ -205,7 +257,9 @@ fn grouped(digits: &str, separator: Option<char>, every: usize) -> String {
 
 /// Fills a text up to the width; `own` is where the kind stands by itself.
 fn pad(spec: &Spec, sign: &str, digits: &str, own: char) -> String {
-    let rest = spec.width.saturating_sub(char_count(sign) + char_count(digits));
+    let rest = spec
+        .width
+        .saturating_sub(char_count(sign) + char_count(digits));
     let fill = |count: usize| spec.fill.to_string().repeat(count);
     match spec.align.unwrap_or(own) {
         '<' => [sign, digits, &fill(rest)].concat(),

@@ -26,7 +26,7 @@ pub static INTRINSICS: Table = natives! {
     "@lock_leave" ("guard") leave, "The end of a `lock` block.";
 };
 
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "acquire" ("timeout?") acquire, "Takes the lock; false when the time-out comes first.";
     "locked" () locked, "Whether any process holds the lock.";
     "release" () release, "Gives the lock back; an error when this process does not hold it.";

@@ -30,6 +30,7 @@ mod file;
 mod folds;
 mod format;
 pub mod gather;
+mod help;
 pub mod lazy;
 mod list;
 mod lock;
@@ -65,6 +66,7 @@ use crate::value::handle::Handle;
 use crate::value::heap::Heap;
 use crate::value::native::{Context, Native, Outcome};
 use crate::value::{Value, access, show};
+pub use help::{doc, library};
 use modules::MODULES;
 
 /// Rows sorted by name (a test looks).
@@ -202,7 +204,7 @@ pub fn get_field(context: &mut dyn Context, object: Value, name: &str) -> Outcom
     }
 }
 
-/// The tables of the methods of each type that has some, the type's own before those of its family.
+/// The tables of the methods of each type that has some but handles, the type's own before those of its family.
 static METHODS: &[(&str, &[Table])] = &[
     ("bytes", &[bytes::METHODS]),
     (
@@ -229,24 +231,6 @@ fn methods(receiver: &Value) -> &'static [Table] {
         .ok()
         .and_then(|at| METHODS.get(at))
         .map_or(&[], |(_, tables)| tables)
-}
-
-/// What the prompt's help says of a name: a function (`print`), a method (`list.push`), a module (`math`) or one of its
-/// functions (`math.sqrt`): the way it is called and a sentence.
-pub fn doc(name: &str) -> Option<String> {
-    let describe = |row: &Native| format!("{}({}): {}", row.name, row.params.join(", "), row.doc);
-    if let Some(row) = function(name) {
-        return Some(describe(row));
-    }
-    if let Some(module) = module(name) {
-        return Some(module.doc.to_string());
-    }
-    let (of, name) = name.split_once('.')?;
-    let tables = match module(of) {
-        Some(module) => &[module.functions][..],
-        None => METHODS.iter().find(|(kind, _)| *kind == of)?.1,
-    };
-    find(tables, name).map(|row| format!("{of}.{}", describe(row)))
 }
 
 fn find(tables: &[Table], name: &str) -> Option<&'static Native> {

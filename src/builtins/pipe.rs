@@ -16,7 +16,7 @@ pub static FUNCTIONS: Table = natives! {
     "pipe" ("oneway?") pipe, "The two ends of a new pipe: both send and receive; with `oneway: true` the first receives and the second sends.";
 };
 
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "close" () close, "Closes this end for everybody; false when it was closed before.";
     "poll" ("timeout?") poll, "Whether `recv` would not wait; waits for that, at most `timeout` seconds (0).";
     "recv" ("timeout?") recv, "Takes the next message; waits for one, at most `timeout` seconds.";

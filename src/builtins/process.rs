@@ -22,7 +22,8 @@ pub static FUNCTIONS: Table = natives! {
     "set_start_method" ("method", "force?") set_start_method, "Chooses how children come into being; once, before the first spawn.";
 };
 
-static METHODS: Table = natives! {
+/// The methods, sorted by name.
+pub static METHODS: Table = natives! {
     "cancel" ("grace?") cancel, "Raises Cancelled in it, and kills it when it has not ended after `grace` seconds (2s); true when it ended by itself.";
     "is_alive" () is_alive, "Whether it runs.";
     "join" ("timeout?") join, "Waits for its end and gives its value, as `join p` does.";

@@ -18,7 +18,7 @@ pub static FUNCTIONS: Table = natives! {
     "queue" ("capacity?") queue, "A queue between processes; with a capacity, `put` waits while so many items wait in it.";
 };
 
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "close" () close, "Closes it for everybody: nothing more can be put, and what is in it can still be taken; false when it was closed before.";
     "empty" () empty, "Whether no item waits in it at this instant.";
     "full" () full, "Whether as many items wait in it as may.";

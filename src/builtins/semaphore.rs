@@ -13,7 +13,7 @@ pub static FUNCTIONS: Table = natives! {
     "semaphore" ("permits?", "bounded?") semaphore, "Makes a semaphore with that many permits (1); a bounded one refuses more releases than acquires.";
 };
 
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "acquire" ("timeout?") acquire, "Takes a permit; false when the time-out comes first.";
     "release" () release, "Gives a permit back.";
     "value" () value, "How many permits can be taken now.";

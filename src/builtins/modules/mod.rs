@@ -12,8 +12,8 @@ mod math;
 mod os;
 mod path;
 mod random;
-mod re;
-mod re_match;
+pub mod re;
+pub mod re_match;
 mod time;
 mod walk;
 

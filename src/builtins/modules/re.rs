@@ -32,7 +32,7 @@ static FUNCTIONS: Table = natives! {
 };
 
 /// The methods of a compiled pattern: the same without the pattern and the flags.
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "findall" ("text") findall, "A list of all matches: texts, or what the groups matched.";
     "finditer" ("text") finditer, "A list of all matches as match objects.";
     "fullmatch" ("text") fullmatch, "A match of the whole text, or nil.";

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 /// Sorted by name.
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "end" ("group?") end, "The index in the text behind what a group (the whole match when none is given) matched; -1 when it did not take part.";
     "group" ("...groups") group, "What a group matched, by number or name; the whole match when none is given, nil when it did not take part.";
     "groupdict" () groupdict, "A map of what the named groups matched.";

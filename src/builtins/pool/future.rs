@@ -16,7 +16,8 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-static METHODS: Table = natives! {
+/// The methods, sorted by name.
+pub static METHODS: Table = natives! {
     "cancel" () cancel, "Gives the task up when no worker has begun with it; true when it is cancelled.";
     "done" () done, "Whether the task is finished, failed or cancelled.";
     "error" ("timeout?") error, "Waits, and gives the error of a task that failed; nil when it did not.";

@@ -25,7 +25,8 @@ use std::rc::Rc;
 
 use super::super::Table;
 
-static METHODS: Table = natives! {
+/// The methods, sorted by name.
+pub static METHODS: Table = natives! {
     "@leave" ("failed") leave, "The end of a `with` block: works off what was handed in, or after an error gives it up.";
     "apply" ("function", "...arguments", "**named") apply, "Hands one call in and waits for its result.";
     "close" () close, "Takes no more tasks; the workers leave when all is done.";

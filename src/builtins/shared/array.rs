@@ -16,7 +16,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::rc::Rc;
 
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "compare_exchange" ("index", "old", "new") compare_exchange, "Sets the element to `new` if it is `old`; whether it did.";
     "copy" () copy_of, "A plain list (or bytes) of the elements.";
     "fill" ("value") fill, "Sets every element.";

@@ -16,7 +16,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::rc::Rc;
 
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "append" ("item") push, "Adds an item at the end (as push).";
     "clear" () clear, "Removes all items.";
     "contains" ("item") contains, "Whether the list has an item.";

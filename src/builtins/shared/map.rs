@@ -13,7 +13,7 @@ use crate::value::{Value, access, operate};
 use std::any::Any;
 use std::rc::Rc;
 
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "clear" () clear, "Removes all entries.";
     "contains" ("key") contains, "Whether the map has a key.";
     "copy" () copy_of, "A plain map of the entries; shared lists and maps in it become plain ones.";

@@ -4,11 +4,11 @@
 //! is decoded anew each time. A read-modify-write computes outside of every lock and starts again when somebody was
 //! faster: the function of `update` may be called more than once.
 
-mod array;
-mod list;
+pub(super) mod array;
+pub(super) mod list;
 mod look;
-mod map;
-mod scalar;
+pub(super) mod map;
+pub(super) mod scalar;
 
 use super::{Table, travel};
 use crate::arena::{HandleId as ArenaId, ObjectKind};

@@ -11,7 +11,7 @@ use crate::value::native::{Args, Context, Native, Outcome};
 use crate::value::{Value, operate};
 use std::any::Any;
 
-static METHODS: Table = natives! {
+pub static METHODS: Table = natives! {
     "compare_exchange" ("old", "new") compare_exchange, "Sets the value to `new` if it is equal to `old`; whether it did.";
     "copy" () copy_of, "The value.";
     "get" () get, "The value.";
