@@ -234,7 +234,8 @@ impl Pool {
             }
             let wanted = match self.tasks.closing() {
                 Closing::Open => true,
-                Closing::Closed => self.tasks.outstanding() > 0,
+                // What the dead worker had is back among the waiting; the rest is in the hands of others.
+                Closing::Closed => self.tasks.waiting() > 0,
                 Closing::Terminated => false,
             };
             if wanted {

@@ -364,6 +364,13 @@ impl Tasks {
         self.object().events[1].notify_all();
     }
 
+    /// Tasks that no worker has taken.
+    pub fn waiting(&self) -> u64 {
+        let object = self.object();
+        let _guard = object.lock();
+        cell(object, TAIL).saturating_sub(cell(object, HEAD))
+    }
+
     /// Tasks that wait and tasks that are worked on.
     pub fn outstanding(&self) -> u64 {
         let object = self.object();
