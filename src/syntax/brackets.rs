@@ -37,6 +37,7 @@ pub fn check(source: &Source, tokens: Vec<Spanned>) -> Brackets {
         out: Vec::with_capacity(tokens.len()),
         errors: Vec::new(),
         marks: Vec::new(),
+        suspect: None,
     };
     let mut at_line_start = true;
     for index in 0..tokens.len() {
@@ -54,7 +55,7 @@ pub fn check(source: &Source, tokens: Vec<Spanned>) -> Brackets {
             return pass.too_deep(start, end);
         }
     }
-    let open = pass.stack.last().map(|open| unclosed_at_end(source, open));
+    let open = pass.stack.last().map(|open| pass.unclosed_at_end(open));
     Brackets {
         tokens: pass.out,
         errors: pass.errors,
@@ -95,6 +96,8 @@ struct Pass<'s> {
     out: Vec<Spanned>,
     errors: Vec<Error>,
     marks: Vec<u32>,
+    /// The first brace whose closing one is indented less than its own line: it probably closes another.
+    suspect: Option<Span>,
 }
 
 impl Pass<'_> {
@@ -147,6 +150,10 @@ impl Pass<'_> {
             return;
         };
         if closer(&top.token) == token {
+            let place = self.span(top.start, top.end);
+            if self.suspect.is_none() && token == Token::BraceClose && self.is_odd(place, start) {
+                self.suspect = Some(place);
+            }
             self.stack.pop();
             return self.out.push((start, token, end));
         }
@@ -242,6 +249,39 @@ impl Pass<'_> {
         }
     }
 
+    /// Whether the closing brace at `close` begins its line and is indented less than the line of the opening one.
+    fn is_odd(&self, open: Span, close: u32) -> bool {
+        let line = |at: usize| {
+            let before = self.source.text.get(..at).unwrap_or("");
+            &before[before.rfind('\n').map_or(0, |newline| newline + 1)..]
+        };
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let (opening, closing) = (line(open.start as usize), line(close as usize));
+        closing.trim().is_empty() && closing.len() < indent(opening)
+    }
+
+    fn unclosed_at_end(&self, open: &Open) -> Box<Error> {
+        let place = self.span(open.start, open.end);
+        let error = Error::new(
+            codes::UNCLOSED,
+            format!(
+                "expected `{}`, but this `{}` is not closed",
+                text_of(&closer(&open.token)),
+                text_of(&open.token)
+            ),
+        )
+        .with_span(place)
+        .with_label("opened here")
+        .incomplete();
+        match self.suspect {
+            Some(suspect) if suspect.start > place.start => error.with_other(
+                suspect,
+                "perhaps it is this one: the `}` behind it is indented less",
+            ),
+            _ => error,
+        }
+    }
+
     fn too_deep(mut self, start: u32, end: u32) -> Brackets {
         let error = Error::new(
             codes::TOO_DEEP,
@@ -259,20 +299,6 @@ impl Pass<'_> {
             too_deep: true,
         }
     }
-}
-
-fn unclosed_at_end(source: &Source, open: &Open) -> Box<Error> {
-    let due = text_of(&closer(&open.token));
-    Error::new(
-        codes::UNCLOSED,
-        format!(
-            "expected `{due}`, but this `{}` is not closed",
-            text_of(&open.token)
-        ),
-    )
-    .with_span(Span::new(source.id, open.start as usize, open.end as usize))
-    .with_label("opened here")
-    .incomplete()
 }
 
 fn closer(open: &Token) -> Token {

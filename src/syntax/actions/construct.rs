@@ -134,8 +134,9 @@ impl Builder<'_> {
                 (Box::new(Expr { kind, span }), args)
             }
             kind => {
-                self.spawned_without_call(span);
-                (Box::new(Expr { kind, span }), Vec::new())
+                let path = Expr { kind, span };
+                self.spawned_without_call(&path);
+                return path;
             }
         };
         if has_call(&callee) {
@@ -154,17 +155,19 @@ impl Builder<'_> {
         self.spawn(options, what, start, end)
     }
 
-    fn spawned_without_call(&mut self, span: Span) {
-        let text = self.source.slice(span).to_string();
+    fn spawned_without_call(&mut self, path: &Expr) {
+        let text = self.source.slice(path.span).to_string();
+        let help = match has_call(path) {
+            true => String::from(
+                "to use the process at once, put spawn in parentheses: (spawn f(x)).pid",
+            ),
+            false => format!("write spawn {text}(...)"),
+        };
         let error = Error::new(
             codes::UNEXPECTED,
             format!("expected a call, a block or a command after `spawn`, found `{text}`"),
         );
-        self.error(
-            error
-                .with_span(span)
-                .with_help(format!("write spawn {text}(...)")),
-        );
+        self.error(error.with_span(path.span).with_help(help));
     }
 
     /// `spawn(options) { }`.

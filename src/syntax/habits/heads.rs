@@ -196,13 +196,24 @@ pub fn reserved_head(context: &Context) -> Option<Hint> {
         (Token::For, Token::ParenOpen) => hint(
             context,
             "expected a name after `for`, found `(`",
-            "write for i in 0..10 { ... }",
+            "write for x in xs { ... }, for k, v in m { ... }, or for [a, b] in pairs { ... }",
         ),
-        (Token::Spawn, Token::ParenOpen) => None,
+        (Token::Spawn, Token::Fn(_)) => hint(
+            context,
+            "expected a call or a block after `spawn`, found `fn`",
+            "write spawn { ... }",
+        ),
+        (_, Token::For) if matches!(context.inside(), Some(Token::ParenOpen | Token::MapOpen)) => {
+            hint(
+                context,
+                "expected the end of the expression, found `for`",
+                "a list is made in square brackets: sum([x * x for x in xs])",
+            )
+        }
         (Token::ParenOpen, _) if context.token(-2) == Some(&Token::Spawn) => hint(
             context,
             "expected an option such as `name: \"tail\"`, found a value",
-            "write spawn f(x)",
+            "write spawn f(x), or spawn { ... }",
         ),
         (Token::Comma | Token::Name(_), Token::ParenClose | Token::Comma)
             if context
@@ -229,7 +240,12 @@ pub fn reserved_head(context: &Context) -> Option<Hint> {
         (Token::Fn(_), _) => hint(
             context,
             &format!(
-                "expected a name or `(` after `fn`, found {}",
+                "expected {}`(` after `fn`, found {}",
+                if context.expects("name") {
+                    "a name or "
+                } else {
+                    ""
+                },
                 explain::found(context)
             ),
             "write fn name(a, b) { ... } or fn(x) => x + 1",
