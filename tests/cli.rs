@@ -227,6 +227,7 @@ fn the_prompt_helps() {
     assert!(answers.contains("Says hello."), "{answers}");
     assert!(session(":help print\n").contains("standard output"));
     assert!(session(":help list.push\n").contains("list.push("));
+    assert!(session("let xs = [1]\n:help xs.push\n").contains("list.push("));
     assert!(session(":help spawn\n").contains("process"));
     assert!(session(":help pritn\n").contains("did you mean `print`?"));
 }

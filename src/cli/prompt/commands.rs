@@ -1,13 +1,10 @@
 //! The prompt's own commands, which start with a colon.
 
-use super::complete::sample;
 use crate::builtins;
 use crate::diag;
 use crate::driver::Driver;
 use crate::value::Value;
 use crate::value::function::Proto;
-use crate::value::native::Native;
-use std::fmt::Write;
 
 /// A command of the prompt.
 #[derive(Debug, PartialEq)]
@@ -103,18 +100,17 @@ with pool(4) as p { p.map(f, xs)  p.submit(f, x) }",
 ];
 
 /// The answer to `:help topic`.
-pub(super) fn help(topic: &str, driver: &mut Driver) -> String {
+pub(super) fn help(topic: &str, driver: &Driver) -> String {
     if topic.is_empty() {
         return format!("{OVERVIEW}{}", wrapped(&builtins::function_names()));
     }
     let construct = CONSTRUCTS.iter().find(|(name, _)| *name == topic);
-    let found = construct
+    construct
         .map(|(_, text)| (*text).to_string())
         .or_else(|| driver.variable(topic).map(|value| of_value(topic, value)))
-        .or_else(|| builtins::function(topic).map(|native| of_native(native.name, native)))
-        .or_else(|| builtins::module(topic).map(of_module))
-        .or_else(|| of_member(topic, driver));
-    found.unwrap_or_else(|| unknown(topic))
+        .or_else(|| builtins::doc(topic))
+        .or_else(|| of_member(topic, driver))
+        .unwrap_or_else(|| unknown(topic))
 }
 
 fn unknown(topic: &str) -> String {
@@ -125,56 +121,16 @@ fn unknown(topic: &str) -> String {
     format!("nothing is known of `{topic}`{meant}")
 }
 
-/// `module.function`, `list.push`, `variable.method`.
-fn of_member(topic: &str, driver: &mut Driver) -> Option<String> {
+/// `variable.method`.
+fn of_member(topic: &str, driver: &Driver) -> Option<String> {
     let (of, name) = topic.rsplit_once('.')?;
-    if let Some(module) = builtins::module(of) {
-        let mut functions = module.functions.iter();
-        let native = functions.find(|native| native.name == name)?;
-        return Some(of_native(topic, native));
-    }
-    let method = match driver.variable(of) {
-        Some(value) => builtins::method(&value, name)?,
-        None => builtins::method(&sample(of, driver)?, name)?,
-    };
-    Some(of_native(topic, method))
-}
-
-fn of_native(name: &str, native: &Native) -> String {
-    format!("{name}({})\n  {}", parameters(native.params), native.doc)
-}
-
-/// Parameters as a script would write them: optional ones in brackets.
-fn parameters(params: &[&str]) -> String {
-    let shown = params.iter().map(|param| match param.strip_suffix('?') {
-        Some(optional) => format!("[{optional}]"),
-        None => (*param).to_string(),
-    });
-    shown.collect::<Vec<_>>().join(", ")
-}
-
-fn of_module(module: &builtins::Module) -> String {
-    let mut text = format!("module {}: {}\n", module.name, module.doc);
-    for native in module.functions {
-        let _ = writeln!(
-            text,
-            "  {}.{}({})  {}",
-            module.name,
-            native.name,
-            parameters(native.params),
-            native.doc
-        );
-    }
-    for (name, _) in module.constants {
-        let _ = writeln!(text, "  {}.{name}", module.name);
-    }
-    text
+    builtins::doc(&format!("{}.{name}", driver.variable(of)?.type_name()))
 }
 
 fn of_value(name: &str, value: Value) -> String {
     match value {
         Value::Fn(closure) => of_function(&closure.proto),
-        Value::Native(native) => of_native(name, native),
+        Value::Native(native) => builtins::doc(native.name).unwrap_or_default(),
         Value::Struct(declared) => {
             let fields: Vec<&str> = declared.fields.iter().map(|field| &**field).collect();
             let doc = declared.doc.as_deref().map(indented).unwrap_or_default();
@@ -182,10 +138,8 @@ fn of_value(name: &str, value: Value) -> String {
         }
         value => {
             let methods = wrapped(&builtins::method_names(&value));
-            format!(
-                "{name} is a value of type {}\n  Methods: {methods}",
-                value.type_name()
-            )
+            let of = value.type_name();
+            format!("{name} is a value of type {of}\nMethods:    {methods}")
         }
     }
 }
@@ -210,8 +164,10 @@ fn indented(doc: &str) -> String {
         .collect()
 }
 
-/// Names on lines of at most 100 characters, indented under their heading.
+/// Names in order, on lines of at most 100 characters, indented under their heading.
 fn wrapped(names: &[&str]) -> String {
+    let mut names = names.to_vec();
+    names.sort_unstable();
     let mut text = String::new();
     let mut width = 12;
     for name in names {

@@ -115,7 +115,7 @@ fn value_at(path: &str, driver: &mut Driver) -> Option<Value> {
 }
 
 /// Some value of a type, to look its methods up.
-pub(super) fn sample(of: &str, driver: &mut Driver) -> Option<Value> {
+fn sample(of: &str, driver: &mut Driver) -> Option<Value> {
     let heap = driver.machine().heap();
     Some(match of {
         "str" => Value::str(heap, ""),

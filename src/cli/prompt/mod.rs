@@ -135,7 +135,7 @@ impl Session<'_> {
         match Command::parse(line) {
             Some(Command::Quit) => Some(ExitCode::SUCCESS),
             Some(Command::Help(topic)) => {
-                print_text(&commands::help(&topic, &mut self.driver.borrow_mut()));
+                print_text(&commands::help(&topic, &self.driver.borrow()));
                 None
             }
             Some(Command::Unknown(name)) => {
