@@ -2,8 +2,8 @@
 //!
 //! The only user of miette, which draws the lines of source; everything around them is drawn here.
 
-use super::excerpt::{Mark, clusters};
-use super::{Error, Frame, Severity};
+use super::excerpt::{Excerpt, Mark, clusters};
+use super::{Error, Frame, Severity, codes};
 use crate::source::{SourceMap, Span};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan};
 use std::fmt;
@@ -131,7 +131,13 @@ impl Drawing<'_> {
             Severity::Warning => Paint::Warning,
         };
         let title = format!("{}: ", heading(error));
-        self.paragraph(&title, &message(error), paint, 2);
+        let mut text = message(error);
+        if error.code == codes::DEADLOCK {
+            // Each process of the group gets a line of its own.
+            let story = error.message.replacen(": ", ":\n", 1);
+            text = format!("{}: {}", error.kind, story.replace("; ", ";\n"));
+        }
+        self.paragraph(&title, &text, paint, 2);
         self.excerpts(error);
         for note in &error.notes {
             self.paragraph("  note: ", note, Paint::Help, 8);
@@ -241,11 +247,8 @@ impl Drawing<'_> {
         }
         let room = self.room();
         for excerpt in clusters(&marks, self.sources, room) {
-            let snippet = Snippet(excerpt, error.severity);
-            let theme = match self.style.color {
-                true => GraphicalTheme::unicode(),
-                false => GraphicalTheme::unicode_nocolor(),
-            };
+            let theme = self.theme(&excerpt, error.severity);
+            let snippet = Snippet(excerpt);
             let handler = GraphicalReportHandler::new_themed(theme)
                 .with_width(room)
                 .with_links(false)
@@ -260,6 +263,27 @@ impl Drawing<'_> {
                 self.line(line.trim_end());
             }
         }
+    }
+
+    /// The characters and colours of an excerpt: what the report is about in the colour of its title.
+    fn theme(&self, excerpt: &Excerpt, severity: Severity) -> GraphicalTheme {
+        if !self.style.color {
+            return GraphicalTheme::unicode_nocolor();
+        }
+        let mut theme = GraphicalTheme::unicode();
+        let primary = match severity {
+            Severity::Error => theme.styles.error,
+            Severity::Warning => theme.styles.warning,
+        };
+        // Miette gives the colours to the marks in their order in the text.
+        let mut marks: Vec<_> = excerpt.marks.iter().collect();
+        marks.sort_by_key(|mark| mark.range.start);
+        let colors = marks.iter().map(|mark| match mark.primary {
+            true => primary,
+            false => theme.styles.help,
+        });
+        theme.styles.highlights = colors.collect();
+        theme
     }
 
     /// Columns that are left.
@@ -361,7 +385,7 @@ fn clip(text: &str, room: usize) -> String {
 
 /// A piece of source with marks, as miette wants it.
 #[derive(Debug)]
-struct Snippet(super::excerpt::Excerpt, Severity);
+struct Snippet(Excerpt);
 
 impl fmt::Display for Snippet {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -372,13 +396,6 @@ impl fmt::Display for Snippet {
 impl std::error::Error for Snippet {}
 
 impl Diagnostic for Snippet {
-    fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.1 {
-            Severity::Error => miette::Severity::Error,
-            Severity::Warning => miette::Severity::Warning,
-        })
-    }
-
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
         Some(self)
     }
