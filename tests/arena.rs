@@ -26,6 +26,11 @@ fn main() {
         "blocks_of_killed_processes_are_swept",
         blocks_of_killed_processes_are_swept,
     );
+    tests.run("random_use_never_overlaps", random_use_never_overlaps);
+    tests.run(
+        "a_full_arena_is_an_error_and_goes_on",
+        a_full_arena_is_an_error_and_goes_on,
+    );
     tests.finish();
 }
 
@@ -111,4 +116,95 @@ fn blocks_of_killed_processes_are_swept() {
         }
     }
     check!(arena.capacity(held) >= 100);
+}
+
+/// A small generator of numbers (xorshift): tests need no more, and say their seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// Takes, fills, checks and frees blocks for ever, or for so many steps.
+fn use_blocks(seed: u64, steps: u64) -> usize {
+    let arena = arena::ensure().unwrap();
+    let mut random = Random(seed * 0x9e37_79b9 + 1);
+    let mut blocks: Vec<(u64, u64, u8)> = Vec::new();
+    for _ in 0..steps {
+        if blocks.len() < 60 && random.below(3) > 0 {
+            let size = match random.below(20) {
+                0 => random.below(300_000) + 1,
+                _ => random.below(2000) + 1,
+            };
+            let Ok(block) = arena.alloc(size) else {
+                continue;
+            };
+            let pattern = random.below(256) as u8;
+            arena.put_bytes(block, &vec![pattern; size as usize]);
+            blocks.push((block, size, pattern));
+        } else if !blocks.is_empty() {
+            let at = random.below(blocks.len() as u64) as usize;
+            let (block, size, pattern) = blocks.swap_remove(at);
+            check!(arena.bytes(block, size).iter().all(|&b| b == pattern));
+            arena.free(block);
+        }
+    }
+    for (block, size, pattern) in blocks.drain(..) {
+        check!(arena.bytes(block, size).iter().all(|&b| b == pattern));
+        arena.free(block);
+    }
+    0
+}
+
+fn random_use_never_overlaps() {
+    let arena = arena::ensure().unwrap();
+    for round in 0..60 {
+        let killed: Vec<_> = (0..2)
+            .map(|n| forked(move |_| use_blocks(round * 10 + n, u64::MAX) as i32))
+            .collect();
+        let finishing = forked(move |_| use_blocks(round * 10 + 7, 3000) as i32);
+        use_blocks(round * 10 + 9, 2000);
+        for child in &killed {
+            child.kill_after_microseconds(round * 13 % 300);
+            check!(arena.bury(child.slot, true));
+        }
+        // In the middle of the other's work: what is in its hands stays.
+        arena.collect();
+        check!(finishing.wait() == 0);
+        check!(arena.bury(finishing.slot, true));
+    }
+    arena.collect();
+    check!(arena.used_bytes() <= 1 << 20);
+}
+
+fn a_full_arena_is_an_error_and_goes_on() {
+    let arena = arena::ensure().unwrap();
+    arena.set_limit(8 << 20);
+    let mut blocks = Vec::new();
+    let error = loop {
+        match arena::when_full(|| arena.alloc(100_000)) {
+            Ok(block) => blocks.push(block),
+            Err(error) => break error,
+        }
+    };
+    check!(error.kind == "LimitExceeded" && blocks.len() == 64);
+    check!(arena.alloc(10).is_err());
+    blocks.drain(..).for_each(|block| arena.free(block));
+    let mut small = Vec::new();
+    while let Ok(block) = arena.alloc(1000) {
+        small.push(block);
+    }
+    check!(small.len() == 128 * 64);
+    let id = Hold::create(ObjectKind::Internal, |arena, object| {
+        object.set_payload(arena.alloc(1000)?);
+        Ok(())
+    });
+    check!(id.is_err());
+    small.drain(..).for_each(|block| arena.free(block));
+    check!(arena.alloc(1000).is_ok());
 }

@@ -56,6 +56,10 @@ fn main() {
         "a_process_with_threads_is_not_forked",
         a_process_with_threads_is_not_forked,
     );
+    tests.run(
+        "crash_points_of_spawning_leave_nothing",
+        crash_points_of_spawning_leave_nothing,
+    );
     tests.measure("measure_spawn_and_join", measure_spawn_and_join);
     tests.finish();
 }
@@ -444,4 +448,52 @@ fn a_process_with_threads_is_not_forked() {
     drop(sender);
     let _ = thread.join();
     check!(text(start(|| value("now")).join(None, None).unwrap().unwrap()) == "now");
+}
+
+/// Walks a process that spawns, joins and cancels through every marked place, in it and in its children.
+fn crash_points_of_spawning_leave_nothing() {
+    par::process::reaper::own_process();
+    let arena = par::process::start().unwrap();
+    let mut points = 0;
+    for n in 1..3000 {
+        let child = start(move || {
+            par::arena::crash::arm(&n.to_string());
+            let inner = start(|| value(&"x".repeat(100_000)));
+            let end = inner.join(None, None).unwrap();
+            let other = start(|| {
+                let _ = wait::sleep(60.0, None);
+                value("")
+            });
+            other.ask_to_cancel();
+            let _ = other.join(None, None).unwrap();
+            check!(end.is_some());
+            arena.collect();
+            value("done")
+        });
+        match child.join(None, None).unwrap().unwrap() {
+            Ended::Killed(libc::SIGKILL) => points += 1,
+            Ended::Returned(message) if par::arena::crash::passed() == 0 => {
+                check!(message.bytes == b"done");
+                // The inner processes may have died where this one did not.
+                if n > 60 {
+                    break;
+                }
+            }
+            other => {
+                println!("{other:?}");
+                check!(false);
+            }
+        }
+        drop(child);
+        while !par::os::fork::children().is_empty() {
+            par::process::reaper::reap();
+        }
+        par::process::reaper::bury_orphans(arena);
+        check!(arena.processes().count() == 1);
+        arena.collect();
+        check!(arena.live_objects() == 1);
+        check!(arena.used_bytes() <= 1 << 20);
+    }
+    println!("  {points} places");
+    check!(points > 10);
 }

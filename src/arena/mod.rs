@@ -215,6 +215,14 @@ impl Arena {
         Ok(arena)
     }
 
+    /// Lets messages and shared objects have at most so many bytes from now on, in the whole tree; what is in use stays.
+    pub fn set_limit(&self, bytes: u64) {
+        let chunks = (bytes / layout::CHUNK).clamp(1, u64::from(self.layout.chunks));
+        self.header()
+            .chunk_limit
+            .store(chunks as u32, Ordering::Relaxed);
+    }
+
     /// The process id of the main process of the tree.
     pub fn main_pid(&self) -> i32 {
         self.header().main_pid.load(Ordering::Relaxed)

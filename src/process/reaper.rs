@@ -54,7 +54,8 @@ pub fn forget_all() {
         Ok(mut guard) => guard.take(),
         Err(poisoned) => poisoned.into_inner().take(),
     };
-    drop(old);
+    // Not dropped: to count the holds down would copy pages of memory that this process may never need.
+    std::mem::forget(old);
     HAD_CHILDREN.store(false, Ordering::Relaxed);
     own_process();
 }
