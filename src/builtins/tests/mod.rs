@@ -2,6 +2,7 @@
 
 mod bench;
 mod calls;
+mod hostile;
 
 use super::*;
 
