@@ -17,6 +17,8 @@ pub enum State {
     Starting = 1,
     /// Its process has the life lock, or has died.
     Running = 2,
+    /// Its process has died and is being buried: the gravedigger has the life lock.
+    Dead = 3,
 }
 
 /// A process of the tree: a slot, and which use of the slot it is.
@@ -114,6 +116,7 @@ impl Slot {
         let state = match bits as u8 {
             1 => State::Starting,
             2 => State::Running,
+            3 => State::Dead,
             _ => State::Free,
         };
         (state, (bits >> 32) as u32)
@@ -213,7 +216,7 @@ impl Arena {
             return false;
         }
         match state {
-            State::Free => false,
+            State::Free | State::Dead => false,
             State::Running => slot.life.is_held(),
             // Between the fork and the life lock only the parent can know; without a parent the child kills itself.
             State::Starting => {
@@ -262,6 +265,8 @@ impl Arena {
         let Some(life) = slot.life.try_lock() else {
             return false;
         };
+        // The life lock is ours now: who asks whether the dead lives must not take us for it.
+        slot.step(dead.generation, State::Running, State::Dead);
         self.withdraw_all(slot);
         crate::crash_point!("bury: withdrawn");
         for id in self.held_by(dead) {
@@ -279,7 +284,7 @@ impl Arena {
         drop(life);
         slot.clear();
         crate::crash_point!("bury: cleared");
-        slot.step(dead.generation, State::Running, State::Free);
+        slot.step(dead.generation, State::Dead, State::Free);
         self.header()
             .slot_hint
             .fetch_min(dead.index, Ordering::Relaxed);

@@ -147,6 +147,12 @@ pub trait NativeIter {
     /// The next item; `None` at the end, and from then on.
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>>;
 
+    /// The value that belongs to the key that `next` gave last, for those that go over keys: what a second loop variable
+    /// takes.
+    fn value(&self) -> Option<Value> {
+        None
+    }
+
     /// Marks the values that it holds.
     fn trace(&self, marker: &mut Marker<'_>);
 }

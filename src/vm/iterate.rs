@@ -105,7 +105,12 @@ impl Machine {
         if !found {
             return Ok(false);
         }
+        let of_key = match value {
+            Value::Iter(iterator) => iterator.iter.value(),
+            _ => None,
+        };
         let pair = match item {
+            key if of_key.is_some() => Some(key).zip(of_key),
             Value::List(list) if list.len() == 2 => list.get(0).zip(list.get(1)),
             _ => None,
         };

@@ -1,16 +1,17 @@
 //! Shared maps as values.
 
-use super::list::Snapshot;
 use super::{copy, identity, look, pack_key, pack_nested, unpack};
 use crate::builtins::{Table, arguments};
 use crate::operator::BinaryOp;
 use crate::process;
 use crate::process::shared::map::Map;
 use crate::value::handle::{Handle, HandleId};
+use crate::value::heap::Marker;
 use crate::value::map as plain;
 use crate::value::native::{Args, Context, Fault, Native, NativeIter, Outcome};
 use crate::value::{Value, access, operate};
 use std::any::Any;
+use std::cell::Cell;
 use std::rc::Rc;
 
 pub static METHODS: Table = natives! {
@@ -107,16 +108,40 @@ impl Handle for MapHandle {
     }
 
     fn iterate(&self, context: &mut dyn Context) -> Outcome<Option<Rc<dyn NativeIter>>> {
-        let entries = entries(context, &self.0)?;
-        let mut keys = Vec::with_capacity(entries.len());
-        for (key, _) in entries {
-            keys.push(key);
-        }
-        Ok(Some(Rc::new(Snapshot::new(keys))))
+        Ok(Some(Rc::new(Entries {
+            entries: entries(context, &self.0)?,
+            next: Cell::new(0),
+        })))
     }
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// Goes over keys (with their values) that were read at one instant.
+struct Entries {
+    entries: Vec<(Value, Value)>,
+    next: Cell<usize>,
+}
+
+impl NativeIter for Entries {
+    fn next(&self, _: &mut dyn Context) -> Outcome<Option<Value>> {
+        let at = self.next.get();
+        self.next.set(at + 1);
+        Ok(self.entries.get(at).map(|&(key, _)| key))
+    }
+
+    fn value(&self) -> Option<Value> {
+        let last = self.next.get().checked_sub(1)?;
+        self.entries.get(last).map(|&(_, value)| value)
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        for &(key, value) in &self.entries {
+            marker.value(key);
+            marker.value(value);
+        }
     }
 }
 
