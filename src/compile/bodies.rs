@@ -167,17 +167,69 @@ impl<'a> Compiler<'a> {
             self.f.open_region(Cleanup::Defers(list));
             list
         });
+        let Some(list) = list else {
+            return self.tail_statements(statements, block);
+        };
         let result = self.f.temp();
         self.statements(statements, Some(result));
         if let Some(block) = block {
             self.f.at(block.span);
         }
-        if let Some(list) = list {
-            self.run_defers(list);
-            self.f.emit(Op::Return, result, 0, 0);
-            self.close_defers(list);
-        } else {
-            self.f.emit(Op::Return, result, 0, 0);
+        self.run_defers(list);
+        self.f.emit(Op::Return, result, 0, 0);
+        self.close_defers(list);
+    }
+
+    /// The statements of a body that ends with them: the value of the last is returned where it is computed.
+    fn tail_statements(&mut self, statements: &'a [Stmt], block: Option<&'a Block>) {
+        let mark = self.f.next;
+        match statements.split_last() {
+            Some((last, others)) => {
+                self.enter_block(statements);
+                others
+                    .iter()
+                    .for_each(|statement| self.statement(statement));
+                match &last.kind {
+                    StmtKind::Expr(e) => {
+                        self.f.at(last.span);
+                        self.tail(e);
+                    }
+                    _ => {
+                        self.statement(last);
+                        self.f.at(block.map_or(last.span, |block| block.span));
+                        self.f.emit(Op::ReturnNil, 0, 0, 0);
+                    }
+                }
+            }
+            None => self.f.emit(Op::ReturnNil, 0, 0, 0),
+        }
+        self.f.next = mark;
+    }
+
+    /// Returns the value of an expression.
+    fn tail(&mut self, e: &'a ast::Expr) {
+        match &e.kind {
+            ExprKind::Paren(inner) => self.tail(inner),
+            ExprKind::Do(body) => self.tail_statements(&body.body, Some(body)),
+            ExprKind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
+                let no = self.jump_if(condition, false);
+                self.tail_statements(&then.body, Some(then));
+                self.f.patch(no);
+                match otherwise {
+                    Some(block) => self.tail_statements(&block.body, Some(block)),
+                    None => self.f.emit(Op::ReturnNil, 0, 0, 0),
+                }
+            }
+            _ => {
+                let mark = self.f.next;
+                let value = self.expr(e);
+                self.f.emit(Op::Return, value, 0, 0);
+                self.f.next = mark;
+            }
         }
     }
 

@@ -102,6 +102,14 @@ operations! {
     JNotGtI "ra ix wj" "jump if not A > X";
     JGeI "ra ix wj" "jump if A >= X";
     JNotGeI "ra ix wj" "jump if not A >= X";
+    JLtK "ra kx wj" "jump if A < constant X";
+    JNotLtK "ra kx wj" "jump if not A < constant X";
+    JLeK "ra kx wj" "jump if A <= constant X";
+    JNotLeK "ra kx wj" "jump if not A <= constant X";
+    JGtK "ra kx wj" "jump if A > constant X";
+    JNotGtK "ra kx wj" "jump if not A > constant X";
+    JGeK "ra kx wj" "jump if A >= constant X";
+    JNotGeK "ra kx wj" "jump if not A >= constant X";
     JEqK "ra kx wj" "jump if A == constant X";
     JNeK "ra kx wj" "jump if not A == constant X";
 

@@ -66,6 +66,11 @@ impl<'a> Compiler<'a> {
             let op = if sense { forms.small } else { forms.not_small };
             return vec![self.f.jump_x(op, left, small as u16)];
         }
+        if let Some((yes, no)) = forms.constant
+            && let Some(constant) = self.number_constant(right)
+        {
+            return vec![self.f.jump_x(if sense { yes } else { no }, left, constant)];
+        }
         if let (BinaryOp::Eq | BinaryOp::Ne, ExprKind::Str(text)) = (op, &right.kind) {
             let constant = self.text(text);
             let equal = (op == BinaryOp::Eq) == sense;
@@ -76,6 +81,15 @@ impl<'a> Compiler<'a> {
         let op = if sense { forms.yes } else { forms.no };
         vec![self.f.jump(op, left, right, 0)]
     }
+
+    /// The constant of a number literal.
+    fn number_constant(&mut self, e: &Expr) -> Option<u16> {
+        match &e.kind {
+            ExprKind::Paren(inner) => self.number_constant(inner),
+            ExprKind::Float(f) => Some(self.f.float_constant(*f)),
+            _ => Some(self.f.int_constant(int_literal(e)?)),
+        }
+    }
 }
 
 /// The jumps of a comparison.
@@ -84,6 +98,8 @@ struct Forms {
     no: Op,
     small: Op,
     not_small: Op,
+    /// With a constant on the right: the jump if it holds, and the one if it does not.
+    constant: Option<(Op, Op)>,
 }
 
 fn compare(op: BinaryOp) -> Option<Forms> {
@@ -96,7 +112,15 @@ fn compare(op: BinaryOp) -> Option<Forms> {
         BinaryOp::Ge => (Op::JGe, Op::JNotGe, Op::JGeI, Op::JNotGeI),
         _ => return None,
     };
+    let constant = match op {
+        BinaryOp::Lt => Some((Op::JLtK, Op::JNotLtK)),
+        BinaryOp::Le => Some((Op::JLeK, Op::JNotLeK)),
+        BinaryOp::Gt => Some((Op::JGtK, Op::JNotGtK)),
+        BinaryOp::Ge => Some((Op::JGeK, Op::JNotGeK)),
+        _ => None,
+    };
     Some(Forms {
+        constant,
         yes,
         no,
         small,

@@ -35,7 +35,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// One statement. Registers of the variables that it declares stay, all others are free again.
-    fn statement(&mut self, statement: &'a Stmt) {
+    pub(super) fn statement(&mut self, statement: &'a Stmt) {
         let mark = self.f.next;
         self.f.at(statement.span);
         match &statement.kind {
@@ -110,17 +110,25 @@ impl<'a> Compiler<'a> {
 
     /// `while condition { }`.
     fn while_loop(&mut self, condition: &'a Expr, body: &'a Block) {
+        // The condition stands behind the body: one jump a round.
+        let entry = match &condition.kind {
+            ExprKind::Bool(true) => None,
+            _ => Some(self.f.jump(Op::Jump, 0, 0, 0)),
+        };
         let top = self.f.here();
-        let exit = self.jump_if(condition, false);
         self.open_loop();
         self.block(body, None);
         let done = self.f.loops.pop();
         let (breaks, continues) = done.map_or_else(Default::default, |l| (l.breaks, l.continues));
-        for patch in continues {
-            self.f.patch_to(patch, self.f.here());
+        self.f.patch(entry);
+        self.f.patch(continues);
+        if entry.is_none() {
+            self.f.loop_to(top);
+        } else {
+            for patch in self.jump_if(condition, true) {
+                self.f.patch_to(patch, top);
+            }
         }
-        self.f.loop_to(top);
-        self.f.patch(exit);
         self.f.patch(breaks);
     }
 

@@ -74,13 +74,13 @@ fn instruction(proto: &Proto, op: Op, at: usize) -> String {
                 next_word += 1;
                 proto.code.get(next_word - 1).copied().unwrap_or(0) as i32
             }
+            ('j', _) => word as i32 >> 8,
             (_, 'a') => (word >> 8 & 0xff) as i32,
             ('i', 'c') => i32::from((word >> 24) as i8),
             (_, 'b') => (word >> 16 & 0xff) as i32,
             (_, 'c') => (word >> 24) as i32,
             ('i', 'x') => i32::from((word >> 16) as i16),
-            (_, 'x') => (word >> 16) as i32,
-            _ => word as i32 >> 8,
+            _ => (word >> 16) as i32,
         };
         let meaning = if kind == 'w' { place } else { kind };
         let _ = match meaning {

@@ -14,6 +14,9 @@ use crate::value::native::{Native, Outcome};
 use crate::value::{Value, show};
 use std::rc::Rc;
 
+/// A fault waits in the machine. (Results of a byte stay in a register; the loop's fast paths are the better for it.)
+pub(super) struct Stop;
+
 /// How a call began.
 pub(super) enum Begun {
     /// A frame was pushed: the loop goes on in it.
@@ -26,6 +29,49 @@ pub(super) enum Begun {
 pub(super) const SLACK: usize = 512;
 
 impl Machine {
+    /// Runs what is not on the loop's fast path.
+    #[inline(never)]
+    pub(super) fn out_of_line<T>(
+        &mut self,
+        slow: impl FnOnce(&mut Machine) -> Outcome<T>,
+    ) -> Result<T, Stop> {
+        let kept = self.protected.len();
+        let result = slow(self);
+        self.protected.truncate(kept);
+        match result {
+            Ok(value) => Ok(value),
+            Err(fault) => {
+                self.fault = Some(fault);
+                Err(Stop)
+            }
+        }
+    }
+
+    /// Calls a native function from the loop, with `count` arguments in a row; the result goes to `to`.
+    #[inline(never)]
+    pub(super) fn run_native(
+        &mut self,
+        native: &'static Native,
+        args: *const Value,
+        count: usize,
+        to: *mut Value,
+    ) -> Result<(), Stop> {
+        self.top = self.frame_top();
+        let kept = self.protected.len();
+        // SAFETY: the arguments stand in registers of the running frame, which nobody writes while it waits.
+        let args = unsafe { std::slice::from_raw_parts(args, count) };
+        match (native.code)(self, args) {
+            // SAFETY: a register of the running frame.
+            Ok(value) => unsafe { to.write(value) },
+            Err(fault) => {
+                self.fault = Some(fault);
+                return Err(Stop);
+            }
+        }
+        self.protected.truncate(kept);
+        Ok(())
+    }
+
     /// Calls the function in a slot from the loop. The result goes to register `dest` now, or when the frame returns.
     pub(super) fn call_slow(
         &mut self,

@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+use super::call::Stop;
 use super::frames::Frame;
 use super::raw::{self, FLOAT, INT, NIL};
 use super::state::Machine;
@@ -44,114 +45,122 @@ impl Machine {
             }
             load!();
             loop {
-                let fault = 'run: loop {
-                    let word = *pc;
-                    pc = pc.add(1);
-                    macro_rules! a {
-                        () => {
-                            base.add((word >> 8 & 0xff) as usize)
-                        };
-                    }
-                    macro_rules! b {
-                        () => {
-                            base.add((word >> 16 & 0xff) as usize)
-                        };
-                    }
-                    macro_rules! c {
-                        () => {
-                            base.add((word >> 24) as usize)
-                        };
-                    }
-                    macro_rules! number_b {
-                        () => {
-                            (word >> 16 & 0xff) as usize
-                        };
-                    }
-                    macro_rules! number_c {
-                        () => {
-                            (word >> 24) as usize
-                        };
-                    }
-                    macro_rules! x {
-                        () => {
-                            (word >> 16) as usize
-                        };
-                    }
-                    macro_rules! signed_x {
-                        () => {
-                            i64::from((word as i32) >> 16)
-                        };
-                    }
-                    macro_rules! signed_c {
-                        () => {
-                            i64::from((word as i32) >> 24)
-                        };
-                    }
-                    macro_rules! constant_c {
-                        () => {
-                            constants.add(number_c!())
-                        };
-                    }
-                    macro_rules! next_word {
-                        () => {{
-                            let word = *pc;
-                            pc = pc.add(1);
-                            word
-                        }};
-                    }
-                    macro_rules! store {
-                        () => {
-                            (*self.frames.current).pc = pc
-                        };
-                    }
-                    macro_rules! slow {
-                        ($e:expr) => {{
-                            store!();
-                            match $e {
-                                Ok(value) => value,
-                                Err(fault) => break 'run fault,
-                            }
-                        }};
-                    }
-                    macro_rules! tick {
-                        () => {
-                            self.heap.budget -= 1;
-                            if self.heap.budget <= 0 {
-                                slow!(self.attend());
-                            }
-                        };
-                    }
-                    macro_rules! jump_word {
-                        ($condition:expr) => {{
-                            let offset = *pc as i32 as isize;
-                            pc = pc.add(1);
-                            if $condition {
-                                pc = pc.offset(offset);
-                            }
-                        }};
-                    }
-                    macro_rules! proto {
-                        () => {
-                            &*(*self.frames.current).proto
-                        };
-                    }
-                    macro_rules! arithmetic {
+                'run: loop {
+                    // Instructions that go back leave this block; all others go on behind it.
+                    'back: {
+                        let word = *pc;
+                        pc = pc.add(1);
+                        macro_rules! a {
+                            () => {
+                                base.add((word >> 8 & 0xff) as usize)
+                            };
+                        }
+                        macro_rules! b {
+                            () => {
+                                base.add((word >> 16 & 0xff) as usize)
+                            };
+                        }
+                        macro_rules! c {
+                            () => {
+                                base.add((word >> 24) as usize)
+                            };
+                        }
+                        macro_rules! number_b {
+                            () => {
+                                (word >> 16 & 0xff) as usize
+                            };
+                        }
+                        macro_rules! number_c {
+                            () => {
+                                (word >> 24) as usize
+                            };
+                        }
+                        macro_rules! x {
+                            () => {
+                                (word >> 16) as usize
+                            };
+                        }
+                        macro_rules! signed_x {
+                            () => {
+                                i64::from((word as i32) >> 16)
+                            };
+                        }
+                        macro_rules! signed_c {
+                            () => {
+                                i64::from((word as i32) >> 24)
+                            };
+                        }
+                        macro_rules! constant_c {
+                            () => {
+                                constants.add(number_c!())
+                            };
+                        }
+                        macro_rules! next_word {
+                            () => {{
+                                let word = *pc;
+                                pc = pc.add(1);
+                                word
+                            }};
+                        }
+                        macro_rules! store {
+                            () => {
+                                (*self.frames.current).pc = pc
+                            };
+                        }
+                        // Leaves the loop's fast path; what it needs is copied into the closure, so that no local variable must
+                        // stand in memory for its sake.
+                        macro_rules! slow {
+                            ($m:ident => $e:expr) => {{
+                                store!();
+                                match self.out_of_line(move |$m| $e) {
+                                    Ok(value) => value,
+                                    Err(Stop) => break 'run,
+                                }
+                            }};
+                        }
+                        macro_rules! jump_word {
+                            ($condition:expr) => {{
+                                let offset = *pc as i32 as isize;
+                                pc = pc.add(1);
+                                if $condition {
+                                    pc = pc.offset(offset);
+                                    if offset < 0 {
+                                        break 'back;
+                                    }
+                                }
+                            }};
+                        }
+                        // A native function with its arguments in a row; the result goes to a register.
+                        macro_rules! native {
+                            ($native:expr, $args:expr, $count:expr) => {{
+                                store!();
+                                if self.run_native($native, $args, $count, c!()).is_err() {
+                                    break 'run;
+                                }
+                            }};
+                        }
+                        macro_rules! proto {
+                            () => {
+                                &*(*self.frames.current).proto
+                            };
+                        }
+                        macro_rules! arithmetic {
                         ($op:ident, $to:expr, $x:expr, $y:expr, $int:ident, $float:tt) => {{
                             let (to, x, y): (*mut Value, *const Value, *const Value) = ($to, $x, $y);
                             let (tx, ty) = (raw::tag(x), raw::tag(y));
                             if tx == INT && ty == INT {
                                 if let Some(value) = raw::int(x).$int(raw::int(y)) {
                                     raw::set_int(to, value);
-                                    continue;
+                                    continue 'run;
                                 }
                             } else if tx == FLOAT && ty == FLOAT {
                                 raw::set_float(to, raw::float(x) $float raw::float(y));
-                                continue;
+                                continue 'run;
                             }
-                            slow!(self.arithmetic(BinaryOp::$op, to, *x, *y));
+                            slow!(m => m.arithmetic(BinaryOp::$op, to, *x, *y));
                         }};
                     }
-                    macro_rules! division {
+                        macro_rules! division {
                         ($op:ident, $to:expr, $x:expr, $y:expr, $divide:path) => {{
                             let (to, x, y): (*mut Value, *const Value, *const Value) =
                                 ($to, $x, $y);
@@ -160,34 +169,34 @@ impl Machine {
                                 && let Some(value) = $divide(raw::int(x), raw::int(y))
                             {
                                 raw::set_int(to, value);
-                                continue;
+                                continue 'run;
                             }
-                            slow!(self.arithmetic(BinaryOp::$op, to, *x, *y));
+                            slow!(m => m.arithmetic(BinaryOp::$op, to, *x, *y));
                         }};
                     }
-                    macro_rules! divide {
+                        macro_rules! divide {
                         ($to:expr, $x:expr, $y:expr) => {{
                             let (to, x, y): (*mut Value, *const Value, *const Value) =
                                 ($to, $x, $y);
                             if raw::tag(x) == FLOAT && raw::tag(y) == FLOAT && raw::float(y) != 0.0
                             {
                                 raw::set_float(to, raw::float(x) / raw::float(y));
-                                continue;
+                                continue 'run;
                             }
-                            slow!(self.arithmetic(BinaryOp::Div, to, *x, *y));
+                            slow!(m => m.arithmetic(BinaryOp::Div, to, *x, *y));
                         }};
                     }
-                    macro_rules! bits {
+                        macro_rules! bits {
                         ($op:ident, $operator:tt) => {{
                             let (x, y) = (b!(), c!());
                             if raw::tag(x) == INT && raw::tag(y) == INT {
                                 raw::set_int(a!(), raw::int(x) $operator raw::int(y));
-                                continue;
+                                continue 'run;
                             }
-                            slow!(self.arithmetic(BinaryOp::$op, a!(), *x, *y));
+                            slow!(m => m.arithmetic(BinaryOp::$op, a!(), *x, *y));
                         }};
                     }
-                    macro_rules! compare {
+                        macro_rules! compare {
                         ($op:ident, $x:expr, $y:expr, $operator:tt) => {{
                             let (x, y): (*const Value, *const Value) = ($x, $y);
                             let (tx, ty) = (raw::tag(x), raw::tag(y));
@@ -196,42 +205,42 @@ impl Machine {
                             } else if tx == FLOAT && ty == FLOAT {
                                 raw::float(x) $operator raw::float(y)
                             } else {
-                                slow!(self.compare(BinaryOp::$op, *x, *y))
+                                slow!(m => m.compare(BinaryOp::$op, *x, *y))
                             }
                         }};
                     }
-                    macro_rules! compare_small {
+                        macro_rules! compare_small {
                         ($op:ident, $operator:tt) => {{
                             let x = a!();
                             if raw::tag(x) == INT {
                                 raw::int(x) $operator signed_x!()
                             } else {
-                                slow!(self.compare(BinaryOp::$op, *x, Value::Int(signed_x!())))
+                                slow!(m => m.compare(BinaryOp::$op, *x, Value::Int(signed_x!())))
                             }
                         }};
                     }
-                    macro_rules! equal {
-                        ($x:expr, $y:expr) => {{
-                            let (x, y): (*const Value, *const Value) = ($x, $y);
-                            if raw::tag(x) == INT && raw::tag(y) == INT {
-                                raw::int(x) == raw::int(y)
-                            } else {
-                                self.equal(&*x, &*y)
-                            }
-                        }};
-                    }
-                    macro_rules! equal_small {
-                        () => {{
-                            let x = a!();
-                            if raw::tag(x) == INT {
-                                raw::int(x) == signed_x!()
-                            } else {
-                                self.equal(&*x, &Value::Int(signed_x!()))
-                            }
-                        }};
-                    }
-                    // Calls the function in a slot, whose arguments stand after it: pushes a frame when all is as usual.
-                    macro_rules! call {
+                        macro_rules! equal {
+                            ($x:expr, $y:expr) => {{
+                                let (x, y): (*const Value, *const Value) = ($x, $y);
+                                if raw::tag(x) == INT && raw::tag(y) == INT {
+                                    raw::int(x) == raw::int(y)
+                                } else {
+                                    self.equal(&*x, &*y)
+                                }
+                            }};
+                        }
+                        macro_rules! equal_small {
+                            () => {{
+                                let x = a!();
+                                if raw::tag(x) == INT {
+                                    raw::int(x) == signed_x!()
+                                } else {
+                                    self.equal(&*x, &Value::Int(signed_x!()))
+                                }
+                            }};
+                        }
+                        // Calls the function in a slot, whose arguments stand after it: pushes a frame when all is as usual.
+                        macro_rules! call {
                         ($callee:expr, $count:expr, $dest:expr) => {{
                             let (callee, count, dest): (*mut Value, usize, usize) =
                                 ($callee, $count, $dest);
@@ -260,464 +269,469 @@ impl Machine {
                                         entry: false,
                                     });
                                     self.frames.current = new;
-                                    continue;
+                                    continue 'run;
                                 }
                             }
-                            slow!(self.call_slow(callee, count, dest, None));
+                            slow!(m => m.call_slow(callee, count, dest, None));
                             load!();
                         }};
                     }
 
-                    match std::mem::transmute::<u8, Op>(word as u8) {
-                        Op::Move => raw::copy(a!(), b!()),
-                        Op::LoadNil => a!().write(Value::Nil),
-                        Op::LoadUndef => a!().write(Value::Undef),
-                        Op::LoadBool => raw::set_bool(a!(), number_b!() != 0),
-                        Op::LoadInt => raw::set_int(a!(), signed_x!()),
-                        Op::LoadK => raw::copy(a!(), constants.add(x!())),
-                        Op::GetGlobal => {
-                            let global = self.globals.start().add(x!());
-                            if raw::tag(global) == 0 {
-                                slow!(self.no_global(x!()));
+                        match std::mem::transmute::<u8, Op>(word as u8) {
+                            Op::Move => raw::copy(a!(), b!()),
+                            Op::LoadNil => a!().write(Value::Nil),
+                            Op::LoadUndef => a!().write(Value::Undef),
+                            Op::LoadBool => raw::set_bool(a!(), number_b!() != 0),
+                            Op::LoadInt => raw::set_int(a!(), signed_x!()),
+                            Op::LoadK => raw::copy(a!(), constants.add(x!())),
+                            Op::GetGlobal => {
+                                let global = self.globals.start().add(x!());
+                                if raw::tag(global) == 0 {
+                                    slow!(m => m.no_global(x!()));
+                                }
+                                raw::copy(a!(), global);
                             }
-                            raw::copy(a!(), global);
-                        }
-                        Op::SetGlobal => raw::copy(self.globals.start().add(x!()), a!()),
-                        Op::GetCapture => {
-                            let closure: Gc<Closure> = raw::object(base.sub(1));
-                            raw::copy(a!(), closure.capture(number_b!()));
-                        }
-                        Op::GetCaptureBox => {
-                            let closure: Gc<Closure> = raw::object(base.sub(1));
-                            let cell: Gc<Upvalue> = raw::object(closure.capture(number_b!()));
-                            let value = cell.value.as_ptr();
-                            if raw::tag(value) == 0 {
-                                slow!(self.no_capture(number_b!()));
+                            Op::SetGlobal => raw::copy(self.globals.start().add(x!()), a!()),
+                            Op::GetCapture => {
+                                let closure: Gc<Closure> = raw::object(base.sub(1));
+                                raw::copy(a!(), closure.capture(number_b!()));
                             }
-                            raw::copy(a!(), value);
-                        }
-                        Op::SetCaptureBox => {
-                            let closure: Gc<Closure> = raw::object(base.sub(1));
-                            let cell: Gc<Upvalue> = raw::object(closure.capture(number_b!()));
-                            raw::copy(cell.value.as_ptr(), a!());
-                        }
-                        Op::NewBox => {
-                            let cell = Upvalue::new(&mut self.heap, *b!());
-                            a!().write(Value::Cell(cell));
-                        }
-                        Op::GetBox => {
-                            let cell: Gc<Upvalue> = raw::object(b!());
-                            let value = cell.value.as_ptr();
-                            if raw::tag(value) == 0 {
-                                slow!(self.no_variable());
+                            Op::GetCaptureBox => {
+                                let closure: Gc<Closure> = raw::object(base.sub(1));
+                                let cell: Gc<Upvalue> = raw::object(closure.capture(number_b!()));
+                                let value = cell.value.as_ptr();
+                                if raw::tag(value) == 0 {
+                                    slow!(m => m.no_capture(number_b!()));
+                                }
+                                raw::copy(a!(), value);
                             }
-                            raw::copy(a!(), value);
-                        }
-                        Op::SetBox => {
-                            let cell: Gc<Upvalue> = raw::object(a!());
-                            raw::copy(cell.value.as_ptr(), b!());
-                        }
+                            Op::SetCaptureBox => {
+                                let closure: Gc<Closure> = raw::object(base.sub(1));
+                                let cell: Gc<Upvalue> = raw::object(closure.capture(number_b!()));
+                                raw::copy(cell.value.as_ptr(), a!());
+                            }
+                            Op::NewBox => {
+                                let cell = Upvalue::new(&mut self.heap, *b!());
+                                a!().write(Value::Cell(cell));
+                            }
+                            Op::GetBox => {
+                                let cell: Gc<Upvalue> = raw::object(b!());
+                                let value = cell.value.as_ptr();
+                                if raw::tag(value) == 0 {
+                                    slow!(m => m.no_variable());
+                                }
+                                raw::copy(a!(), value);
+                            }
+                            Op::SetBox => {
+                                let cell: Gc<Upvalue> = raw::object(a!());
+                                raw::copy(cell.value.as_ptr(), b!());
+                            }
 
-                        Op::Add => arithmetic!(Add, a!(), b!(), c!(), checked_add, +),
-                        Op::Sub => arithmetic!(Sub, a!(), b!(), c!(), checked_sub, -),
-                        Op::Mul => arithmetic!(Mul, a!(), b!(), c!(), checked_mul, *),
-                        Op::AddK => arithmetic!(Add, a!(), b!(), constant_c!(), checked_add, +),
-                        Op::SubK => arithmetic!(Sub, a!(), b!(), constant_c!(), checked_sub, -),
-                        Op::MulK => arithmetic!(Mul, a!(), b!(), constant_c!(), checked_mul, *),
-                        Op::AddI => {
-                            let x = b!();
-                            if raw::tag(x) == INT
-                                && let Some(value) = raw::int(x).checked_add(signed_c!())
-                            {
-                                raw::set_int(a!(), value);
-                                continue;
+                            Op::Add => arithmetic!(Add, a!(), b!(), c!(), checked_add, +),
+                            Op::Sub => arithmetic!(Sub, a!(), b!(), c!(), checked_sub, -),
+                            Op::Mul => arithmetic!(Mul, a!(), b!(), c!(), checked_mul, *),
+                            Op::AddK => arithmetic!(Add, a!(), b!(), constant_c!(), checked_add, +),
+                            Op::SubK => arithmetic!(Sub, a!(), b!(), constant_c!(), checked_sub, -),
+                            Op::MulK => arithmetic!(Mul, a!(), b!(), constant_c!(), checked_mul, *),
+                            Op::AddI => {
+                                let x = b!();
+                                if raw::tag(x) == INT
+                                    && let Some(value) = raw::int(x).checked_add(signed_c!())
+                                {
+                                    raw::set_int(a!(), value);
+                                    continue 'run;
+                                }
+                                slow!(m => m.arithmetic(
+                                    BinaryOp::Add,
+                                    a!(),
+                                    *x,
+                                    Value::Int(signed_c!())
+                                ));
                             }
-                            slow!(self.arithmetic(
-                                BinaryOp::Add,
-                                a!(),
-                                *x,
-                                Value::Int(signed_c!())
-                            ));
-                        }
-                        Op::SubI => {
-                            let x = b!();
-                            if raw::tag(x) == INT
-                                && let Some(value) = raw::int(x).checked_sub(signed_c!())
-                            {
-                                raw::set_int(a!(), value);
-                                continue;
+                            Op::SubI => {
+                                let x = b!();
+                                if raw::tag(x) == INT
+                                    && let Some(value) = raw::int(x).checked_sub(signed_c!())
+                                {
+                                    raw::set_int(a!(), value);
+                                    continue 'run;
+                                }
+                                slow!(m => m.arithmetic(
+                                    BinaryOp::Sub,
+                                    a!(),
+                                    *x,
+                                    Value::Int(signed_c!())
+                                ));
                             }
-                            slow!(self.arithmetic(
-                                BinaryOp::Sub,
-                                a!(),
-                                *x,
-                                Value::Int(signed_c!())
-                            ));
-                        }
-                        Op::Div => divide!(a!(), b!(), c!()),
-                        Op::DivK => divide!(a!(), b!(), constant_c!()),
-                        Op::FloorDiv => division!(FloorDiv, a!(), b!(), c!(), floor_div),
-                        Op::FloorDivK => division!(FloorDiv, a!(), b!(), constant_c!(), floor_div),
-                        Op::Rem => division!(Rem, a!(), b!(), c!(), floor_rem),
-                        Op::RemK => division!(Rem, a!(), b!(), constant_c!(), floor_rem),
-                        Op::Pow => slow!(self.arithmetic(BinaryOp::Pow, a!(), *b!(), *c!())),
-                        Op::BitAnd => bits!(BitAnd, &),
-                        Op::BitOr => bits!(BitOr, |),
-                        Op::BitXor => bits!(BitXor, ^),
-                        Op::Shl => slow!(self.arithmetic(BinaryOp::Shl, a!(), *b!(), *c!())),
-                        Op::Shr => slow!(self.arithmetic(BinaryOp::Shr, a!(), *b!(), *c!())),
-                        Op::Neg => slow!(self.negate(a!(), *b!())),
-                        Op::BitNot => slow!(self.bit_not(a!(), *b!())),
-                        Op::Not => raw::set_bool(a!(), !raw::truthy(b!())),
-                        Op::Eq => raw::set_bool(a!(), equal!(b!(), c!())),
-                        Op::Ne => raw::set_bool(a!(), !equal!(b!(), c!())),
-                        Op::Lt => raw::set_bool(a!(), compare!(Lt, b!(), c!(), <)),
-                        Op::Le => raw::set_bool(a!(), compare!(Le, b!(), c!(), <=)),
-                        Op::Gt => raw::set_bool(a!(), compare!(Gt, b!(), c!(), >)),
-                        Op::Ge => raw::set_bool(a!(), compare!(Ge, b!(), c!(), >=)),
-                        Op::In => raw::set_bool(a!(), slow!(self.contains(*b!(), *c!()))),
-                        Op::NotIn => raw::set_bool(a!(), !slow!(self.contains(*b!(), *c!()))),
+                            Op::Div => divide!(a!(), b!(), c!()),
+                            Op::DivK => divide!(a!(), b!(), constant_c!()),
+                            Op::FloorDiv => division!(FloorDiv, a!(), b!(), c!(), floor_div),
+                            Op::FloorDivK => {
+                                division!(FloorDiv, a!(), b!(), constant_c!(), floor_div)
+                            }
+                            Op::Rem => division!(Rem, a!(), b!(), c!(), floor_rem),
+                            Op::RemK => division!(Rem, a!(), b!(), constant_c!(), floor_rem),
+                            Op::Pow => slow!(m => m.arithmetic(BinaryOp::Pow, a!(), *b!(), *c!())),
+                            Op::BitAnd => bits!(BitAnd, &),
+                            Op::BitOr => bits!(BitOr, |),
+                            Op::BitXor => bits!(BitXor, ^),
+                            Op::Shl => slow!(m => m.arithmetic(BinaryOp::Shl, a!(), *b!(), *c!())),
+                            Op::Shr => slow!(m => m.arithmetic(BinaryOp::Shr, a!(), *b!(), *c!())),
+                            Op::Neg => slow!(m => m.negate(a!(), *b!())),
+                            Op::BitNot => slow!(m => m.bit_not(a!(), *b!())),
+                            Op::Not => raw::set_bool(a!(), !raw::truthy(b!())),
+                            Op::Eq => raw::set_bool(a!(), equal!(b!(), c!())),
+                            Op::Ne => raw::set_bool(a!(), !equal!(b!(), c!())),
+                            Op::Lt => raw::set_bool(a!(), compare!(Lt, b!(), c!(), <)),
+                            Op::Le => raw::set_bool(a!(), compare!(Le, b!(), c!(), <=)),
+                            Op::Gt => raw::set_bool(a!(), compare!(Gt, b!(), c!(), >)),
+                            Op::Ge => raw::set_bool(a!(), compare!(Ge, b!(), c!(), >=)),
+                            Op::In => raw::set_bool(a!(), slow!(m => m.contains(*b!(), *c!()))),
+                            Op::NotIn => raw::set_bool(a!(), !slow!(m => m.contains(*b!(), *c!()))),
 
-                        Op::Jump => pc = pc.offset((word as i32 >> 8) as isize),
-                        Op::Loop => {
-                            tick!();
-                            pc = pc.offset((word as i32 >> 8) as isize);
-                        }
-                        Op::JTrue => jump_word!(raw::truthy(a!())),
-                        Op::JFalse => jump_word!(!raw::truthy(a!())),
-                        Op::JNil => jump_word!(raw::tag(a!()) <= NIL),
-                        Op::JNotNil => jump_word!(raw::tag(a!()) > NIL),
-                        Op::JGiven => jump_word!(raw::tag(a!()) != 0),
-                        Op::JEq => jump_word!(equal!(a!(), b!())),
-                        Op::JNe => jump_word!(!equal!(a!(), b!())),
-                        Op::JLt => jump_word!(compare!(Lt, a!(), b!(), <)),
-                        Op::JNotLt => jump_word!(!compare!(Lt, a!(), b!(), <)),
-                        Op::JLe => jump_word!(compare!(Le, a!(), b!(), <=)),
-                        Op::JNotLe => jump_word!(!compare!(Le, a!(), b!(), <=)),
-                        Op::JGt => jump_word!(compare!(Gt, a!(), b!(), >)),
-                        Op::JNotGt => jump_word!(!compare!(Gt, a!(), b!(), >)),
-                        Op::JGe => jump_word!(compare!(Ge, a!(), b!(), >=)),
-                        Op::JNotGe => jump_word!(!compare!(Ge, a!(), b!(), >=)),
-                        Op::JEqI => jump_word!(equal_small!()),
-                        Op::JNeI => jump_word!(!equal_small!()),
-                        Op::JLtI => jump_word!(compare_small!(Lt, <)),
-                        Op::JNotLtI => jump_word!(!compare_small!(Lt, <)),
-                        Op::JLeI => jump_word!(compare_small!(Le, <=)),
-                        Op::JNotLeI => jump_word!(!compare_small!(Le, <=)),
-                        Op::JGtI => jump_word!(compare_small!(Gt, >)),
-                        Op::JNotGtI => jump_word!(!compare_small!(Gt, >)),
-                        Op::JGeI => jump_word!(compare_small!(Ge, >=)),
-                        Op::JNotGeI => jump_word!(!compare_small!(Ge, >=)),
-                        Op::JEqK => jump_word!(self.equal(&*a!(), &*constants.add(x!()))),
-                        Op::JNeK => jump_word!(!self.equal(&*a!(), &*constants.add(x!()))),
+                            Op::Jump => pc = pc.offset((word as i32 >> 8) as isize),
+                            Op::Loop => {
+                                pc = pc.offset((word as i32 >> 8) as isize);
+                                break 'back;
+                            }
+                            Op::JTrue => jump_word!(raw::truthy(a!())),
+                            Op::JFalse => jump_word!(!raw::truthy(a!())),
+                            Op::JNil => jump_word!(raw::tag(a!()) <= NIL),
+                            Op::JNotNil => jump_word!(raw::tag(a!()) > NIL),
+                            Op::JGiven => jump_word!(raw::tag(a!()) != 0),
+                            Op::JEq => jump_word!(equal!(a!(), b!())),
+                            Op::JNe => jump_word!(!equal!(a!(), b!())),
+                            Op::JLt => jump_word!(compare!(Lt, a!(), b!(), <)),
+                            Op::JNotLt => jump_word!(!compare!(Lt, a!(), b!(), <)),
+                            Op::JLe => jump_word!(compare!(Le, a!(), b!(), <=)),
+                            Op::JNotLe => jump_word!(!compare!(Le, a!(), b!(), <=)),
+                            Op::JGt => jump_word!(compare!(Gt, a!(), b!(), >)),
+                            Op::JNotGt => jump_word!(!compare!(Gt, a!(), b!(), >)),
+                            Op::JGe => jump_word!(compare!(Ge, a!(), b!(), >=)),
+                            Op::JNotGe => jump_word!(!compare!(Ge, a!(), b!(), >=)),
+                            Op::JEqI => jump_word!(equal_small!()),
+                            Op::JNeI => jump_word!(!equal_small!()),
+                            Op::JLtI => jump_word!(compare_small!(Lt, <)),
+                            Op::JNotLtI => jump_word!(!compare_small!(Lt, <)),
+                            Op::JLeI => jump_word!(compare_small!(Le, <=)),
+                            Op::JNotLeI => jump_word!(!compare_small!(Le, <=)),
+                            Op::JGtI => jump_word!(compare_small!(Gt, >)),
+                            Op::JNotGtI => jump_word!(!compare_small!(Gt, >)),
+                            Op::JGeI => jump_word!(compare_small!(Ge, >=)),
+                            Op::JNotGeI => jump_word!(!compare_small!(Ge, >=)),
+                            Op::JLtK => jump_word!(compare!(Lt, a!(), constants.add(x!()), <)),
+                            Op::JNotLtK => jump_word!(!compare!(Lt, a!(), constants.add(x!()), <)),
+                            Op::JLeK => jump_word!(compare!(Le, a!(), constants.add(x!()), <=)),
+                            Op::JNotLeK => jump_word!(!compare!(Le, a!(), constants.add(x!()), <=)),
+                            Op::JGtK => jump_word!(compare!(Gt, a!(), constants.add(x!()), >)),
+                            Op::JNotGtK => jump_word!(!compare!(Gt, a!(), constants.add(x!()), >)),
+                            Op::JGeK => jump_word!(compare!(Ge, a!(), constants.add(x!()), >=)),
+                            Op::JNotGeK => jump_word!(!compare!(Ge, a!(), constants.add(x!()), >=)),
+                            Op::JEqK => jump_word!(self.equal(&*a!(), &*constants.add(x!()))),
+                            Op::JNeK => jump_word!(!self.equal(&*a!(), &*constants.add(x!()))),
 
-                        Op::Call => call!(a!(), number_b!(), number_c!()),
-                        Op::CallGlobal => {
-                            let slot = next_word!() as usize;
-                            let callee = a!();
-                            raw::copy(callee, self.globals.start().add(slot));
-                            if raw::tag(callee) == 0 {
-                                slow!(self.no_global(slot));
-                            }
-                            call!(callee, number_b!(), number_c!())
-                        }
-                        Op::CallNative => {
-                            let index = next_word!() as usize;
-                            if let Value::Native(native) = *constants.add(index) {
-                                store!();
-                                let args = a!().add(1);
-                                let count = number_b!();
-                                self.top = base.add((proto!()).registers as usize);
-                                let kept = self.protected.len();
-                                let args = std::slice::from_raw_parts(args, count);
-                                match (native.code)(self, args) {
-                                    Ok(value) => c!().write(value),
-                                    Err(fault) => break 'run fault,
+                            Op::Call => call!(a!(), number_b!(), number_c!()),
+                            Op::CallGlobal => {
+                                let slot = next_word!() as usize;
+                                let callee = a!();
+                                raw::copy(callee, self.globals.start().add(slot));
+                                if raw::tag(callee) == 0 {
+                                    slow!(m => m.no_global(slot));
                                 }
-                                if self.protected.len() != kept {
-                                    self.protected.truncate(kept);
+                                call!(callee, number_b!(), number_c!())
+                            }
+                            Op::CallNative => {
+                                let index = next_word!() as usize;
+                                if let Value::Native(native) = *constants.add(index) {
+                                    native!(native, a!().add(1), number_b!());
                                 }
                             }
-                        }
-                        Op::Method => {
-                            let index = next_word!() as usize;
-                            let callee = a!();
-                            let receiver = callee.add(1);
-                            let site: *const Site = (proto!()).sites.as_ptr().add(index);
-                            let tag = raw::tag(receiver);
-                            if tag == INSTANCE {
-                                let instance: Gc<Instance> = raw::object(receiver);
-                                if (*site).owner.get() == instance.serial() {
-                                    raw::copy(callee, (*site).function.as_ptr());
-                                    call!(callee, number_b!() + 1, number_c!());
-                                    continue;
-                                }
-                            } else if (*site).owner.get() == tag as usize
-                                && (*site).slot.get() as usize == number_b!()
-                                && let Value::Native(native) = (*site).function.get()
-                            {
-                                store!();
-                                self.top = base.add((proto!()).registers as usize);
-                                let kept = self.protected.len();
-                                let args = std::slice::from_raw_parts(receiver, number_b!() + 1);
-                                match (native.code)(self, args) {
-                                    Ok(value) => c!().write(value),
-                                    Err(fault) => break 'run fault,
-                                }
-                                if self.protected.len() != kept {
-                                    self.protected.truncate(kept);
-                                }
-                                continue;
-                            }
-                            slow!(self.method(callee, number_b!(), number_c!(), index, None));
-                            load!();
-                        }
-                        Op::CallEx => {
-                            let shape = next_word!() as usize;
-                            slow!(self.call_slow(a!(), number_b!(), number_c!(), Some(shape)));
-                            load!();
-                        }
-                        Op::MethodEx => {
-                            let (site, shape) = (next_word!() as usize, next_word!() as usize);
-                            slow!(self.method(a!(), number_b!(), number_c!(), site, Some(shape)));
-                            load!();
-                        }
-                        Op::Return | Op::ReturnNil => {
-                            let frame = self.frames.current;
-                            let caller = frame.sub(1);
-                            self.frames.current = caller;
-                            let nil = word as u8 == Op::ReturnNil as u8;
-                            if (*frame).entry {
-                                return Ok(if nil { Value::Nil } else { *a!() });
-                            }
-                            let dest = (*caller).base.add((*frame).dest as usize);
-                            if nil {
-                                dest.write(Value::Nil);
-                            } else {
-                                raw::copy(dest, a!());
-                            }
-                            pc = (*caller).pc;
-                            base = (*caller).base;
-                            constants = (*caller).constants;
-                        }
-
-                        Op::ForPrep => {
-                            let state = a!();
-                            if raw::tag(state) != INT || raw::tag(state.add(1)) != INT {
-                                slow!(self.bad_count(*state, *state.add(1)));
-                            }
-                            let (start, end) = (raw::int(state), raw::int(state.add(1)));
-                            let inclusive = number_b!() != 0;
-                            let last = end.wrapping_sub(i64::from(!inclusive));
-                            let empty = if inclusive { start > end } else { start >= end };
-                            raw::set_int(state.add(1), last);
-                            raw::set_int(state.add(2), start);
-                            jump_word!(empty)
-                        }
-                        Op::ForLoop => {
-                            let state = a!();
-                            let offset = next_word!() as i32 as isize;
-                            let count = raw::int(state);
-                            if count < raw::int(state.add(1)) {
-                                raw::set_int(state, count + 1);
-                                raw::set_int(state.add(2), count + 1);
-                                tick!();
-                                pc = pc.offset(offset);
-                            }
-                        }
-                        Op::IterPrep => slow!(self.iterate_prepare(a!())),
-                        Op::IterNext => {
-                            let offset = next_word!() as i32 as isize;
-                            let state = a!();
-                            let found = match raw::tag(state) {
-                                INT => {
-                                    let count = raw::int(state);
-                                    let more = count <= raw::int(state.add(1));
-                                    if more {
-                                        raw::set_int(state, count + 1);
-                                        raw::set_int(b!(), count);
+                            Op::Method => {
+                                let index = next_word!() as usize;
+                                let callee = a!();
+                                let receiver = callee.add(1);
+                                let site: *const Site = (proto!()).sites.as_ptr().add(index);
+                                let tag = raw::tag(receiver);
+                                if tag == INSTANCE {
+                                    let instance: Gc<Instance> = raw::object(receiver);
+                                    if (*site).owner.get() == instance.serial() {
+                                        raw::copy(callee, (*site).function.as_ptr());
+                                        call!(callee, number_b!() + 1, number_c!());
+                                        continue 'run;
                                     }
-                                    more
+                                } else if (*site).owner.get() == tag as usize
+                                    && (*site).slot.get() as usize == number_b!()
+                                    && let Value::Native(native) = (*site).function.get()
+                                {
+                                    native!(native, receiver, number_b!() + 1);
+                                    continue 'run;
                                 }
-                                LIST => {
-                                    let list: Gc<List> = raw::object(state);
-                                    let at = raw::int(state.add(1));
-                                    raw::set_int(state.add(1), at + 1);
-                                    list_get(&list, at as usize, b!())
+                                slow!(m => m.method(callee, number_b!(), number_c!(), index, None));
+                                load!();
+                            }
+                            Op::CallEx => {
+                                let shape = next_word!() as usize;
+                                slow!(m => m.call_slow(a!(), number_b!(), number_c!(), Some(shape)));
+                                load!();
+                            }
+                            Op::MethodEx => {
+                                let (site, shape) = (next_word!() as usize, next_word!() as usize);
+                                slow!(m => m.method(a!(), number_b!(), number_c!(), site, Some(shape)));
+                                load!();
+                            }
+                            Op::Return | Op::ReturnNil => {
+                                let frame = self.frames.current;
+                                let caller = frame.sub(1);
+                                self.frames.current = caller;
+                                let nil = word as u8 == Op::ReturnNil as u8;
+                                if (*frame).entry {
+                                    return Ok(if nil { Value::Nil } else { *a!() });
                                 }
-                                _ => slow!(self.iterate_next(state, b!())),
-                            };
-                            if found {
-                                tick!();
-                                pc = pc.offset(offset);
+                                let dest = (*caller).base.add((*frame).dest as usize);
+                                if nil {
+                                    dest.write(Value::Nil);
+                                } else {
+                                    raw::copy(dest, a!());
+                                }
+                                pc = (*caller).pc;
+                                base = (*caller).base;
+                                constants = (*caller).constants;
                             }
-                        }
-                        Op::IterNext2 => {
-                            let offset = next_word!() as i32 as isize;
-                            if slow!(self.iterate_next_pair(a!(), b!())) {
-                                tick!();
-                                pc = pc.offset(offset);
-                            }
-                        }
 
-                        Op::NewList => self.new_list(a!(), b!(), number_c!()),
-                        Op::ListPush => {
-                            if let Value::List(list) = *a!() {
-                                list.push(&mut self.heap, *b!());
+                            Op::ForPrep => {
+                                let state = a!();
+                                if raw::tag(state) != INT || raw::tag(state.add(1)) != INT {
+                                    slow!(m => m.bad_count(*state, *state.add(1)));
+                                }
+                                let (start, end) = (raw::int(state), raw::int(state.add(1)));
+                                let inclusive = number_b!() != 0;
+                                let last = end.wrapping_sub(i64::from(!inclusive));
+                                let empty = if inclusive { start > end } else { start >= end };
+                                raw::set_int(state.add(1), last);
+                                raw::set_int(state.add(2), start);
+                                jump_word!(empty)
                             }
-                        }
-                        Op::ListExtend => slow!(self.list_extend(*a!(), *b!())),
-                        Op::NewMap => self.new_map(a!()),
-                        Op::MapSet => slow!(self.map_set(*a!(), *b!(), *c!())),
-                        Op::MapExtend => slow!(self.map_extend(*a!(), *b!())),
-                        Op::NewRange => slow!(self.new_range(a!(), b!(), number_c!() != 0)),
-                        Op::Interp => slow!(self.interpolate(a!(), b!(), number_c!())),
-                        Op::Closure => self.closure(a!(), base, x!()),
-                        Op::SetCapture => {
-                            let closure: Gc<Closure> = raw::object(a!());
-                            raw::copy(closure.capture(number_b!()), c!());
-                        }
-                        Op::Struct => self.declare_struct(a!(), x!()),
-                        Op::AddMethod => {
-                            let index = next_word!() as usize;
-                            self.add_method(*a!(), *b!(), *constants.add(index));
-                        }
-                        Op::NewInstance => {
-                            let closure: Gc<Closure> = raw::object(base.sub(1));
-                            if let Value::Struct(of) = *closure.capture(0) {
-                                let fields = std::slice::from_raw_parts(base, number_b!());
-                                let instance = Instance::new(&mut self.heap, of, fields);
-                                a!().write(Value::Instance(instance));
+                            Op::ForLoop => {
+                                let state = a!();
+                                let offset = next_word!() as i32 as isize;
+                                let count = raw::int(state);
+                                if count < raw::int(state.add(1)) {
+                                    raw::set_int(state, count + 1);
+                                    raw::set_int(state.add(2), count + 1);
+                                    pc = pc.offset(offset);
+                                    break 'back;
+                                }
                             }
-                        }
+                            Op::IterPrep => slow!(m => m.iterate_prepare(a!())),
+                            Op::IterNext => {
+                                let offset = next_word!() as i32 as isize;
+                                let state = a!();
+                                let found = match raw::tag(state) {
+                                    INT => {
+                                        let count = raw::int(state);
+                                        let more = count <= raw::int(state.add(1));
+                                        if more {
+                                            raw::set_int(state, count + 1);
+                                            raw::set_int(b!(), count);
+                                        }
+                                        more
+                                    }
+                                    LIST => {
+                                        let list: Gc<List> = raw::object(state);
+                                        let at = raw::int(state.add(1));
+                                        raw::set_int(state.add(1), at + 1);
+                                        list_get(&list, at as usize, b!())
+                                    }
+                                    _ => slow!(m => m.iterate_next(state, b!())),
+                                };
+                                if found {
+                                    pc = pc.offset(offset);
+                                    break 'back;
+                                }
+                            }
+                            Op::IterNext2 => {
+                                let offset = next_word!() as i32 as isize;
+                                if slow!(m => m.iterate_next_pair(a!(), b!())) {
+                                    pc = pc.offset(offset);
+                                    break 'back;
+                                }
+                            }
 
-                        Op::GetIndex => {
-                            let (object, index) = (b!(), c!());
-                            if raw::tag(object) == LIST && raw::tag(index) == INT {
-                                let list: Gc<List> = raw::object(object);
-                                if list_get(&list, raw::int(index) as usize, a!()) {
-                                    continue;
+                            Op::NewList => self.new_list(a!(), b!(), number_c!()),
+                            Op::ListPush => {
+                                if let Value::List(list) = *a!() {
+                                    list.push(&mut self.heap, *b!());
                                 }
                             }
-                            slow!(self.get_index(a!(), *object, *index));
-                        }
-                        Op::GetIndexI => {
-                            let object = b!();
-                            if raw::tag(object) == LIST {
-                                let list: Gc<List> = raw::object(object);
-                                if list_get(&list, signed_c!() as usize, a!()) {
-                                    continue;
+                            Op::ListExtend => slow!(m => m.list_extend(*a!(), *b!())),
+                            Op::NewMap => self.new_map(a!()),
+                            Op::MapSet => slow!(m => m.map_set(*a!(), *b!(), *c!())),
+                            Op::MapExtend => slow!(m => m.map_extend(*a!(), *b!())),
+                            Op::NewRange => slow!(m => m.new_range(a!(), b!(), number_c!() != 0)),
+                            Op::Interp => slow!(m => m.interpolate(a!(), b!(), number_c!())),
+                            Op::Closure => self.closure(a!(), base, x!()),
+                            Op::SetCapture => {
+                                let closure: Gc<Closure> = raw::object(a!());
+                                raw::copy(closure.capture(number_b!()), c!());
+                            }
+                            Op::Struct => self.declare_struct(a!(), x!()),
+                            Op::AddMethod => {
+                                let index = next_word!() as usize;
+                                self.add_method(*a!(), *b!(), *constants.add(index));
+                            }
+                            Op::NewInstance => {
+                                let closure: Gc<Closure> = raw::object(base.sub(1));
+                                if let Value::Struct(of) = *closure.capture(0) {
+                                    let fields = std::slice::from_raw_parts(base, number_b!());
+                                    let instance = Instance::new(&mut self.heap, of, fields);
+                                    a!().write(Value::Instance(instance));
                                 }
                             }
-                            slow!(self.get_index(a!(), *object, Value::Int(signed_c!())));
-                        }
-                        Op::SetIndex => {
-                            let (object, index, value) = (a!(), b!(), c!());
-                            if raw::tag(object) == LIST && raw::tag(index) == INT {
-                                let list: Gc<List> = raw::object(object);
-                                if list.replace(raw::int(index) as usize, *value) {
-                                    continue;
-                                }
-                            }
-                            slow!(self.set_index(*object, *index, *value));
-                        }
-                        Op::GetField => {
-                            let index = next_word!() as usize;
-                            let object = b!();
-                            if raw::tag(object) == INSTANCE {
-                                let instance: Gc<Instance> = raw::object(object);
-                                let site: *const Site = (proto!()).sites.as_ptr().add(index);
-                                if (*site).owner.get() == instance.serial() {
-                                    raw::copy(a!(), instance.field((*site).slot.get() as usize));
-                                    continue;
-                                }
-                            }
-                            slow!(self.get_field(a!(), *object, index));
-                        }
-                        Op::SetField => {
-                            let index = next_word!() as usize;
-                            let object = a!();
-                            if raw::tag(object) == INSTANCE {
-                                let instance: Gc<Instance> = raw::object(object);
-                                let site: *const Site = (proto!()).sites.as_ptr().add(index);
-                                if (*site).owner.get() == instance.serial() {
-                                    let field = instance.field((*site).slot.get() as usize);
-                                    if raw::tag(field) != HANDLE {
-                                        raw::copy(field, b!());
-                                        continue;
+
+                            Op::GetIndex => {
+                                let (object, index) = (b!(), c!());
+                                if raw::tag(object) == LIST && raw::tag(index) == INT {
+                                    let list: Gc<List> = raw::object(object);
+                                    if list_get(&list, raw::int(index) as usize, a!()) {
+                                        continue 'run;
                                     }
                                 }
+                                slow!(m => m.get_index(a!(), *object, *index));
                             }
-                            slow!(self.set_field(*object, index, *b!()));
-                        }
-                        Op::UpdateField => {
-                            let index = next_word!() as usize;
-                            let (object, operand) = (a!(), b!());
-                            if raw::tag(object) == INSTANCE && raw::tag(operand) == INT {
-                                let instance: Gc<Instance> = raw::object(object);
-                                let site: *const Site = (proto!()).sites.as_ptr().add(index);
-                                if (*site).owner.get() == instance.serial() {
-                                    let field = instance.field((*site).slot.get() as usize);
-                                    if raw::tag(field) == INT
-                                        && let Some(value) = small_update(
-                                            word >> 24,
-                                            raw::int(field),
-                                            raw::int(operand),
-                                        )
-                                    {
-                                        raw::set_int(field, value);
-                                        continue;
+                            Op::GetIndexI => {
+                                let object = b!();
+                                if raw::tag(object) == LIST {
+                                    let list: Gc<List> = raw::object(object);
+                                    if list_get(&list, signed_c!() as usize, a!()) {
+                                        continue 'run;
                                     }
                                 }
+                                slow!(m => m.get_index(a!(), *object, Value::Int(signed_c!())));
                             }
-                            slow!(self.update_field(*object, *operand, number_c!(), index));
-                        }
-                        Op::UpdateIndex => {
-                            let op = next_word!();
-                            slow!(self.update_index(*a!(), *b!(), *c!(), op as usize));
-                        }
-
-                        Op::Throw => slow!(self.throw(*a!())),
-                        Op::Rethrow => slow!(self.rethrow(*a!())),
-                        Op::CatchKind => {
-                            jump_word!(self.is_kind(*a!(), *constants.add(x!())))
-                        }
-                        Op::PushDefer => {
-                            if let Value::List(list) = *a!() {
-                                list.push(&mut self.heap, *b!());
+                            Op::SetIndex => {
+                                let (object, index, value) = (a!(), b!(), c!());
+                                if raw::tag(object) == LIST && raw::tag(index) == INT {
+                                    let list: Gc<List> = raw::object(object);
+                                    if list.replace(raw::int(index) as usize, *value) {
+                                        continue 'run;
+                                    }
+                                }
+                                slow!(m => m.set_index(*object, *index, *value));
                             }
-                        }
-                        Op::PopDefer => {
-                            jump_word!(!self.pop_defer(a!(), *b!()))
-                        }
+                            Op::GetField => {
+                                let index = next_word!() as usize;
+                                let object = b!();
+                                if raw::tag(object) == INSTANCE {
+                                    let instance: Gc<Instance> = raw::object(object);
+                                    let site: *const Site = (proto!()).sites.as_ptr().add(index);
+                                    if (*site).owner.get() == instance.serial() {
+                                        raw::copy(
+                                            a!(),
+                                            instance.field((*site).slot.get() as usize),
+                                        );
+                                        continue 'run;
+                                    }
+                                }
+                                slow!(m => m.get_field(a!(), *object, index));
+                            }
+                            Op::SetField => {
+                                let index = next_word!() as usize;
+                                let object = a!();
+                                if raw::tag(object) == INSTANCE {
+                                    let instance: Gc<Instance> = raw::object(object);
+                                    let site: *const Site = (proto!()).sites.as_ptr().add(index);
+                                    if (*site).owner.get() == instance.serial() {
+                                        let field = instance.field((*site).slot.get() as usize);
+                                        if raw::tag(field) != HANDLE {
+                                            raw::copy(field, b!());
+                                            continue 'run;
+                                        }
+                                    }
+                                }
+                                slow!(m => m.set_field(*object, index, *b!()));
+                            }
+                            Op::UpdateField => {
+                                let index = next_word!() as usize;
+                                let (object, operand) = (a!(), b!());
+                                if raw::tag(object) == INSTANCE && raw::tag(operand) == INT {
+                                    let instance: Gc<Instance> = raw::object(object);
+                                    let site: *const Site = (proto!()).sites.as_ptr().add(index);
+                                    if (*site).owner.get() == instance.serial() {
+                                        let field = instance.field((*site).slot.get() as usize);
+                                        if raw::tag(field) == INT
+                                            && let Some(value) = small_update(
+                                                word >> 24,
+                                                raw::int(field),
+                                                raw::int(operand),
+                                            )
+                                        {
+                                            raw::set_int(field, value);
+                                            continue 'run;
+                                        }
+                                    }
+                                }
+                                slow!(m => m.update_field(*object, *operand, number_c!(), index));
+                            }
+                            Op::UpdateIndex => {
+                                let op = next_word!();
+                                slow!(m => m.update_index(*a!(), *b!(), *c!(), op as usize));
+                            }
 
-                        Op::TestList => {
-                            let fits = match *a!() {
-                                Value::List(list) if number_c!() != 0 => list.len() >= number_b!(),
-                                Value::List(list) => list.len() == number_b!(),
-                                _ => false,
-                            };
-                            jump_word!(!fits)
+                            Op::Throw => slow!(m => m.throw(*a!())),
+                            Op::Rethrow => slow!(m => m.rethrow(*a!())),
+                            Op::CatchKind => {
+                                jump_word!(self.is_kind(*a!(), *constants.add(x!())))
+                            }
+                            Op::PushDefer => {
+                                if let Value::List(list) = *a!() {
+                                    list.push(&mut self.heap, *b!());
+                                }
+                            }
+                            Op::PopDefer => {
+                                jump_word!(!self.pop_defer(a!(), *b!()))
+                            }
+
+                            Op::TestList => {
+                                let fits = match *a!() {
+                                    Value::List(list) if number_c!() != 0 => {
+                                        list.len() >= number_b!()
+                                    }
+                                    Value::List(list) => list.len() == number_b!(),
+                                    _ => false,
+                                };
+                                jump_word!(!fits)
+                            }
+                            Op::TestMap => {
+                                let tag = *a!();
+                                let fits = matches!(
+                                    tag,
+                                    Value::Map(_) | Value::Instance(_) | Value::Error(_)
+                                );
+                                jump_word!(!fits)
+                            }
+                            Op::TakeField => {
+                                let index = next_word!() as usize;
+                                jump_word!(!slow!(m => m.take_field(a!(), *b!(), index)))
+                            }
+                            Op::ListRest => self.list_rest(a!(), *b!(), number_c!()),
+                            Op::MapRest => {
+                                let shape = next_word!() as usize;
+                                self.map_rest(a!(), *b!(), shape);
+                            }
+                            Op::NoMatch => slow!(m => m.no_match(*a!(), *constants.add(x!()))),
                         }
-                        Op::TestMap => {
-                            let tag = *a!();
-                            let fits =
-                                matches!(tag, Value::Map(_) | Value::Instance(_) | Value::Error(_));
-                            jump_word!(!fits)
-                        }
-                        Op::TakeField => {
-                            let index = next_word!() as usize;
-                            jump_word!(!slow!(self.take_field(a!(), *b!(), index)))
-                        }
-                        Op::ListRest => self.list_rest(a!(), *b!(), number_c!()),
-                        Op::MapRest => {
-                            let shape = next_word!() as usize;
-                            self.map_rest(a!(), *b!(), shape);
-                        }
-                        Op::NoMatch => slow!(self.no_match(*a!(), *constants.add(x!()))),
+                        continue 'run;
                     }
-                };
-                (*self.frames.current).pc = pc;
+                    self.heap.budget -= 1;
+                    if self.heap.budget <= 0 {
+                        // As if in the instruction that is next: it is in the loop, whoever jumped there.
+                        (*self.frames.current).pc = pc.add(1);
+                        if self.out_of_line(|m| m.attend()).is_err() {
+                            break 'run;
+                        }
+                    }
+                }
+                let fault = self.fault.take();
                 self.unwind(fault)?;
                 load!();
             }

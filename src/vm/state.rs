@@ -57,6 +57,8 @@ pub struct Machine {
     pub(super) structs: Vec<Option<Gc<StructType>>>,
     /// Identities of struct declarations that were given out.
     pub(super) struct_count: u32,
+    /// What was raised and is not handled yet.
+    pub(super) fault: Option<Fault>,
     /// Values that native code keeps alive until it returns.
     pub(super) protected: Vec<Value>,
     /// Values that are never let go.
@@ -103,6 +105,7 @@ impl Machine {
             protos: Vec::new(),
             structs: Vec::new(),
             struct_count: 0,
+            fault: None,
             protected: Vec::new(),
             kept: Vec::new(),
             globals_used: 0,

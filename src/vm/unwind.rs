@@ -17,8 +17,9 @@ impl Machine {
     /// Finds the handler of a fault that was raised in the current frame, and lets the frame that has it go on there. Without
     /// one, the fault leaves the loop; the entry frame is gone then.
     #[cold]
-    pub(super) fn unwind(&mut self, fault: Fault) -> Outcome<()> {
-        let (value, exits) = match fault {
+    pub(super) fn unwind(&mut self, fault: Option<Fault>) -> Outcome<()> {
+        let unknown = || diag::Error::new(codes::INTERNAL, "a fault was lost").into();
+        let (value, exits) = match fault.unwrap_or_else(unknown) {
             Fault::Exit(code) => (Value::Int(i64::from(code)), true),
             Fault::Thrown(value) => (value, false),
             Fault::Error(report) => {
