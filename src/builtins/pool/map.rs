@@ -12,7 +12,7 @@ use crate::process::{ChildOutcome, Ended, Message, Process, SpawnSpec, spawn as 
 use crate::source::Span;
 use crate::value::error::ErrorValue;
 use crate::value::heap::Gc;
-use crate::value::list::List;
+use crate::value::list::{Items, List};
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::{Value, show};
 use std::collections::HashMap;
@@ -50,6 +50,15 @@ pub fn gather(context: &mut dyn Context, items: Value) -> Outcome<Gc<List>> {
         return Err(error
             .with_help("use `p.imap(f, items)` of a pool, which reads ahead only a little")
             .into());
+    }
+    if let Value::Range(range) = items {
+        // Every number of the range fits an int, so wrapping arithmetic arrives at it.
+        let (start, step) = (range.start, range.step);
+        let numbers = (0..range.len().unwrap_or(0))
+            .map(|at| start.wrapping_add((at as i64).wrapping_mul(step)));
+        let list = List::from_items(context.heap(), Items::Ints(numbers.collect()));
+        context.protect(Value::List(list));
+        return Ok(list);
     }
     let list = List::new(context.heap(), Vec::new());
     context.protect(Value::List(list));
@@ -316,6 +325,10 @@ impl Map {
             && let Produced::Error(bytes) = self.job.result(item)
         {
             return Err(Fault::Thrown(self.error(context, item, bytes)?));
+        }
+        if let Some(ints) = self.job.all_ints() {
+            let list = List::from_items(context.heap(), Items::Ints(ints));
+            return Ok(Value::List(list));
         }
         let mut values = Vec::with_capacity(self.job.total() as usize);
         for item in 0..self.job.total() {

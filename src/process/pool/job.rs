@@ -379,6 +379,19 @@ impl Job {
         }
     }
 
+    /// All results, when they are all ints: one pass over the table.
+    pub fn all_ints(&self) -> Option<Vec<i64>> {
+        let (arena, block) = (self.arena(), self.object().payload());
+        let first = item_at(arena, block, 0);
+        (0..self.total())
+            .map(|item| {
+                let at = first + item * ITEM;
+                let is_int = arena.word_at(at).load(Ordering::Acquire) == INT;
+                is_int.then(|| arena.get_word(at + 8) as i64)
+            })
+            .collect()
+    }
+
     /// After the death of a worker: the items that it had claimed and not finished, and its record made empty. `live`
     /// are the workers that still work.
     pub fn lost(&self, dead: u64, live: &[u64]) -> Vec<u64> {
