@@ -237,20 +237,7 @@ impl Decoder<'_, '_> {
                 self.objects.push(Value::Instance(instance));
                 Open::Instance(instance, count)
             }
-            tag::CLOSURE => {
-                let id = self.reader.id()?;
-                let Some(proto) = self.receiver.code(id) else {
-                    return Err(bad("it holds a function whose code is not here"));
-                };
-                let count = self.reader.count_of(1)?;
-                if count != proto.captures.len() {
-                    return Err(bad("a function in it captures another number of values"));
-                }
-                let captures = vec![Value::Undef; count];
-                let closure = Closure::new(self.receiver.heap(), proto, &captures);
-                self.objects.push(Value::Fn(closure));
-                Open::Closure(closure, count)
-            }
+            tag::CLOSURE => self.closure()?,
             tag::CELL => {
                 let cell = Upvalue::new(self.receiver.heap(), Value::Undef);
                 self.objects.push(Value::Cell(cell));
@@ -274,6 +261,22 @@ impl Decoder<'_, '_> {
             }
             _ => return Err(bad("it has an unknown tag")),
         })
+    }
+
+    /// A function, of which the captured values follow.
+    fn closure(&mut self) -> diag::Result<Open> {
+        let id = self.reader.id()?;
+        let Some(proto) = self.receiver.code(id) else {
+            return Err(bad("it holds a function whose code is not here"));
+        };
+        let count = self.reader.count_of(1)?;
+        if count != proto.captures.len() {
+            return Err(bad("a function in it captures another number of values"));
+        }
+        let captures = vec![Value::Undef; count];
+        let closure = Closure::new(self.receiver.heap(), proto, &captures);
+        self.objects.push(Value::Fn(closure));
+        Ok(Open::Closure(closure, count))
     }
 
     /// Takes the top object off the stack when all its parts are there.
