@@ -142,13 +142,13 @@ operations! {
     AddMethod "ra rb wk" "B is the method of the struct type A with the name in the constant; an empty name is the constructor";
     NewInstance "ra nb" "A = an instance of the struct type in capture 0 with the first B registers as fields";
 
-    GetIndex "ra rb rc" "A = B[C]";
+    GetIndex "ra rb rc" "A = `B[C]`";
     GetIndexI "ra rb ic" "A = B[the signed number C]";
-    SetIndex "ra rb rc" "A[B] = C";
+    SetIndex "ra rb rc" "`A[B] = C`";
     GetField "ra rb ws" "A = B.name";
     SetField "ra rb ws" "A.name = B";
     UpdateField "ra rb nc ws" "A.name op= B, with operator number C";
-    UpdateIndex "ra rb rc wo" "A[B] op= C, with the operator number in the next word";
+    UpdateIndex "ra rb rc wo" "`A[B] op= C`, with the operator number in the next word";
 
     Throw "ra" "raise A";
     Rethrow "ra" "raise A again, or go on leaving when it is an exit code";

@@ -12,7 +12,7 @@ pub fn write(error: &Error, out: &mut Vec<u8>) {
     write_error(error, out, 0);
 }
 
-/// Reads a report that [`write`] wrote.
+/// Reads a report that [`write()`] wrote.
 pub fn read(reader: &mut Reader<'_>) -> diag::Result<Box<Error>> {
     read_error(reader, 0).map(Box::new)
 }

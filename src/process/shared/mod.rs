@@ -1,6 +1,6 @@
 //! Shared objects: scalars, typed arrays, lists and maps that every process reads and writes where they are.
 //!
-//! Whatever is stored is a [`word::Word`]: a small value itself, or the block of an encoded one. Every change is committed
+//! Whatever is stored is a word (see [`word`]): a small value itself, or the block of an encoded one. Every change is committed
 //! by one store to a word, so that a process which dies in the middle of one has changed nothing or everything; lists and
 //! maps are locked by their object's mutex, scalars of small values and typed arrays by nothing at all.
 //!
