@@ -80,11 +80,11 @@ fn torture(native: &Native, receivers: usize) {
     let count = native.params.len() + receivers;
     let free = if count > 3 { 2 } else { count.max(1) };
     let size = palette(&mut Heap::new()).len();
-    assert!(!size.is_multiple_of(7));
+    assert!(!size.is_multiple_of(5));
     let mut bench = Bench::default();
     let mut values = Vec::new();
-    // Of many choices every seventh: no number of values that shares a factor with it.
-    let step = if free > 2 { 7 } else { 1 };
+    // Of many choices every fifth: no number of values that shares a factor with it.
+    let step = if free > 2 { 5 } else { 1 };
     for (call, choice) in (0..size.pow(free as u32)).step_by(step).enumerate() {
         if call % ROUND == 0 {
             bench = Bench::default();
