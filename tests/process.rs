@@ -363,6 +363,20 @@ fn measure_spawn_and_join() {
         text(child.join(None, None).unwrap().unwrap())
     );
     let rounds = 2000;
+    // SAFETY: one thread; the child leaves at once.
+    #[allow(unsafe_code)]
+    unsafe {
+        let pid = libc::fork();
+        if pid == 0 {
+            libc::_exit(faults() as i32);
+        }
+        let mut status = 0;
+        libc::waitpid(pid, &mut status, 0);
+        println!(
+            "pages that a bare fork touches: {}",
+            libc::WEXITSTATUS(status)
+        );
+    }
     let begin = Instant::now();
     for _ in 0..rounds {
         // SAFETY: one thread; the child leaves at once.

@@ -84,6 +84,8 @@ struct Wait {
     epoch: u64,
     operation: Operation,
     objects: Vec<HandleId>,
+    /// Which event words of them: the ends of a pipe are one object.
+    sides: u32,
     place: Option<Span>,
     since: u64,
 }
@@ -226,6 +228,7 @@ fn read(arena: &Arena, process: SlotRef) -> Option<Wait> {
         epoch,
         operation,
         objects: objects?,
+        sides: wait.announced.load(Ordering::Acquire),
         place,
         since: wait.since.load(Ordering::Acquire),
     };
@@ -259,12 +262,13 @@ fn same_stream(blocked: &Blocked, group: &[SlotRef]) -> Option<HandleId> {
         let (wait, _) = blocked.get(member)?;
         let takes = matches!(wait.operation, Operation::Get | Operation::Recv);
         match wait.objects[..] {
-            [id] if takes => Some(id),
+            [id] if takes => Some((id, wait.sides)),
             _ => None,
         }
     });
     let first = streams.next()??;
-    streams.all(|stream| stream == Some(first)).then_some(first)
+    let all = streams.all(|stream| stream == Some(first));
+    all.then_some(first.0)
 }
 
 /// Tells every member that nothing can come any more: all of them, because the first to go on would look like a source to
@@ -308,7 +312,7 @@ fn report(arena: &Arena, blocked: &Blocked, group: &[SlotRef]) -> Box<Error> {
         let at = place::text(wait.place);
         let (name, pid) = record::name_and_pid(arena, member);
         lines.push(format!(
-            "{name} (pid {pid}) waits in {waits_for} at {at} for {seconds:.1} s, held by {held_by}"
+            "{name} (pid {pid}) waits in {waits_for} at {at} for {seconds:.2} s, held by {held_by}"
         ));
         labels.extend(wait.place.map(|span| (span, format!("{name} waits here"))));
         members.push(Field::Map(vec![
