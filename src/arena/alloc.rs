@@ -253,8 +253,10 @@ impl Arena {
     /// Says that a block now belongs to the object that one store has attached it to.
     #[inline]
     pub fn commit(&self, block: Offset) {
+        // Somebody else may have taken it out, and freed it, between our attaching store and now: then it is his word.
         if let Some((_, word)) = self.locate(block) {
-            word.store(COMMITTED, Ordering::Release);
+            let mine = super::me().tag();
+            let _ = word.compare_exchange(mine, COMMITTED, Ordering::AcqRel, Ordering::Relaxed);
         }
     }
 
