@@ -198,7 +198,11 @@ fn plain(context: &Context) -> Box<Error> {
                 .with_label("a word of the language, not a name")
                 .with_help(format!("another name will do, `{word}_` for instance"))
         }
-        _ => error.with_label(format!("expected {expected}")),
+        None => error.with_label("the text ends here"),
+        Some(Token::End) if found != "`;`" && found.starts_with("the") => {
+            error.with_label(found.replacen("the end of ", "", 1) + " ends here")
+        }
+        Some(_) => error.with_label("this cannot stand here"),
     }
 }
 

@@ -337,18 +337,7 @@ impl Printer<'_> {
                 otherwise,
             } => {
                 self.exprs_of("match", span, [&**subject]);
-                self.inside(|p| {
-                    for case in cases {
-                        p.part("case", |p| {
-                            p.pattern(&case.pattern);
-                            case.guard
-                                .iter()
-                                .for_each(|guard| p.part("if", |p| p.expr(guard)));
-                            p.block("body", &case.body);
-                        });
-                    }
-                    otherwise.iter().for_each(|block| p.block("else", block));
-                });
+                self.inside(|p| p.cases(cases, otherwise.as_ref()));
             }
             ExprKind::Try {
                 body,
@@ -374,6 +363,21 @@ impl Printer<'_> {
             }
             _ => self.process(expr),
         }
+    }
+
+    fn cases(&mut self, cases: &[MatchCase], otherwise: Option<&Block>) {
+        for case in cases {
+            self.part("case", |p| {
+                p.pattern(&case.pattern);
+                if let Some(guard) = &case.guard {
+                    p.part("if", |p| p.expr(guard));
+                }
+                p.block("body", &case.body);
+            });
+        }
+        otherwise
+            .into_iter()
+            .for_each(|block| self.block("else", block));
     }
 
     fn tried(&mut self, body: &Block, catches: &[Catch], finally: Option<&Block>) {

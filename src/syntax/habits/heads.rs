@@ -110,6 +110,7 @@ pub fn brace(context: &Context) -> Option<Hint> {
         };
     }
     if let Some(name) = context.name(-1)
+        && !matches!(context.inside(), Some(Token::ParenOpen | Token::SquareOpen))
         && context.at_index(context.statement_start()) != Some(&Token::Struct(Default::default()))
     {
         let help =

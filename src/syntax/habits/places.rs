@@ -117,77 +117,56 @@ fn string_braces(context: &Context) -> Option<Hint> {
     }
 }
 
-/// `=` in a condition, in a call, in a map, behind the head of a function.
+/// `=` in a condition, in a map, behind the head of a function, a second time.
 fn equals(context: &Context) -> Option<Hint> {
     if context.token(0) != Some(&Token::Assign) {
         return None;
     }
-    let named = context.name(-1);
-    match context.inside() {
-        Some(Token::ParenOpen) => {
-            let name = named.unwrap_or("name");
-            let callee = context
-                .open_bracket()
-                .and_then(|open| context.at_index(open.checked_sub(1)?));
-            if matches!(callee, Some(Token::If | Token::While)) {
-                return hint(
-                    context,
-                    "expected `==` in a condition, found `=`",
-                    "`==` compares, `=` assigns",
-                );
-            }
-            if let Some(Token::Name(callee)) = callee
-                && matches!(&**callee, "Process" | "Thread")
-            {
-                return hint(
-                    context,
-                    "expected `spawn`, found a call with `=`",
-                    "write spawn f(x)",
-                );
-            }
-            let message = "expected `:` after the name of an argument, found `=`";
-            let help = format!("a named argument is written {name}: value; to compare, write ==");
-            return Some(Hint::new(context.at, message, help));
-        }
-        Some(Token::MapOpen) => {
-            return hint(
-                context,
-                "expected `:` after a key, found `=`",
-                "write {name: value}",
-            );
-        }
-        _ => {}
-    }
     let start = context.statement_start();
-    let condition = (start..context.at).any(|index| {
-        matches!(
-            context.at_index(index),
-            Some(Token::If | Token::While | Token::Match)
-        )
-    });
-    if condition {
-        return hint(
+    let earlier = |wanted: fn(&Token) -> bool| {
+        (start..context.at).any(|index| context.at_index(index).is_some_and(wanted))
+    };
+    let (message, help) = match (context.inside(), context.at_index(start)) {
+        (Some(Token::ParenOpen), _) => return equals_in_call(context),
+        (Some(Token::MapOpen), _) => ("expected `:` after a key, found `=`", "write {name: value}"),
+        _ if earlier(|t| matches!(t, Token::If | Token::While | Token::Match)) => (
+            "expected `==` in a condition, found `=`",
+            "`==` compares, `=` assigns",
+        ),
+        (_, Some(Token::Fn(_))) => ("expected `=>` or `{`, found `=`", "write fn f(x) => x + 1"),
+        _ if earlier(|t| *t == Token::Assign) => (
+            "expected one assignment in a statement, found another `=`",
+            "write b = c and then a = b; to compare, write ==",
+        ),
+        _ => return None,
+    };
+    hint(context, message, help)
+}
+
+/// `f(x = 1)`, `if (x = 1)`.
+fn equals_in_call(context: &Context) -> Option<Hint> {
+    let open = context.open_bracket()?;
+    match open
+        .checked_sub(1)
+        .and_then(|index| context.at_index(index))
+    {
+        Some(Token::If | Token::While) => hint(
             context,
             "expected `==` in a condition, found `=`",
             "`==` compares, `=` assigns",
-        );
-    }
-    if matches!(context.at_index(start), Some(Token::Fn(_))) {
-        return hint(
+        ),
+        Some(Token::Name(callee)) if matches!(&**callee, "Process" | "Thread") => hint(
             context,
-            "expected `=>` or `{`, found `=`",
-            "write fn f(x) => x + 1",
-        );
+            "expected `spawn`, found a call with `=`",
+            "write spawn f(x)",
+        ),
+        _ => {
+            let name = context.name(-1).unwrap_or("name");
+            let message = "expected `:` after the name of an argument, found `=`";
+            let help = format!("a named argument is written {name}: value; to compare, write ==");
+            Some(Hint::new(context.at, message, help))
+        }
     }
-    let again = (start..context.at).any(|index| context.at_index(index) == Some(&Token::Assign));
-    if again {
-        return hint(
-            context,
-            "expected one assignment in a statement, found another `=`",
-            "write b = c and then a = b; to compare, write ==",
-        );
-    }
-    None
 }
 
 /// Tuples, several targets, several alternatives.
