@@ -102,6 +102,9 @@ static INTRINSICS: &[Table] = &[
     with::INTRINSICS,
 ];
 
+/// A constant of a module: its name, and what makes its value.
+pub type Constant = (&'static str, fn(&mut Heap) -> Value);
+
 /// A standard module written in Rust.
 pub struct Module {
     /// What `import` calls it.
@@ -110,8 +113,8 @@ pub struct Module {
     pub doc: &'static str,
     /// Its functions, sorted by name.
     pub functions: Table,
-    /// Its constants: what makes the value of each.
-    pub constants: &'static [(&'static str, fn(&mut Heap) -> Value)],
+    /// Its constants.
+    pub constants: &'static [Constant],
 }
 
 /// A built-in function by name (`print`, `queue`, `len`).

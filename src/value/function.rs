@@ -151,7 +151,7 @@ impl Closure {
                 header: Header::new(count as u32),
                 proto,
             },
-            count * std::mem::size_of::<Value>(),
+            std::mem::size_of_val(captures),
         );
         // SAFETY: the cell has room for `count` values behind the Closure (whose size is a multiple of 8), and nobody else has it yet.
         unsafe {

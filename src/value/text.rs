@@ -115,7 +115,7 @@ impl Drop for StrBuf {
 
 /// The hash of a text as map keys use it; never 0.
 pub fn hash_text(text: &str) -> u32 {
-    (foldhash::fast::FixedState::with_seed(0x5061_72).hash_one(text) as u32) | 1
+    (foldhash::fast::FixedState::with_seed(0x0050_6172).hash_one(text) as u32) | 1
 }
 
 /// A string value of a text that may be long; past [`MAX_STRING`] bytes it is a `LimitExceeded` error.

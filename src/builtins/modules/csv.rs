@@ -124,7 +124,7 @@ fn dumps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             .map_err(refused)?;
     }
     let mut size = 0;
-    gather::each(context, args[0], |_, row| {
+    gather::each(context, args[0], |context, row| {
         let fields: Vec<String> = match row {
             Value::Map(map) => {
                 if header.is_none() {
@@ -132,6 +132,8 @@ fn dumps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
                     writer
                         .write_record(names.iter().map(|&name| field(name)))
                         .map_err(refused)?;
+                    // The row that they are the keys of may be gone when the next one comes.
+                    names.iter().for_each(|&name| context.protect(name));
                     header = Some(names);
                 }
                 let names = header.iter().flatten();
