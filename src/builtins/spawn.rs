@@ -281,6 +281,7 @@ pub fn value_of(context: &mut dyn Context, process: &Process, ended: Ended) -> O
     let mut report = error.report.clone();
     report.severity = Severity::Error;
     report.spawned_at = report.spawned_at.or(process.place());
+    report.joined.extend(context.trace());
     let made = ErrorValue::new(
         context.heap(),
         report,

@@ -99,6 +99,8 @@ pub struct Error {
     pub process: Option<ProcessTag>,
     /// Where the process that raised it was spawned, when that is another process than the one that reports.
     pub spawned_at: Option<Span>,
+    /// The calls that waited for that process when its error reached them, innermost first.
+    pub joined: Vec<Frame>,
     /// What scripts can read of it.
     pub fields: Vec<(String, Field)>,
     /// The errors behind it.
@@ -122,6 +124,7 @@ impl Error {
             trace: Vec::new(),
             process: None,
             spawned_at: None,
+            joined: Vec::new(),
             fields: Vec::new(),
             causes: Vec::new(),
         })

@@ -145,8 +145,12 @@ impl Drawing<'_> {
         if let Some(help) = &error.help {
             self.paragraph("  help: ", help, Paint::Help, 8);
         }
-        self.trace(error);
+        // A place in the script itself says nothing more than the excerpt.
+        if !matches!(&error.trace[..], [only] if is_script(only)) {
+            self.trace(&error.trace, "");
+        }
         self.process(error);
+        self.trace(&error.joined, "joined ");
         for cause in &error.causes {
             if self.causes == MAX_CAUSES {
                 self.line("  and further errors behind it");
@@ -160,14 +164,9 @@ impl Drawing<'_> {
         }
     }
 
-    /// The calls that led here. A place in the script itself says nothing more than the excerpt.
-    fn trace(&mut self, error: &Error) {
-        if let [only] = &error.trace[..]
-            && is_script(only)
-        {
-            return;
-        }
-        let runs = runs_of(&error.trace);
+    /// Calls, innermost first; `head` stands before the first.
+    fn trace(&mut self, frames: &[Frame], head: &str) {
+        let runs = runs_of(frames);
         let hidden = runs.len().saturating_sub(MAX_FRAMES + LAST_FRAMES);
         for (at, (frame, times)) in runs.iter().enumerate() {
             if hidden > 0 && (MAX_FRAMES..MAX_FRAMES + hidden).contains(&at) {
@@ -179,9 +178,10 @@ impl Drawing<'_> {
                 continue;
             }
             let place = self.sources.place(frame.span);
+            let head = if at == 0 { head } else { "" };
             let mut text = match is_script(frame) {
-                true => format!("  at {place}"),
-                false => format!("  in {} at {place}", frame.function),
+                true => format!("  {head}at {place}"),
+                false => format!("  {head}in {} at {place}", frame.function),
             };
             if *times > 1 {
                 text.push_str(&format!(" ({times} times)"));

@@ -50,6 +50,9 @@ pub trait Context {
     /// The place in the script that is running: the innermost frame's.
     fn place(&self) -> Option<Span>;
 
+    /// The calls that are running, the innermost first.
+    fn trace(&self) -> Vec<diag::Frame>;
+
     /// `name:line` of a place.
     fn describe(&self, place: Span) -> String;
 

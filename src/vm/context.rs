@@ -39,6 +39,10 @@ impl Context for Machine {
         self.current_place()
     }
 
+    fn trace(&self) -> Vec<crate::diag::Frame> {
+        Machine::trace(self)
+    }
+
     fn describe(&self, place: Span) -> String {
         self.sources.place(place)
     }

@@ -71,7 +71,7 @@ impl Machine {
     }
 
     /// The calls that are running, the innermost first.
-    fn trace(&self) -> Vec<diag::Frame> {
+    pub(super) fn trace(&self) -> Vec<diag::Frame> {
         let frames = self.frames.running().filter_map(|frame| {
             let proto = frame.code()?;
             Some(diag::Frame {

@@ -30,10 +30,7 @@ fn write_error(error: &Error, out: &mut Vec<u8>, depth: usize) {
     });
     write_all(out, &error.notes, |out, note| put_text(out, note));
     write_optional(out, error.help.as_ref(), |out, text| put_text(out, text));
-    write_all(out, &error.trace, |out, frame| {
-        put_text(out, &frame.function);
-        write_span(out, frame.span);
-    });
+    write_all(out, &error.trace, write_frame);
     write_optional(out, error.process.as_ref(), |out, process| {
         put_text(out, &process.name);
         out.extend_from_slice(&process.pid.to_le_bytes());
@@ -41,6 +38,7 @@ fn write_error(error: &Error, out: &mut Vec<u8>, depth: usize) {
     write_optional(out, error.spawned_at.as_ref(), |out, span| {
         write_span(out, *span)
     });
+    write_all(out, &error.joined, write_frame);
     write_all(out, &error.fields, |out, (name, field)| {
         put_text(out, name);
         write_field(out, field, 0);
@@ -78,12 +76,7 @@ fn read_error(reader: &mut Reader<'_>, depth: usize) -> diag::Result<Error> {
     })?;
     error.notes = read_all(reader, read_text)?;
     error.help = read_optional(reader, read_text)?;
-    error.trace = read_all(reader, |reader| {
-        Ok(Frame {
-            function: read_text(reader)?,
-            span: read_span(reader)?,
-        })
-    })?;
+    error.trace = read_all(reader, read_frame)?;
     error.process = read_optional(reader, |reader| {
         Ok(ProcessTag {
             name: read_text(reader)?,
@@ -91,11 +84,24 @@ fn read_error(reader: &mut Reader<'_>, depth: usize) -> diag::Result<Error> {
         })
     })?;
     error.spawned_at = read_optional(reader, read_span)?;
+    error.joined = read_all(reader, read_frame)?;
     error.fields = read_all(reader, |reader| {
         Ok((read_text(reader)?, read_field(reader, 0)?))
     })?;
     error.causes = read_all(reader, |reader| read_error(reader, depth + 1))?;
     Ok(error)
+}
+
+fn write_frame(out: &mut Vec<u8>, frame: &Frame) {
+    put_text(out, &frame.function);
+    write_span(out, frame.span);
+}
+
+fn read_frame(reader: &mut Reader<'_>) -> diag::Result<Frame> {
+    Ok(Frame {
+        function: read_text(reader)?,
+        span: read_span(reader)?,
+    })
 }
 
 fn write_span(out: &mut Vec<u8>, span: Span) {

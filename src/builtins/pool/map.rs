@@ -357,6 +357,7 @@ impl Map {
             shorten(show::repr(value))
         ));
         report.spawned_at = report.spawned_at.or(self.place);
+        report.joined.extend(context.trace());
         let mut attributes = error.attributes.clone();
         attributes.push(("index".into(), Value::Int(item as i64)));
         attributes.push(("item".into(), value));

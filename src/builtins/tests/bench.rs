@@ -113,6 +113,10 @@ impl Context for Bench {
         None
     }
 
+    fn trace(&self) -> Vec<crate::diag::Frame> {
+        Vec::new()
+    }
+
     fn describe(&self, _: Span) -> String {
         String::new()
     }
