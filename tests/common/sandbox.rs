@@ -33,8 +33,11 @@ const MARK: &str = "PAR_TEST_RUN";
 const VANISH: Duration = Duration::from_secs(3);
 
 /// Runs the `par` binary with these arguments in `folder`, ends it after `timeout`, and collects everything it did.
+/// `PAR_TEST_BINARY` names another binary than the one built for the test: a release build, for example.
 pub fn run_par(folder: &Path, args: &[String], stdin: &str, timeout: Duration) -> Outcome {
-    run(env!("CARGO_BIN_EXE_par"), folder, args, stdin, timeout)
+    let other = std::env::var("PAR_TEST_BINARY").ok();
+    let program = other.as_deref().unwrap_or(env!("CARGO_BIN_EXE_par"));
+    run(program, folder, args, stdin, timeout)
 }
 
 /// The same for any program.
