@@ -132,7 +132,7 @@ impl<'a> Function<'a> {
 
     /// The finished code.
     pub(super) fn finish(self, signature: Signature) -> Proto {
-        let simple = signature.params.iter().all(|p| !p.optional && !p.rest);
+        let simple = signature.params.iter().all(|p| !p.rest);
         Proto {
             exact: if simple {
                 signature.params.len().min(255) as u8

@@ -30,6 +30,11 @@ impl<'a> Compiler<'a> {
 
     /// `left op right`.
     pub(super) fn binary(&mut self, op: BinaryOp, left: &'a Expr, right: &'a Expr, dest: u8) {
+        if op == BinaryOp::Mul && is_number(left) && !is_number(right) {
+            // The same product; the number can stand in the instruction.
+            let right = self.expr(right);
+            return self.binary_register(op, right, left, dest);
+        }
         let left = self.operand(left, right);
         self.binary_register(op, left, right, dest);
     }
@@ -81,6 +86,10 @@ impl<'a> Compiler<'a> {
         self.expr_to(right, dest);
         self.f.patch([end]);
     }
+}
+
+fn is_number(e: &Expr) -> bool {
+    matches!(e.kind, ExprKind::Int(_) | ExprKind::Float(_))
 }
 
 /// The operation of an operator with both operands in registers.

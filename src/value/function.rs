@@ -90,7 +90,7 @@ pub struct Proto {
     pub name: Rc<str>,
     /// Its parameters.
     pub params: Vec<ParamInfo>,
-    /// How many arguments a call has when nothing need be filled in or collected; 255 when something always must.
+    /// How many arguments a call has when nothing need be filled in or collected; 255 when that is never so.
     pub exact: u8,
     /// How many registers a call needs.
     pub registers: u16,

@@ -447,12 +447,25 @@ fn is_marked(marks: &[u64; BLOCK / GRANULE / 64], cell: *mut Header) -> bool {
     marks[word] & bit != 0
 }
 
+/// By size in granules, rounded up: the class of the smallest cell that holds it.
+const CLASS_OF: [u8; MAX_CELL / GRANULE + 1] = {
+    let mut table = [0; MAX_CELL / GRANULE + 1];
+    let mut class = 0;
+    let mut granules = 0;
+    while granules < table.len() {
+        if granules * GRANULE > CLASSES[class] {
+            class += 1;
+        }
+        table[granules] = class as u8;
+        granules += 1;
+    }
+    table
+};
+
 #[inline]
 fn class_of(size: usize) -> usize {
-    CLASSES
-        .iter()
-        .position(|&class| size <= class)
-        .unwrap_or(CLASSES.len() - 1)
+    let class = CLASS_OF.get(size.div_ceil(GRANULE));
+    class.map_or(CLASSES.len() - 1, |&class| class as usize)
 }
 
 /// Largest object that fits a cell, in bytes.

@@ -249,18 +249,11 @@ impl List {
         self.edit(heap, |items| items.push(value));
     }
 
-    /// Replaces an item by one that fits the representation as it is; false when there is no such index or it does not fit.
+    /// The items, for the virtual machine's own instructions: whoever writes through it changes neither the representation
+    /// nor the capacity.
     #[inline]
-    pub fn replace(&self, index: usize, value: Value) -> bool {
-        // SAFETY: one thread per heap, and nothing else runs meanwhile.
-        let items = unsafe { &mut *self.items.get() };
-        match (items, value) {
-            (Items::Ints(items), Value::Int(i)) if index < items.len() => items[index] = i,
-            (Items::Floats(items), Value::Float(f)) if index < items.len() => items[index] = f,
-            (Items::Any(items), value) if index < items.len() => items[index] = value,
-            _ => return false,
-        }
-        true
+    pub fn raw(&self) -> *mut Items {
+        self.items.get()
     }
 
     /// Replaces; false when there is no such index.

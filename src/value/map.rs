@@ -7,7 +7,6 @@
 
 use super::Value;
 use super::heap::{Gc, Header, Heap, Marker};
-use super::text::hash_text;
 use hashbrown::HashTable;
 use std::cell::UnsafeCell;
 use std::hash::BuildHasher;
@@ -37,7 +36,7 @@ pub struct Table {
 #[inline]
 pub fn hash_key(key: &Value) -> Option<u32> {
     Some(match key {
-        Value::Short(s) => hash_text(s.as_str()),
+        Value::Short(s) => s.hash(),
         Value::Str(s) => s.hash(),
         Value::Int(i) => hash_int(*i),
         Value::Float(f) if f.fract() == 0.0 && f.abs() < 9.3e18 => hash_int(*f as i64),
@@ -107,6 +106,13 @@ impl Table {
         self.position(key)
             .and_then(|at| self.entries.get(at))
             .map(|e| e.value)
+    }
+
+    /// Where the value of a key stands, for the virtual machine's own instructions.
+    #[inline]
+    pub fn place(&self, key: &Value) -> Option<*const Value> {
+        let at = self.position(key)?;
+        self.entries.get(at).map(|entry| &raw const entry.value)
     }
 
     /// Sets the value of a key; false when the value cannot be a key.

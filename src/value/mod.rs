@@ -17,6 +17,7 @@ pub mod map;
 pub mod native;
 pub mod operate;
 pub mod show;
+pub mod slot;
 pub mod structure;
 pub mod text;
 

@@ -4,6 +4,7 @@
 
 use super::Value;
 use super::heap::{Gc, Header, Heap, Marker};
+use super::slot;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,6 +26,8 @@ pub struct StructType {
     methods: RefCell<Vec<(Rc<str>, Value)>>,
     /// The function that makes an instance (takes the fields by position or name, fills in defaults, runs `init`).
     pub constructor: Cell<Value>,
+    /// An instance needs nothing but its fields: there is no `init`.
+    pub plain: Cell<bool>,
     /// The text of its `##` comments.
     pub doc: Option<Rc<str>>,
 }
@@ -48,6 +51,7 @@ impl StructType {
                 fields,
                 methods,
                 constructor,
+                plain: Cell::new(true),
                 doc,
             },
             0,
@@ -56,6 +60,9 @@ impl StructType {
 
     /// Adds a method (only while the declaration runs: inline caches rely on that).
     pub fn add_method(&self, name: Rc<str>, function: Value) {
+        if &*name == "init" {
+            self.plain.set(false);
+        }
         self.methods.borrow_mut().push((name, function));
     }
 
@@ -134,9 +141,12 @@ impl Instance {
         // were not given become nil: `fields` relies on all of them.
         unsafe {
             let at = instance.as_ptr().add(1).cast::<Value>();
-            for i in 0..count {
-                at.add(i)
-                    .write(fields.get(i).copied().unwrap_or(Value::Nil));
+            let given = count.min(fields.len());
+            for i in 0..given {
+                slot::copy(at.add(i), fields.as_ptr().add(i));
+            }
+            for i in given..count {
+                at.add(i).write(Value::Nil);
             }
         }
         instance

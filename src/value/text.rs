@@ -22,15 +22,45 @@ const HASHED: usize = 64;
 /// Data up to this long stands in the cell of the string.
 const INLINE: usize = 1024;
 
-/// A string of up to 14 bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// A string of up to 14 bytes; the bytes behind its end are 0.
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub struct ShortStr {
     len: u8,
     data: [u8; SHORT],
 }
 
+impl PartialEq for ShortStr {
+    #[inline]
+    fn eq(&self, other: &ShortStr) -> bool {
+        self.len == other.len && self.words() == other.words()
+    }
+}
+
+impl Eq for ShortStr {}
+
 impl ShortStr {
+    /// All of the data, as two words that overlap in the middle.
+    #[inline]
+    fn words(&self) -> (u64, u64) {
+        let word = |from: usize| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&self.data[from..from + 8]);
+            u64::from_le_bytes(bytes)
+        };
+        (word(0), word(SHORT - 8))
+    }
+
+    /// The hash as map keys use it. (Not that of a longer text: a short one and a long one are never the same key.)
+    #[inline]
+    pub fn hash(&self) -> u32 {
+        let (first, second) = self.words();
+        let mixed = u128::from(first ^ 0x9E37_79B9_7F4A_7C15)
+            * u128::from(second.rotate_left(32) ^ 0xD6E8_FEB8_6659_FD93 ^ u64::from(self.len));
+        let folded = (mixed as u64) ^ (mixed >> 64) as u64;
+        (folded >> 32) as u32 ^ folded as u32
+    }
+
     /// The text, when it is short enough.
     #[inline]
     pub fn new(text: &str) -> Option<ShortStr> {

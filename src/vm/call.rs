@@ -11,6 +11,7 @@ use crate::limits::MAX_NATIVE_DEPTH;
 use crate::value::function::{Closure, Proto};
 use crate::value::heap::Gc;
 use crate::value::native::{Native, Outcome};
+use crate::value::structure::Instance;
 use crate::value::{Value, show};
 use std::rc::Rc;
 
@@ -122,6 +123,12 @@ impl Machine {
                 self.begin_closure(closure, callee, count, dest, shape)?;
                 Ok(Begun::Frame)
             }
+            Value::Struct(of) if shape.is_none() && of.plain.get() && count == of.fields.len() => {
+                // SAFETY: as above.
+                let fields = unsafe { std::slice::from_raw_parts(callee.add(1), count) };
+                let instance = Instance::new(&mut self.heap, of, fields);
+                Ok(Begun::Value(Value::Instance(instance)))
+            }
             Value::Struct(of) if shape.is_none() => {
                 // SAFETY: as above. The constructor captures the type, so nothing is lost.
                 unsafe { *callee = of.constructor.get() };
@@ -197,7 +204,7 @@ impl Machine {
         }
         let last = proto.params.len();
         let plain = !proto.params.iter().any(|p| p.rest);
-        if shape.is_none() && plain && count < last {
+        if shape.is_none() && plain && count <= last {
             let missing = &proto.params[count..];
             if missing.iter().all(|param| param.optional) {
                 self.reserve(callee, last + 1)?;

@@ -103,6 +103,11 @@ impl Machine {
 
     /// `object[index] = value`.
     pub(super) fn set_index(&mut self, object: Value, index: Value, value: Value) -> Outcome<()> {
+        if let Value::Map(map) = object
+            && map.edit(&mut self.heap, |table| table.insert(index, value))
+        {
+            return Ok(());
+        }
         self.top = self.frame_top();
         access::set_index(self, object, index, value)
     }
@@ -111,6 +116,14 @@ impl Machine {
     pub(super) fn new_list(&mut self, to: *mut Value, from: *const Value, count: usize) {
         let values = registers(from, count).to_vec();
         set(to, Value::list(&mut self.heap, values));
+    }
+
+    /// Appends a value to a list.
+    pub(super) fn list_push(&mut self, list: Value, value: Value) -> Outcome<()> {
+        if let Value::List(list) = list {
+            list.push(&mut self.heap, value);
+        }
+        Ok(())
     }
 
     /// Appends the items of a value to a list.
