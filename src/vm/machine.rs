@@ -138,7 +138,7 @@ impl Machine {
                             ($native:expr, $args:expr, $count:expr) => {{
                                 store!();
                                 if self.run_native($native, $args, $count, c!()).is_err() {
-                                    break 'run;
+                                    break 'fail;
                                 }
                             }};
                         }
