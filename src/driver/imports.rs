@@ -11,7 +11,10 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 /// The standard modules that are written in Par: name and text.
-const WRITTEN_IN_PAR: &[(&str, &str)] = &[];
+const WRITTEN_IN_PAR: &[(&str, &str)] = &[
+    ("mpi", include_str!("../../stdlib/mpi.par")),
+    ("test", include_str!("../../stdlib/test.par")),
+];
 
 /// The modules that were imported so far.
 #[derive(Default)]
