@@ -45,6 +45,10 @@ impl Visitor for Contents {
     }
 
     fn block(&mut self, _: Offset) {}
+
+    fn wants_blocks(&self) -> bool {
+        false
+    }
 }
 
 struct Blocks<'a>(&'a mut HashSet<Offset>);

@@ -25,6 +25,10 @@ pub trait Visitor {
     fn handle(&mut self, id: HandleId);
     /// A block of the allocator that belongs to the object.
     fn block(&mut self, block: Offset);
+    /// Whether it wants to know of blocks: if not, an object without handles need not look through its contents.
+    fn wants_blocks(&self) -> bool {
+        true
+    }
 }
 
 static KINDS: [OnceLock<&'static KindOps>; ObjectKind::COUNT] =

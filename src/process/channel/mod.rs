@@ -316,6 +316,9 @@ impl<'a> Channel<'a> {
 
     /// Names everything in it to a visitor.
     pub fn visit(&self, visitor: &mut dyn Visitor) {
+        if !visitor.wants_blocks() && self.get(at::HANDLES) == 0 {
+            return;
+        }
         visitor.block(self.block);
         let _guard = self.lock_get();
         let spare = self.get(at::SPARE);

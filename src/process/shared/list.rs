@@ -3,8 +3,8 @@
 //! An item is replaced by one store; items are added by storing them behind the last one and then the new length; every
 //! other change builds a new block and attaches it by one store to the object's payload.
 
-use super::Stamp;
 use super::word::{self, Content, Item};
+use super::{Stamp, is_of_no_interest, note_handles};
 use crate::arena::kinds::Visitor;
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset};
 use crate::crash_point;
@@ -44,6 +44,7 @@ impl List {
         let hold = arena::when_full(|| {
             Hold::create(ObjectKind::SharedList, |arena, object| {
                 let words = make_all(arena, items)?;
+                note_handles(object, items);
                 match new_block(arena, &words, words.len() as u64) {
                     Ok(block) => {
                         object.set_payload(block);
@@ -143,6 +144,7 @@ impl List {
                 return Ok(Some(false));
             }
             word::detaching(arena, old);
+            note_handles(list.object, &[item]);
             list.touch();
             list.store(index, new);
             crash_point!("list: item replaced");
@@ -168,6 +170,7 @@ impl List {
             for (at, &word) in words.iter().enumerate() {
                 list.store(length + at as u64, word);
             }
+            note_handles(list.object, items);
             list.touch();
             crash_point!("list: items stored");
             list.set_len(length + words.len() as u64);
@@ -227,6 +230,7 @@ impl List {
                 removed(word::content(arena, word));
                 word::detaching(arena, word);
             }
+            note_handles(list.object, items);
             let old_block = list.attach(block);
             new.iter().for_each(|&word| word::attached(arena, word));
             drop(list);
@@ -343,7 +347,7 @@ pub(super) fn make_all(arena: &Arena, items: &[Item<'_>]) -> std::result::Result
 
 /// Names the blocks and handles of a list.
 pub(super) fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
-    if object.payload() == 0 {
+    if is_of_no_interest(object, visitor) {
         return;
     }
     let list = Locked::new(arena, object);

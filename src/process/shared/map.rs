@@ -5,9 +5,9 @@
 //! index only helps to find entries and is made anew when a process dies with the mutex. A block that is full is
 //! replaced by a new one without the gaps.
 
-use super::Stamp;
 use super::list::make_all;
 use super::word::{self, Content, Item, Small};
+use super::{Stamp, is_of_no_interest, note_handles};
 use crate::arena::kinds::Visitor;
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset};
 use crate::crash_point;
@@ -59,6 +59,7 @@ impl Map {
             Hold::create(ObjectKind::SharedMap, |arena, object| {
                 let all: Vec<Item<'_>> = keys.iter().chain(values).copied().collect();
                 let words = make_all(arena, &all)?;
+                note_handles(object, &all);
                 let (key_words, value_words) = words.split_at(keys.len().min(words.len()));
                 let pairs = keys.iter().zip(key_words).zip(value_words);
                 let entries: Vec<Entry> = pairs
@@ -137,6 +138,7 @@ impl Map {
         arena::when_full(|| {
             let new = word::make(arena, value)?;
             let mut map = self.lock(arena);
+            note_handles(map.object, &[value]);
             let found = map.find(key);
             let old = found.map(|entry| map.get(entry + VALUE));
             if since.is_some_and(|since| !since.holds(map.version(), old)) {
@@ -398,7 +400,7 @@ fn probes(arena: &Arena, block: Offset, hash: u64) -> impl Iterator<Item = Offse
 
 /// Names the blocks and handles of a map.
 pub(super) fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
-    if object.payload() == 0 {
+    if is_of_no_interest(object, visitor) {
         return;
     }
     let map = Locked::new(arena, object);

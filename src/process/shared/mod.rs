@@ -23,6 +23,7 @@ pub use word::{Content, Item, Small};
 
 use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{Arena, HandleId, Object, ObjectKind, Offset};
+use std::sync::atomic::Ordering;
 
 /// What was read, so that a write can tell whether it is still there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +40,24 @@ impl Stamp {
         let small = word.is_none_or(|word| !word::is_block(word));
         self.word == word && (small || self.version == version)
     }
+}
+
+/// The cell of lists and maps that is not 0 once something with handles was put in: before, collections need not look.
+const HANDLES: usize = 5;
+
+/// Notes, before it is attached, that an item has handles.
+fn note_handles(object: &Object, items: &[Item<'_>]) {
+    let has_handles =
+        |item: &Item<'_>| matches!(item, Item::Message(_, handles) if !handles.is_empty());
+    if items.iter().any(has_handles) {
+        object.cells[HANDLES].store(1, Ordering::Release);
+    }
+}
+
+/// Whether a visitor can leave an object out.
+fn is_of_no_interest(object: &Object, visitor: &dyn Visitor) -> bool {
+    object.payload() == 0
+        || !visitor.wants_blocks() && object.cells[HANDLES].load(Ordering::Acquire) == 0
 }
 
 /// Tells the arena about the kinds.
