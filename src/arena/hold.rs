@@ -150,6 +150,9 @@ impl Arena {
     }
 
     pub(super) fn hold_word(&self, slot: u32, word: u32) -> &AtomicU64 {
+        if let Some(first) = self.slot(slot).first_holds.get(word as usize) {
+            return first;
+        }
         let word = u64::from(word).min(self.layout.hold_bytes() / 8 - 1);
         self.at(self.hold_set_at(slot) + word * 8)
     }

@@ -49,16 +49,21 @@ impl Layout {
     /// numbers of `limits`.
     pub fn for_size(size: u64) -> Layout {
         let slots = ((size >> 20) as u32).clamp(64, MAX_PROCESSES as u32);
-        // Hold sets are the largest table: a bit for each object in each slot, at most a sixteenth of the arena.
+        // Hold sets are the largest table: a bit for each object in each slot. They and the object table get at most a
+        // sixteenth of the arena each.
         let by_holds = size / 16 * 8 / u64::from(slots);
-        let objects = (by_holds.min(MAX_OBJECTS as u64) as u32).max(4096) & !511;
+        let by_entries = size / 16 / size_of::<Object>() as u64;
+        let most = by_holds.min(by_entries).min(MAX_OBJECTS as u64) as u32;
+        let objects = most.max(4096) & !511;
         let slots_at = HEADER;
-        let holds_at = align(slots_at + u64::from(slots) * size_of::<Slot>() as u64);
-        let objects_at = align(holds_at + u64::from(slots) * Self::hold_bytes_of(objects));
+        // What every process touches comes first and close together: a new process needs fewer tables of pages.
+        let objects_at = align(slots_at + u64::from(slots) * size_of::<Slot>() as u64);
         let chunks_at = align(objects_at + u64::from(objects) * size_of::<Object>() as u64);
+        let holds = u64::from(slots) * Self::hold_bytes_of(objects);
         let per_chunk = CHUNK + CHUNK_DESCRIPTOR + WORDS_PER_CHUNK * 4;
-        let chunks = (size.saturating_sub(chunks_at + 2 * CHUNK) / per_chunk) as u32;
-        let words_at = align(chunks_at + u64::from(chunks) * CHUNK_DESCRIPTOR);
+        let chunks = (size.saturating_sub(chunks_at + holds + 3 * CHUNK) / per_chunk) as u32;
+        let holds_at = align(chunks_at + u64::from(chunks) * CHUNK_DESCRIPTOR);
+        let words_at = align(holds_at + holds);
         let data_at = align(words_at + u64::from(chunks) * WORDS_PER_CHUNK * 4);
         Layout {
             size,

@@ -101,13 +101,16 @@ pub struct Slot {
     pub cancelled: AtomicU32,
     /// Words of its hold set that may be other than 0.
     pub hold_words: AtomicU32,
-    /// The last place at which it took a lock: source (high half) and start.
-    pub lock_place: AtomicU64,
     /// What it waits for.
     pub wait: WaitRecord,
     /// Words for the layers above: all 0 in a new process.
     pub cells: [AtomicU64; 8],
+    /// The beginning of its hold set; the rest, which most programs never touch, has a table of its own.
+    pub(super) first_holds: [AtomicU64; FIRST_HOLDS],
 }
+
+/// Words of a hold set that are in the slot: for the first 3,072 objects.
+pub(super) const FIRST_HOLDS: usize = 48;
 
 impl Slot {
     /// State and generation.
@@ -134,7 +137,6 @@ impl Slot {
         self.pid.store(0, Ordering::Relaxed);
         self.process.store(0, Ordering::Relaxed);
         self.cancelled.store(0, Ordering::Relaxed);
-        self.lock_place.store(0, Ordering::Relaxed);
         self.wait.operation.store(0, Ordering::Relaxed);
         self.wait.announced.store(0, Ordering::Relaxed);
         let epoch = self.wait.epoch.load(Ordering::Relaxed);

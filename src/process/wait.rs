@@ -179,7 +179,10 @@ pub fn wait<T>(
     }
     signals::check()?;
     let arena = super::start()?;
-    if !spec.objects.is_empty()
+    // Processes do not end within the time that is worth spinning.
+    let is_soon = !matches!(spec.operation, Operation::Join | Operation::Children);
+    if is_soon
+        && !spec.objects.is_empty()
         && cpu::can_spin()
         && let Some(value) = spin(&mut condition)?
     {
