@@ -20,6 +20,7 @@ pub static FUNCTIONS: Table = natives! {
     "current_process" () current_process, "The process that runs this line.";
     "parent_process" () parent_process, "The process that spawned this one; nil in the main process.";
     "set_start_method" ("method", "force?") set_start_method, "Chooses how children come into being; once, before the first spawn.";
+    "wait_any" ("processes", "timeout?") wait_any, "Waits until one of several processes has ended and gives it, without raising its error; nil when the time is over first.";
 };
 
 /// The methods, sorted by name.
@@ -155,6 +156,40 @@ fn wait(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Bool(
         receiver("wait", &args[0])?.process.wait(timeout, place)?,
     ))
+}
+
+fn wait_any(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let list = arguments::list("wait_any", "processes", &args[0])?;
+    let timeout = arguments::timeout("wait_any", "timeout", &args[1])?;
+    let values = list.items().to_values();
+    if values.is_empty() {
+        let rule = "must have at least one process";
+        return Err(arguments::refuse("wait_any", "processes", rule, &args[0]));
+    }
+    let handles = values.iter().map(|value| {
+        let handle = value.as_handle::<ProcessHandle>();
+        handle.ok_or_else(|| arguments::wrong("wait_any", "processes", "processes", value))
+    });
+    let handles = handles.collect::<Outcome<Vec<_>>>()?;
+    let awaited: Vec<_> = handles
+        .iter()
+        .map(|handle| handle.process.awaited())
+        .collect();
+    let place = context.place();
+    let ended = process::select::select(handles.len(), &awaited, timeout, place, |at| {
+        match handles.get(at) {
+            // The wait marks the end as seen; it does not wait any more.
+            Some(handle) if handle.process.ended().is_some() => handle
+                .process
+                .wait(Some(0.0), None)
+                .map(|ended| ended.then_some(())),
+            _ => Ok(None),
+        }
+    })?;
+    Ok(match ended {
+        Some((at, ())) => values.get(at).copied().unwrap_or(Value::Nil),
+        None => Value::Nil,
+    })
 }
 
 fn is_alive(_: &mut dyn Context, args: Args<'_>) -> Outcome {

@@ -13,6 +13,7 @@ use std::rc::Rc;
 /// The standard modules that are written in Par: name and text.
 const WRITTEN_IN_PAR: &[(&str, &str)] = &[
     ("mpi", include_str!("../../stdlib/mpi.par")),
+    ("supervise", include_str!("../../stdlib/supervise.par")),
     ("test", include_str!("../../stdlib/test.par")),
 ];
 
