@@ -3,7 +3,7 @@
 use super::environment::{Earlier, Mode};
 use super::scope::{VarId, VarKind};
 use super::walk::Checker;
-use super::{Imported, Place, lints};
+use super::{Imported, Place, lost_writes};
 use crate::diag::{self, codes, did_you_mean};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Ident, ImportPath, Pattern, PatternKind, Stmt, StmtKind};
@@ -101,10 +101,12 @@ impl Checker<'_> {
         if let (PatternKind::Bind(ident), Some(value)) = (&pattern.kind, value)
             && let Some(id) = self.names.own(&ident.name)
         {
-            let plain = lints::is_plain(value, |callee| self.makes_plain(callee));
+            let plain = lost_writes::is_plain(value, |callee| self.makes_plain(callee));
             let shared = self.makes_shared(value);
+            let made_by = self.maker_of(value);
             let var = &mut self.names.vars[id];
             var.plain = plain;
+            var.made_by = made_by;
             if shared && matches!(var.kind, VarKind::Variable) {
                 var.kind = VarKind::Shared;
             }
@@ -128,12 +130,25 @@ impl Checker<'_> {
     fn makes_plain(&self, callee: &Ident) -> bool {
         match self.place(callee.id) {
             Some(Place::Builtin(name)) => matches!(&**name, "list" | "map" | "set" | "sorted"),
-            _ => {
-                let mut uses = self.names.uses.iter().rev();
-                let found = uses.find(|found| found.node == callee.id);
-                found
-                    .is_some_and(|found| matches!(self.names.vars[found.var].kind, VarKind::Struct))
-            }
+            _ => self.struct_of(callee).is_some(),
+        }
+    }
+
+    /// The struct that a name refers to that has just been used.
+    fn struct_of(&self, ident: &Ident) -> Option<VarId> {
+        let mut uses = self.names.uses.iter().rev();
+        let found = uses.find(|found| found.node == ident.id)?.var;
+        matches!(self.names.vars[found].kind, VarKind::Struct).then_some(found)
+    }
+
+    /// The struct that makes a value.
+    fn maker_of(&self, value: &Expr) -> Option<VarId> {
+        match &value.kind {
+            ExprKind::Call { callee, .. } => match &callee.kind {
+                ExprKind::Name(ident) => self.struct_of(ident),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

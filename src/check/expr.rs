@@ -4,16 +4,15 @@ use super::Place;
 use super::scope::VarKind;
 use super::walk::Checker;
 use crate::diag::{self, codes};
-use crate::limits::MAX_NESTING;
+use crate::limits::MAX_TREE_DEPTH;
 use crate::source::Span;
 use crate::syntax::ast::{
     Arg, Block, Catch, Comprehension, Element, Expr, ExprKind, Ident, MapEntry, MatchCase, Piece,
     SelectCase, SpawnWhat,
 };
 
-/// How deep expressions may nest here. The parser's own limit counts brackets and blocks; what nests without any (`- - x`,
-/// `a ** b ** c`) is bounded by this one.
-const MAX_DEPTH: usize = 4 * MAX_NESTING;
+/// How deep expressions may nest here: the parser refuses what is deeper, so this only guards against trees from elsewhere.
+const MAX_DEPTH: usize = MAX_TREE_DEPTH + 1;
 
 /// What a name is used for where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::environment::{Environment, Mode};
 use super::scope::{Names, Var, VarId, VarKind};
 use super::{Capture, FnInfo, From, Global, Local, Place, Resolved};
 use crate::syntax::ast::FnId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How many top-level variables of a script stay in registers; the others get global slots. The rest of the registers
 /// (`limits::MAX_REGISTERS`) is left to variables of blocks and to what is being computed.
@@ -27,12 +27,13 @@ pub fn lay_out(names: &Names, env: &mut dyn Environment, resolved: &mut Resolved
     let boxed = boxes(names);
     let homes = settle(names, &boxed, env, resolved);
     let mut captures: HashMap<(FnId, VarId), u32> = HashMap::new();
+    let mut noted: HashSet<(FnId, u32)> = HashSet::new();
     for found in &names.uses {
         let var = &names.vars[found.var];
         let place = match homes[found.var] {
             Home::Nowhere => continue,
             Home::Global(slot) => {
-                note_global(names, found.function, slot, resolved);
+                note_global(names, found.function, slot, &mut noted, resolved);
                 Place::Global(slot)
             }
             Home::Local(index) if var.owner == found.function => Place::Local(index),
@@ -148,9 +149,15 @@ fn add_local(var: &Var, boxed: bool, resolved: &mut Resolved) -> Home {
 }
 
 /// A body that uses a global slot needs it, and so do all bodies that it stands in.
-fn note_global(names: &Names, mut function: FnId, slot: u32, resolved: &mut Resolved) {
+fn note_global(
+    names: &Names,
+    mut function: FnId,
+    slot: u32,
+    noted: &mut HashSet<(FnId, u32)>,
+    resolved: &mut Resolved,
+) {
     while let Some(info) = resolved.functions.get_mut(function as usize) {
-        if info.globals.contains(&slot) {
+        if !noted.insert((function, slot)) {
             return;
         }
         info.globals.push(slot);

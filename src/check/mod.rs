@@ -9,6 +9,7 @@ mod environment;
 mod expr;
 mod layout;
 mod lints;
+mod lost_writes;
 mod options;
 mod placement;
 mod scope;
@@ -152,8 +153,8 @@ pub fn check(
         errors.sort_by_key(start_of);
         return Err(errors);
     }
-    facts.open_top = env.mode() != Mode::Script;
-    facts.lost_writes(&names);
+    let lost = lost_writes::find(&facts, &names, env.mode() != Mode::Script);
+    facts.warnings.extend(lost);
     facts.unknown_kinds(&env.kinds());
     facts.warnings.sort_by_key(start_of);
     let mut resolved = Resolved {

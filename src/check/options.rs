@@ -1,7 +1,8 @@
 //! Named arguments whose names are known beforehand: options of constructs and arguments of built-in functions.
 
+use super::lost_writes::{Sent, SentMethod, Site};
+use super::scope::VarKind;
 use super::walk::Checker;
-use super::{lints::Sent, scope::VarKind};
 use crate::diag::{self, codes, did_you_mean};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind, Ident};
@@ -137,22 +138,38 @@ impl Checker<'_> {
         self.report(error);
     }
 
-    /// Notes that a function is called in another process.
+    /// Notes that a function or method is called in another process.
     pub fn runs_elsewhere(&mut self, function: &Expr, span: Span) {
-        let ExprKind::Name(ident) = &function.kind else {
-            return;
+        let (ident, method) = match &function.kind {
+            ExprKind::Name(ident) => (ident, None),
+            ExprKind::Field { object, name } => match &object.kind {
+                ExprKind::Name(ident) => (ident, Some(name)),
+                _ => return,
+            },
+            _ => return,
         };
         let mut uses = self.names.uses.iter().rev();
         let Some(found) = uses.find(|found| found.node == ident.id) else {
             return;
         };
-        if matches!(self.names.vars[found.var].kind, VarKind::Function(_)) {
-            let loops = self.frames.last().and_then(|frame| frame.loops.first());
-            self.facts.sent.push(Sent {
-                node: ident.id,
-                span,
-                loop_start: loops.map(|span| span.start),
-            });
+        let var = found.var;
+        let loops = self.frames.last().and_then(|frame| frame.loops.first());
+        let site = Site {
+            function: self.current(),
+            span,
+            loop_start: loops.map(|span| span.start),
+        };
+        match method {
+            Some(method) => self.facts.sent_methods.push(SentMethod {
+                var,
+                method: method.clone(),
+                site,
+            }),
+            None if matches!(self.names.vars[var].kind, VarKind::Function(_)) => {
+                let node = ident.id;
+                self.facts.sent.push(Sent { node, site });
+            }
+            None => {}
         }
     }
 }

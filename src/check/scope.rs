@@ -54,6 +54,8 @@ pub struct Var {
     pub assigned: bool,
     /// Its first value is a list, map, set or struct that belongs to this process alone.
     pub plain: bool,
+    /// The struct that made its first value.
+    pub made_by: Option<VarId>,
 }
 
 impl Var {
@@ -190,6 +192,7 @@ impl Names {
             must_box: false,
             assigned: false,
             plain: false,
+            made_by: None,
         };
         if var.hoisted() {
             scope.hoisted.push(id);
@@ -221,6 +224,7 @@ impl Names {
             must_box: false,
             assigned: false,
             plain: false,
+            made_by: None,
         });
         self.vars.len() - 1
     }

@@ -2,7 +2,7 @@
 
 use super::environment::{Earlier, Imported, Member};
 use super::expr::Mark;
-use super::lints::Access;
+use super::lost_writes::Access;
 use super::scope::{Found, Use, VarId, VarKind};
 use super::walk::Checker;
 use super::{Mode, Place};
@@ -27,7 +27,7 @@ impl Checker<'_> {
         match self.meaning(ident) {
             Meaning::Var(id) => {
                 self.note_use(ident, id, false);
-                self.note_access(ident, id, mark);
+                self.note_access(ident, id, mark, method_of(around));
             }
             Meaning::Import(imported) => self.import_use(ident, around, imported),
             Meaning::Builtin => {
@@ -44,7 +44,7 @@ impl Checker<'_> {
         match self.meaning(ident) {
             Meaning::Var(id) => {
                 self.note_use(ident, id, true);
-                self.note_access(ident, id, Mark::Write);
+                self.note_access(ident, id, Mark::Write, None);
             }
             Meaning::TooEarly(id) => self.too_early(ident, id),
             Meaning::Import(_) => {
@@ -98,7 +98,7 @@ impl Checker<'_> {
         }
     }
 
-    fn note_access(&mut self, ident: &Ident, var: VarId, mark: Mark) {
+    fn note_access(&mut self, ident: &Ident, var: VarId, mark: Mark, method: Option<Rc<str>>) {
         let function = self.current();
         let own = self.facts.assigning == Some(var);
         self.facts.accesses.push(Access {
@@ -107,6 +107,7 @@ impl Checker<'_> {
             span: ident.span,
             mark,
             own,
+            method,
         });
     }
 
@@ -298,6 +299,14 @@ impl Checker<'_> {
             true => error,
             false => error.with_other(var.span, said),
         })
+    }
+}
+
+/// The method that is called on the name that an expression begins with.
+fn method_of(around: Option<&Expr>) -> Option<Rc<str>> {
+    match around.map(|expr| &expr.kind) {
+        Some(ExprKind::Method { name, .. }) => Some(name.name.clone()),
+        _ => None,
     }
 }
 

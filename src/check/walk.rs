@@ -2,6 +2,7 @@
 
 use super::environment::Environment;
 use super::lints::Facts;
+use super::lost_writes::StructBodies;
 use super::scope::{Body, Names, VarKind};
 use super::{Place, expr::Mark};
 use crate::diag::{self, codes};
@@ -190,7 +191,7 @@ impl<'e> Checker<'e> {
             args,
         } = &expr.kind
             && let ExprKind::Name(ident) = &receiver.kind
-            && super::lints::changes(&name.name)
+            && super::lost_writes::changes(&name.name)
         {
             self.name_use(ident, Some(expr), Mark::Mutate);
             self.arguments(args);
@@ -234,6 +235,14 @@ impl<'e> Checker<'e> {
         self.names.close();
         self.frames.pop();
         self.check_methods(declaration);
+        if let Some(var) = id {
+            let methods = declaration.methods.iter();
+            let methods = methods.map(|(name, method)| (name.name.clone(), method.id));
+            self.facts.structs.push(StructBodies {
+                var,
+                methods: methods.collect(),
+            });
+        }
         for (_, method) in &declaration.methods {
             self.function(method);
         }
