@@ -48,6 +48,19 @@ pub fn run(
     stdin: &str,
     timeout: Duration,
 ) -> Outcome {
+    run_disturbed(program, folder, args, stdin, timeout, |_| {})
+}
+
+/// The same, with something that happens to it meanwhile. What it is given lists the processes of the run, the first one
+/// included.
+pub fn run_disturbed(
+    program: &str,
+    folder: &Path,
+    args: &[String],
+    stdin: &str,
+    timeout: Duration,
+    disturb: impl FnOnce(&dyn Fn() -> Vec<Pid>),
+) -> Outcome {
     static RUNS: AtomicUsize = AtomicUsize::new(0);
     let number = RUNS.fetch_add(1, Ordering::Relaxed);
     let mark = format!("{MARK}={}-{number}", std::process::id());
@@ -70,6 +83,12 @@ pub fn run(
     let (send, ended) = mpsc::channel();
     let waiter = std::thread::spawn(move || {
         let _ = send.send(child.wait());
+    });
+    disturb(&|| {
+        processes_marked(&mark)
+            .into_iter()
+            .map(|(pid, _)| pid)
+            .collect()
     });
     let mut outcome = Outcome::default();
     match ended.recv_timeout(timeout) {
