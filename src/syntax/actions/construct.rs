@@ -2,7 +2,6 @@
 
 use super::Builder;
 use crate::diag::{Error, codes};
-use crate::source::Span;
 use crate::syntax::ast::*;
 use crate::syntax::token::Doc;
 
