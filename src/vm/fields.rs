@@ -19,6 +19,36 @@ use crate::value::structure::Instance;
 use crate::value::{Value, access, operate};
 use std::rc::Rc;
 
+/// Parameters of a native method that is called without sorting its arguments: longer ones are rare.
+const MOST_PLAIN: usize = 7;
+
+/// Whether `count` positional arguments are enough for a native method without a rest parameter.
+fn fits(native: &'static Native, count: usize) -> bool {
+    let params = native.params;
+    params.len() <= MOST_PLAIN
+        && params
+            .get(count..)
+            .is_some_and(|left| left.iter().all(|param| param.ends_with('?')))
+}
+
+/// The native method that a site calls. For handles the site remembers the last one by the table that it is in (an address, so
+/// never the number of a type).
+fn native_of(receiver: Value, site: &Site) -> Option<&'static Native> {
+    let Value::Handle(handle) = receiver else {
+        return builtins::method(&receiver, &site.name);
+    };
+    let table = handle.get().methods().as_ptr() as usize;
+    if site.owner.get() == table
+        && let Value::Native(native) = site.function.get()
+    {
+        return Some(native);
+    }
+    let native = builtins::method(&receiver, &site.name)?;
+    site.function.set(Value::Native(native));
+    site.owner.set(table);
+    Some(native)
+}
+
 impl Machine {
     /// A site of the running function. (Its code lives as long as the program, so the borrow is not the machine's.)
     fn site<'s>(&self, index: usize) -> &'s Site {
@@ -43,8 +73,7 @@ impl Machine {
         if let Value::Instance(instance) = receiver {
             return self.instance_method(instance, callee, count, dest, site, shape);
         }
-        let found = builtins::method(&receiver, &site.name);
-        if let Some(native) = found {
+        if let Some(native) = native_of(receiver, site) {
             return self.native_method(native, callee, count, dest, site, shape);
         }
         let function = match receiver {
@@ -126,6 +155,16 @@ impl Machine {
             site.function.set(Value::Native(native));
             site.slot.set(count as u32);
             site.owner.set(tag as usize);
+        }
+        if shape.is_none() && plain && fits(native, count) {
+            // Arguments in order, and only optional ones left out: nothing to sort and nothing to allocate.
+            let mut args = [Value::Undef; MOST_PLAIN + 1];
+            args[0] = receiver;
+            args[1..=count].copy_from_slice(values);
+            let args = &args[..=native.params.len()];
+            let value = self.natively(|machine| (native.code)(machine, args))?;
+            self.set_register(dest, value);
+            return Ok(());
         }
         // SAFETY: the current frame is initialized.
         let code = unsafe { (*self.frames.current).code() };
