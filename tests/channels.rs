@@ -36,6 +36,10 @@ fn main() {
         "handles_inside_messages_stay_alive",
         handles_inside_messages_stay_alive,
     );
+    tests.run(
+        "more_messages_in_hand_than_claims",
+        more_messages_in_hand_than_claims,
+    );
     tests.run("pipes_carry_both_ways", pipes_carry_both_ways);
     tests.run(
         "a_pipe_ends_when_nobody_holds_the_other_end",
@@ -263,6 +267,25 @@ fn handles_inside_messages_stay_alive() {
     }
     arena.collect();
     check!(arena.live_objects() == before);
+}
+
+fn more_messages_in_hand_than_claims() {
+    let queue = Queue::create(0).unwrap();
+    let inner = Queue::create(0).unwrap();
+    let id = inner.id();
+    for at in 0..20_u64 {
+        let mut bytes = at.to_le_bytes().to_vec();
+        bytes.resize(500, at as u8);
+        queue.put(&mut prepared(&bytes, &[id]), None, None).unwrap();
+    }
+    let mut hands: Vec<_> = (0..20).map(|_| queue.get(None, None).unwrap()).collect();
+    check!(queue.channel(arena::get().unwrap()).is_empty());
+    for (at, taken) in hands.drain(..).enumerate() {
+        check!(taken.read(|bytes| number(bytes) == at as u64 && bytes.len() == 500));
+    }
+    check!(queue.try_get().unwrap().is_none());
+    put(&inner, b"still there");
+    check!(get(&inner) == b"still there");
 }
 
 fn pipes_carry_both_ways() {
