@@ -70,7 +70,9 @@ struct Elsewhere {
 struct Search<'a> {
     facts: &'a Facts,
     names: &'a Names,
-    elsewhere: Vec<Elsewhere>,
+    elsewhere: HashMap<FnId, Elsewhere>,
+    /// The uses of each variable.
+    accesses: HashMap<VarId, Vec<&'a Access>>,
     /// Methods that change a field of their object, by struct.
     changing: HashSet<(VarId, Rc<str>)>,
 }
@@ -82,10 +84,15 @@ pub fn find(facts: &Facts, names: &Names, open: bool) -> Vec<diag::Error> {
         facts,
         names,
         elsewhere: bodies_elsewhere(facts, names, open),
+        accesses: HashMap::new(),
         changing: HashSet::new(),
     };
     if search.elsewhere.is_empty() && facts.sent_methods.is_empty() {
         return Vec::new();
+    }
+    for access in &facts.accesses {
+        let of_var = search.accesses.entry(access.var).or_default();
+        of_var.push(access);
     }
     search.changing = search.changing_methods();
     let mut warnings = Vec::new();
@@ -144,23 +151,18 @@ impl Search<'_> {
 
     /// The uses of a variable that look at it.
     fn reads(&self, var: VarId) -> impl Iterator<Item = &Access> {
-        let reads = self.facts.accesses.iter();
-        let reads = reads.filter(move |read| read.var == var && read.mark == Mark::Read);
-        reads.filter(|read| !read.own && !self.is_write(read))
+        let accesses = self.accesses.get(&var).map_or(&[][..], |found| found);
+        let reads = accesses.iter().copied();
+        reads.filter(|read| read.mark == Mark::Read && !read.own && !self.is_write(read))
     }
 
     /// The innermost body that runs elsewhere and has only a snapshot of the variable.
     fn snapshot_of(&self, access: &Access) -> Option<Elsewhere> {
         let owner = self.names.vars[access.var].owner;
-        let mut function = access.function;
-        while function != owner {
-            let mut elsewhere = self.elsewhere.iter();
-            if let Some(found) = elsewhere.find(|other| other.body == function) {
-                return Some(*found);
-            }
-            function = self.names.body(function)?.parent;
-        }
-        None
+        let around = self.names.around(access.function);
+        around
+            .take_while(|&body| body != owner)
+            .find_map(|body| self.elsewhere.get(&body).copied())
     }
 
     /// A write is lost when nobody in its own process reads the variable, or when the other side does so later on.
@@ -176,8 +178,8 @@ impl Search<'_> {
 
     /// Whether a read stands in a function that only other processes call.
     fn in_function(&self, read: &Access) -> bool {
-        let mut functions = self.elsewhere.iter().filter(|other| !other.block);
-        functions.any(|other| self.names.within(read.function, other.body))
+        let mut around = self.names.around(read.function);
+        around.any(|body| self.elsewhere.get(&body).is_some_and(|other| !other.block))
     }
 
     /// Whether a read that stands outside can come after what is sent at `site`: further down, anywhere in a loop around both,
@@ -209,7 +211,7 @@ impl Search<'_> {
 }
 
 /// Spawn and pool bodies, and functions that only such bodies, or `spawn f()`, call.
-fn bodies_elsewhere(facts: &Facts, names: &Names, open: bool) -> Vec<Elsewhere> {
+fn bodies_elsewhere(facts: &Facts, names: &Names, open: bool) -> HashMap<FnId, Elsewhere> {
     let bodies = (0..).zip(&names.bodies);
     let blocks = bodies.filter_map(|(id, body)| {
         let body: Body = (*body).filter(|body| body.elsewhere())?;
@@ -218,13 +220,14 @@ fn bodies_elsewhere(facts: &Facts, names: &Names, open: bool) -> Vec<Elsewhere> 
             span: body.span,
             loop_start: body.loop_start,
         };
-        Some(Elsewhere {
+        let block = Elsewhere {
             body: id,
             site,
             block: true,
-        })
+        };
+        Some((id, block))
     });
-    let mut found: Vec<Elsewhere> = blocks.collect();
+    let mut found: HashMap<FnId, Elsewhere> = blocks.collect();
     if found.is_empty() && facts.sent.is_empty() {
         return found;
     }
@@ -246,7 +249,7 @@ fn bodies_elsewhere(facts: &Facts, names: &Names, open: bool) -> Vec<Elsewhere> 
         functions.retain(|&(var, body)| {
             let uses = uses.get(&var).map_or(&[][..], |uses| uses);
             let sent = sent_away(facts, names, body, uses, &found);
-            found.extend(sent);
+            found.extend(sent.map(|sent| (body, sent)));
             sent.is_none()
         });
         if found.len() == before {
@@ -261,7 +264,7 @@ fn sent_away(
     names: &Names,
     body: FnId,
     uses: &[(NodeId, FnId)],
-    found: &[Elsewhere],
+    found: &HashMap<FnId, Elsewhere>,
 ) -> Option<Elsewhere> {
     let mut way = None;
     for &(node, function) in uses.iter().skip(1) {
@@ -272,10 +275,8 @@ fn sent_away(
         let site = match sent {
             Some(sent) => sent.site,
             None => {
-                let mut callers = found.iter();
-                callers
-                    .find(|other| names.within(function, other.body))?
-                    .site
+                let mut around = names.around(function);
+                around.find_map(|body| found.get(&body))?.site
             }
         };
         way.get_or_insert(Elsewhere {

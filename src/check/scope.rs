@@ -302,15 +302,17 @@ impl Names {
         true
     }
 
+    /// A body and all bodies that it stands in, from the inside out.
+    pub fn around(&self, function: FnId) -> impl Iterator<Item = FnId> {
+        std::iter::successors(Some(function), |&function| {
+            let body = self.body(function).filter(|_| function != 0)?;
+            Some(body.parent)
+        })
+    }
+
     /// Whether a body is `outer` or stands in it.
-    pub fn within(&self, mut function: FnId, outer: FnId) -> bool {
-        loop {
-            match self.body(function) {
-                _ if function == outer => return true,
-                Some(body) if function != 0 => function = body.parent,
-                _ => return false,
-            }
-        }
+    pub fn within(&self, function: FnId, outer: FnId) -> bool {
+        self.around(function).any(|body| body == outer)
     }
 
     /// What is known of a body.
