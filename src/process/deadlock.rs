@@ -147,6 +147,11 @@ impl<'a> Search<'a> {
             }
             let wait = read(self.arena, process)?;
             let enders = self.enders(process, &wait)?;
+            // One that is free to go settles it. To ask all of them first keeps a crowd that waits for one busy process from
+            // looking at each other, which would cost the square of their number at every look.
+            if enders.iter().any(|&ender| is_free(self.arena, ender)) {
+                return None;
+            }
             rest.extend(&enders);
             blocked.insert(process, (wait, enders));
         }
@@ -198,6 +203,15 @@ impl<'a> Search<'a> {
         };
         blocked.iter().all(same) && self.arena.live_processes().all(|p| self.live.contains(&p))
     }
+}
+
+/// Whether a process is plainly not in a wait that only processes of the tree can end.
+fn is_free(arena: &Arena, process: SlotRef) -> bool {
+    let slot = arena.slot(process.index);
+    let wait = &slot.wait;
+    wait.epoch.load(Ordering::SeqCst).is_multiple_of(2)
+        || wait.deadline.load(Ordering::Acquire) != 0
+        || slot.cancelled.load(Ordering::Acquire) != 0
 }
 
 /// The wait of a process, if it is in one that only processes of the tree can end.
