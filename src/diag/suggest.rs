@@ -45,7 +45,7 @@ fn distance_of(name: &str, wanted: &[char], candidate: &str, allowed: usize) -> 
     }
     let found: Vec<char> = candidate.chars().collect();
     let longest = found.len().max(wanted.len());
-    if longest < 3 || longest > MAX_COMPARED || found.len().abs_diff(wanted.len()) > allowed {
+    if !(3..=MAX_COMPARED).contains(&longest) || found.len().abs_diff(wanted.len()) > allowed {
         return None;
     }
     let distance = edit_distance(wanted, &found);
