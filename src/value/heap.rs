@@ -34,6 +34,9 @@ const CLASSES: [usize; 14] = [
 ];
 /// Bytes that may be allocated before the first collection.
 const FIRST_THRESHOLD: usize = 8 << 20;
+/// The same in a debug build with `PAR_COLLECT_OFTEN` in the environment: nearly every safe point collects, and what native
+/// code forgot to keep alive is found by the test that uses it.
+const OFTEN: usize = 256;
 
 /// What an object is; the first byte of every cell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -207,6 +210,8 @@ pub struct Heap {
     /// Bytes alive after the last collection.
     live: usize,
     threshold: usize,
+    /// Collect far more often than is useful (see [`OFTEN`]).
+    often: bool,
     limit: usize,
     /// The countdown that the virtual machine decrements at calls and back-edges; at zero it looks at everything that
     /// wants attention. An allocation past the threshold sets it to its end at once.
@@ -227,6 +232,7 @@ impl Default for Heap {
 impl Heap {
     /// An empty heap.
     pub fn new() -> Heap {
+        let often = cfg!(debug_assertions) && std::env::var_os("PAR_COLLECT_OFTEN").is_some();
         Heap {
             blocks: Vec::new(),
             chunks: Vec::new(),
@@ -234,7 +240,8 @@ impl Heap {
             free: [std::ptr::null_mut(); CLASSES.len()],
             since: 0,
             live: 0,
-            threshold: FIRST_THRESHOLD,
+            threshold: if often { OFTEN } else { FIRST_THRESHOLD },
+            often,
             limit: usize::MAX,
             budget: 1,
             wanted: false,
@@ -357,7 +364,10 @@ impl Heap {
     /// In a forked child: nothing inherited is looked at until the child has allocated as much as it inherited.
     pub fn inherit(&mut self) {
         self.since = 0;
-        self.threshold = self.live.max(self.used()).max(FIRST_THRESHOLD);
+        self.threshold = match self.often {
+            true => OFTEN,
+            false => self.live.max(self.used()).max(FIRST_THRESHOLD),
+        };
         self.wanted = false;
     }
 
@@ -377,10 +387,11 @@ impl Heap {
         self.sweep();
         self.since = 0;
         self.wanted = false;
-        self.threshold = self
-            .live
-            .max(FIRST_THRESHOLD)
-            .min(self.limit.saturating_sub(self.live).max(1 << 20));
+        let room = self.limit.saturating_sub(self.live).max(1 << 20);
+        self.threshold = match self.often {
+            true => OFTEN,
+            false => self.live.max(FIRST_THRESHOLD).min(room),
+        };
         self.collections += 1;
     }
 
@@ -397,6 +408,10 @@ impl Heap {
                         last = cell;
                     } else if !is_marked(&block.marks, cell) {
                         drop_object(cell);
+                        if cfg!(debug_assertions) {
+                            // A use of what is gone must not go unnoticed.
+                            std::ptr::write_bytes(cell.cast::<u8>(), 0xDD, CLASSES[class]);
+                        }
                         make_free(cell, last);
                         last = cell;
                     }
