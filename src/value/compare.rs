@@ -215,7 +215,7 @@ mod tests {
         let order = |a, b| numbers(Value::Int(a), Value::Float(b));
         assert_eq!(order(i64::MAX, 9.3e18), Some(Ordering::Less));
         assert_eq!(
-            order(i64::MIN, -9.223372036854775808e18),
+            order(i64::MIN, -9.223_372_036_854_776e18),
             Some(Ordering::Equal)
         );
         assert_eq!(order(-2, -2.5), Some(Ordering::Greater));

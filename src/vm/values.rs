@@ -226,9 +226,8 @@ impl Machine {
     pub(super) fn closure(&mut self, to: *mut Value, base: *const Value, inner: usize) {
         // SAFETY: the compiler names inner functions that exist; the current frame is initialized.
         let proto = unsafe {
-            (&(*(*self.frames.current).proto).protos)
-                .get_unchecked(inner)
-                .clone()
+            let outer = &*(*self.frames.current).proto;
+            outer.protos.get_unchecked(inner).clone()
         };
         let mut captures = [Value::Nil; 8];
         let mut more = Vec::new();
