@@ -77,17 +77,29 @@ fn spread(hash: u32) -> u64 {
 }
 
 impl Table {
+    #[inline]
     fn find(&self, hash: u32, key: &Value) -> Option<usize> {
+        match key {
+            // Nearly all keys are short strings, and they are compared as words.
+            Value::Short(short) => {
+                self.find_by(hash, |other| matches!(other, Value::Short(s) if s == short))
+            }
+            _ => self.find_by(hash, |other| same_key(other, key)),
+        }
+    }
+
+    #[inline]
+    fn find_by(&self, hash: u32, same: impl Fn(&Value) -> bool) -> Option<usize> {
         if self.index.is_empty() {
             return self
                 .entries
                 .iter()
-                .position(|e| e.hash == hash && same_key(&e.key, key));
+                .position(|e| e.hash == hash && same(&e.key));
         }
         let matches = |&at: &u32| {
             self.entries
                 .get(at as usize)
-                .is_some_and(|e| e.hash == hash && same_key(&e.key, key))
+                .is_some_and(|e| e.hash == hash && same(&e.key))
         };
         self.index
             .find(spread(hash), matches)
@@ -113,6 +125,13 @@ impl Table {
     pub fn place(&self, key: &Value) -> Option<*const Value> {
         let at = self.position(key)?;
         self.entries.get(at).map(|entry| &raw const entry.value)
+    }
+
+    /// As [`Table::place`], to write to.
+    #[inline]
+    pub fn place_mut(&mut self, key: &Value) -> Option<*mut Value> {
+        let at = self.position(key)?;
+        self.entries.get_mut(at).map(|entry| &raw mut entry.value)
     }
 
     /// Sets the value of a key; false when the value cannot be a key.
@@ -276,6 +295,12 @@ macro_rules! table_object {
                     heap.charge(after - before);
                 }
                 result
+            }
+
+            /// The table, for the virtual machine's own instructions: whoever writes through it adds and removes nothing.
+            #[inline]
+            pub fn raw(&self) -> *mut Table {
+                self.table.get()
             }
 
             pub(super) fn trace(&self, marker: &mut Marker<'_>) {
