@@ -14,6 +14,7 @@ use crate::value::list::Items;
 use crate::value::native::{Context, Fault, Native, Outcome};
 use crate::value::structure::StructType;
 use crate::wire::{self, Bulk, Encoder, Receiver, Sender};
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -33,7 +34,7 @@ pub fn prepare(context: &mut dyn Context, value: Value) -> Outcome<Prepared> {
     }
     let mut encoder = Encoder::new();
     let mut bytes = Vec::new();
-    let bulk = encoder.encode_parts(value, &Port(context), &mut bytes)?;
+    let bulk = encoder.encode_parts(value, &Port::of(context), &mut bytes)?;
     let handles: Vec<ArenaId> = encoder.handles.iter().filter_map(to_arena).collect();
     let parts = [&bytes[..], bulk.as_ref().map_or(&[], Bulk::as_bytes)];
     Ok(arena::when_full(|| Prepared::new(arena, parts, &handles))?)
@@ -48,7 +49,7 @@ pub fn deliver(context: &mut dyn Context, taken: &Taken<'_>) -> Outcome {
 pub fn pack_into(context: &mut dyn Context, value: Value, message: &mut Message) -> Outcome<()> {
     let mut encoder = Encoder::new();
     message.bytes.clear();
-    encoder.encode(value, &Port(context), &mut message.bytes)?;
+    encoder.encode(value, &Port::of(context), &mut message.bytes)?;
     message.handles.clear();
     message
         .handles
@@ -60,14 +61,32 @@ pub fn pack_into(context: &mut dyn Context, value: Value, message: &mut Message)
 pub fn pack_with_globals(context: &mut dyn Context, value: Value) -> Outcome<Message> {
     let mut encoder = Encoder::new();
     let mut bytes = Vec::new();
-    encoder.encode_with_globals(value, &Port(context), &mut bytes)?;
+    encoder.encode_with_globals(value, &Port::of(context), &mut bytes)?;
     let handles = encoder.handles.iter().filter_map(to_arena).collect();
     Ok(Message { bytes, handles })
 }
 
 /// The value of a message. Holds on the handles in it are taken before it returns.
 pub fn unpack(context: &mut dyn Context, bytes: &[u8]) -> Outcome {
-    Ok(wire::decode(bytes, &mut Port(context))?)
+    let mut port = Port::of(context);
+    let value = wire::decode(bytes, &mut port)?;
+    if port.functions.get() {
+        hold_globals_of(context, value);
+    }
+    Ok(value)
+}
+
+/// A function that arrives uses this process's own global variables. What those hold it may not have captured when it was
+/// spawned: from here on it holds that too, as whoever waits for these objects must know.
+fn hold_globals_of(context: &dyn Context, value: Value) {
+    let Some(arena) = arena::get() else {
+        return;
+    };
+    for id in holds(context, &[value]) {
+        if arena.object(id).is_some() {
+            arena.hold_bit(arena::me(), id);
+        }
+    }
 }
 
 /// An error as an error value that names this process, ready to leave it.
@@ -150,7 +169,20 @@ pub fn handle_of(id: HandleId) -> Option<Rc<dyn Handle>> {
 }
 
 /// This process as the wire format sees it.
-struct Port<'a>(&'a mut dyn Context);
+struct Port<'a> {
+    context: &'a mut dyn Context,
+    /// Whether functions came in the message.
+    functions: Cell<bool>,
+}
+
+impl<'a> Port<'a> {
+    fn of(context: &'a mut dyn Context) -> Port<'a> {
+        Port {
+            context,
+            functions: Cell::new(false),
+        }
+    }
+}
 
 impl Sender for Port<'_> {
     fn native_name(&self, native: &'static Native) -> Option<String> {
@@ -163,13 +195,13 @@ impl Sender for Port<'_> {
     }
 
     fn global(&self, slot: u32) -> Option<Value> {
-        self.0.global(slot)
+        self.context.global(slot)
     }
 }
 
 impl Receiver for Port<'_> {
     fn heap(&mut self) -> &mut Heap {
-        self.0.heap()
+        self.context.heap()
     }
 
     fn native(&self, name: &str) -> Option<&'static Native> {
@@ -187,20 +219,21 @@ impl Receiver for Port<'_> {
     }
 
     fn code(&self, id: u32) -> Option<Rc<Proto>> {
-        self.0.code(id)
+        self.functions.set(true);
+        self.context.code(id)
     }
 
     fn structure(&self, id: u32) -> Option<Gc<StructType>> {
-        self.0.structure(id)
+        self.context.structure(id)
     }
 
     fn handle(&mut self, id: HandleId) -> Option<Value> {
         let handle = handle_of(id)?;
-        Some(Value::handle(self.0.heap(), handle))
+        Some(Value::handle(self.context.heap(), handle))
     }
 
     fn set_global(&mut self, slot: u32, value: Value) -> bool {
-        self.0.set_global(slot, value);
+        self.context.set_global(slot, value);
         true
     }
 }

@@ -55,7 +55,7 @@ impl Machine {
                         pc = pc.add(1);
                         // Emits nothing. The compiler must take the new address as it comes: else it keeps the old one in a second
                         // register and moves it back at the end of every instruction.
-                        std::arch::asm!("/* {0} */", inout(reg) pc, options(pure, nomem, nostack, preserves_flags));
+                        std::arch::asm!("/* {0} */", inout(reg) pc, options(pure, readonly, nostack, preserves_flags));
                         macro_rules! a {
                             () => {
                                 base.add((word >> 8 & 0xff) as usize)
