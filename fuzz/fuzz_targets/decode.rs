@@ -63,8 +63,8 @@ impl Receiver for Process {
         par::builtins::method(receiver, name)
     }
     fn code(&self, id: u32) -> Option<Rc<Proto>> {
-        let captures = vec![Capture::Register(0); id as usize];
         (id < 10).then(|| {
+            let captures = vec![Capture::Register(0); id as usize];
             Rc::new(Proto {
                 id,
                 name: Rc::from("f"),
