@@ -63,6 +63,9 @@ struct Header {
     world: RobustMutex,
     /// Everything about chunks.
     chunk_mutex: RobustMutex,
+    /// Writing to standard output, once texts are written that the kernel may cut.
+    output: RobustMutex,
+    long_output: AtomicU32,
     /// Processes spawned in the tree.
     serial: AtomicU64,
     /// The process that made the arena.
@@ -190,6 +193,7 @@ impl Arena {
         let header = arena.header();
         header.world.initialise();
         header.chunk_mutex.initialise();
+        header.output.initialise();
         header.main_pid.store(fork::pid(), Ordering::Relaxed);
         header.made_at.store(clock::now(), Ordering::Relaxed);
         header.object_hint.store(1, Ordering::Relaxed);
@@ -240,6 +244,17 @@ impl Arena {
 
     fn header(&self) -> &Header {
         self.at(0)
+    }
+
+    /// The turn to write `length` bytes to standard output. Texts of up to 4 KiB (`PIPE_BUF`) are never cut by the kernel and
+    /// need none, until some process of the tree has written a longer one.
+    pub fn output_turn(&self, length: usize) -> Option<Guard<'_>> {
+        const NEVER_CUT: usize = 4096;
+        let header = self.header();
+        if length > NEVER_CUT {
+            header.long_output.store(1, Ordering::SeqCst);
+        }
+        (header.long_output.load(Ordering::SeqCst) != 0).then(|| header.output.lock())
     }
 
     /// Holds and slots are cleared, and garbage is collected, under this lock. What it guards needs no repair: each

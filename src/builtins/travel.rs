@@ -1,5 +1,6 @@
 //! Values as messages: what the wire format must know of this process, and which handles a value holds.
 
+use super::condition::ConditionHandle;
 use super::{MODULES, Table};
 use crate::arena::{self, HandleId as ArenaId, ObjectKind};
 use crate::diag::ProcessTag;
@@ -274,6 +275,10 @@ impl Search<'_> {
             Value::Handle(handle) => {
                 let id = handle.get().identity();
                 self.found.extend(id.as_ref().and_then(to_arena));
+                if let Some(condition) = handle.downcast::<ConditionHandle>() {
+                    // Whoever has a condition can take its lock.
+                    self.found.push(condition.0.lock().id());
+                }
             }
             Value::List(list) if self.is_new(list.address()) => {
                 if let Items::Any(items) = list.items() {

@@ -161,6 +161,19 @@ impl Checker<'_> {
                 otherwise,
             } => {
                 self.options("select", options);
+                let ends = after.is_some() || otherwise.is_some() || !options.is_empty();
+                if cases.is_empty() && !ends {
+                    let error = diag::Error::new(
+                        codes::MISPLACED,
+                        "expected a `case` in `select`, but there is none: it would wait for ever",
+                    );
+                    let error = error
+                        .with_span(expr.span)
+                        .with_label("nothing can end this");
+                    self.report(
+                        error.with_help("write `case x = q.get() { ... }`, or use `sleep`"),
+                    );
+                }
                 cases.iter().for_each(|case| self.select_case(case));
                 if let Some(after) = after {
                     self.expr(&after.0);

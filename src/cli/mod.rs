@@ -26,6 +26,7 @@ const USAGE: u8 = 2;
 /// Does what the arguments (without the program's name) say.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     signal::default_sigpipe();
+    signal::default_faults();
     if let Some((file, rest)) = args::plain_script(&args) {
         return run::script(&Input::named(file), rest, &Reporter::default());
     }

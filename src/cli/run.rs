@@ -5,7 +5,7 @@ use super::report::Reporter;
 use crate::check::Mode;
 use crate::diag::{self, codes};
 use crate::driver::Driver;
-use crate::os::signal;
+use crate::os::{signal, terminal};
 use crate::process::finish;
 use crate::source::Source;
 use crate::value::native::{Fault, Outcome};
@@ -119,22 +119,39 @@ pub(super) fn tell_failures(driver: &Driver, reporter: &Reporter) {
 /// The end of the main process: its own error is told first, then its children are waited for. A death by Ctrl-C is passed
 /// on to whoever started the script; a child that failed without anybody looking after it makes the exit code 1.
 fn end(outcome: Outcome, driver: &Driver, reporter: &Reporter) -> ExitCode {
-    let mut interrupted = false;
+    let (mut interrupted, mut unread) = (false, false);
     let code = match outcome {
         Ok(_) => 0,
         Err(Fault::Exit(code)) => code as u8,
         Err(fault) => {
             let error = vm::report(fault);
             interrupted = error.code == codes::INTERRUPTED;
-            reporter.report(&error, driver.sources());
+            unread = is_broken_pipe(&error);
+            if !unread {
+                reporter.report(&error, driver.sources());
+            }
             1
         }
     };
     let child_failed = finish::finish_main();
-    if interrupted {
+    if interrupted || finish::was_interrupted() {
         signal::reset_and_reraise(Signal::SIGINT as i32);
     }
+    if unread {
+        signal::reset_and_reraise(Signal::SIGPIPE as i32);
+    }
     ExitCode::from(if child_failed && code == 0 { 1 } else { code })
+}
+
+/// Whether a process of the script died because it printed when nobody was reading any more: the script ends as quietly as
+/// it would if the main process had printed.
+fn is_broken_pipe(error: &diag::Error) -> bool {
+    let number = diag::Field::Int(Signal::SIGPIPE as i64);
+    let by_pipe = error
+        .fields
+        .iter()
+        .any(|(name, value)| name == "signal" && *value == number);
+    error.code == codes::PROCESS_DIED && by_pipe && terminal::output_gone()
 }
 
 /// Reports what is wrong with scripts, without running them.

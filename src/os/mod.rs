@@ -8,6 +8,7 @@ pub mod cpu;
 pub mod fork;
 pub mod futex;
 pub mod memory;
+pub mod output;
 pub mod robust;
 pub mod signal;
 pub mod terminal;

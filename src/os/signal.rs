@@ -141,6 +141,16 @@ pub fn default_sigpipe() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
+/// SIGSEGV and SIGBUS at their defaults. Rust's handler tells of an overflowing stack and lets the first such signal that was
+/// sent from outside pass without effect; a process that is sent one must die by it.
+pub fn default_faults() {
+    // SAFETY: setting default dispositions.
+    unsafe {
+        libc::signal(libc::SIGSEGV, libc::SIG_DFL);
+        libc::signal(libc::SIGBUS, libc::SIG_DFL);
+    }
+}
+
 /// Blocks all signals while it lives: around a fork, so that no handler runs in a child that is not set up yet.
 pub struct AllBlocked(libc::sigset_t);
 

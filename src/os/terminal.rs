@@ -1,4 +1,4 @@
-//! The terminal that standard error goes to.
+//! Where output goes: the terminal behind standard error, and whether anybody reads standard output.
 
 #![allow(unsafe_code)]
 
@@ -14,4 +14,16 @@ pub fn columns() -> Option<usize> {
     // the call returns; descriptor 2 may be closed or no terminal, which makes the call fail and write nothing.
     let result = unsafe { libc::ioctl(2, libc::TIOCGWINSZ, &raw mut size) };
     (result == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+/// Whether standard output is a pipe or socket that nobody reads any more (`par x.par | head -1`).
+pub fn output_gone() -> bool {
+    let mut output = libc::pollfd {
+        fd: 1,
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    // SAFETY: poll(2) reads and writes one `pollfd`, which lives until the call returns; with a time-out of 0 it does not wait.
+    let ready = unsafe { libc::poll(&raw mut output, 1, 0) };
+    ready == 1 && output.revents & libc::POLLERR != 0
 }

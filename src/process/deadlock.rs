@@ -354,6 +354,9 @@ fn report(arena: &Arena, blocked: &Blocked, group: &[SlotRef]) -> Box<Error> {
 fn wanted(arena: &Arena, id: HandleId) -> String {
     match arena.object(id) {
         Some(object) if id.kind == ObjectKind::Process => record::Record::of(object).label(),
-        _ => format!("a {}", noun(id)),
+        _ => match noun(id) {
+            noun if noun.starts_with('e') => format!("an {noun}"),
+            noun => format!("a {noun}"),
+        },
     }
 }

@@ -6,10 +6,11 @@ use super::wait::{self, Awaited, Operation, WaitSpec};
 use super::{reaper, signals};
 use crate::arena;
 use crate::crash_point;
+use crate::diag::codes;
 use crate::os::fork;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What the layers above want to do when a process ends.
 #[derive(Clone, Copy)]
@@ -23,6 +24,14 @@ pub struct Hooks {
 static HOOKS: Mutex<Option<Hooks>> = Mutex::new(None);
 /// The cell of the arena that counts failures which nobody joined: the main process's exit status is 1 then.
 const FAILURES_CELL: usize = 0;
+
+/// Whether Ctrl-C ended the wait for the children.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether Ctrl-C came while this process waited for its children at its end: it then dies by that signal.
+pub fn was_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
 
 /// Sets what happens at the end of processes; children inherit it.
 pub fn set_hooks(hooks: Hooks) {
@@ -95,7 +104,10 @@ pub fn end_children() -> usize {
                     child.kill();
                     patience = None;
                 }
-                Err(_) => {
+                Err(error) => {
+                    if error.code == codes::INTERRUPTED {
+                        INTERRUPTED.store(true, Ordering::Relaxed);
+                    }
                     others.iter().for_each(|other| {
                         other.ask_to_cancel();
                     });

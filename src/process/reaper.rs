@@ -6,6 +6,7 @@
 use super::record::{self, OBSERVED, REPORTED, Record, SIGNALLED, Status};
 use crate::arena::{self, Arena, Hold, SlotRef};
 use crate::os::fork::{self, WaitStatus};
+use crate::os::terminal;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -131,6 +132,8 @@ fn note_end(arena: &Arena, slot: SlotRef, hold: Hold, status: WaitStatus) -> boo
     arena.bury(slot, true);
     let failed = match record.status() {
         Status::Raised => true,
+        // It printed when nobody was reading any more: that is how programs before `head` end.
+        Status::Killed(libc::SIGPIPE) if terminal::output_gone() => false,
         Status::Killed(_) => record.flags() & SIGNALLED == 0,
         _ => false,
     };

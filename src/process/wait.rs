@@ -32,7 +32,7 @@ pub enum Operation {
     Select,
     /// `join q`: until every item is done.
     JoinQueue,
-    /// A pool waits for its workers, or a worker for work.
+    /// Somebody waits for results of a pool.
     Pool,
     /// The end of a scope or of a process: for the children in it.
     Children,
@@ -40,13 +40,15 @@ pub enum Operation {
     Sleep,
     /// Input, or a program that runs: never part of a deadlock.
     Outside,
+    /// A worker of a pool waits for work.
+    Work,
 }
 
 impl Operation {
     /// The operation of a number from the process table.
     pub fn from_number(number: u32) -> Option<Operation> {
         use Operation::*;
-        const ALL: [Operation; 16] = [
+        const ALL: [Operation; 17] = [
             Lock,
             Acquire,
             WaitEvent,
@@ -63,6 +65,7 @@ impl Operation {
             Children,
             Sleep,
             Outside,
+            Work,
         ];
         ALL.into_iter()
             .find(|&operation| operation as u32 == number)
@@ -80,7 +83,7 @@ impl Operation {
             Operation::Recv => "recv",
             Operation::Send => "send",
             Operation::Select => "select",
-            Operation::Pool => "pool",
+            Operation::Pool | Operation::Work => "pool",
             Operation::Children => "end",
             Operation::Sleep => "sleep",
             Operation::Outside => "input",

@@ -1,7 +1,9 @@
 //! What the machine offers to native code.
 
 use super::state::Machine;
+use crate::arena;
 use crate::diag::{self, codes};
+use crate::os::output;
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::function::Proto;
@@ -56,8 +58,11 @@ impl Context for Machine {
         let written = match &mut self.hooks.out {
             Some(out) => out.write_all(bytes),
             None => {
-                let mut out = std::io::stdout().lock();
-                out.write_all(bytes).and_then(|()| out.flush())
+                // One system call for each text, without a buffer that a fork could copy; long texts take turns.
+                let turn = arena::get().and_then(|arena| arena.output_turn(bytes.len()));
+                let written = output::write(bytes);
+                drop(turn);
+                written
             }
         };
         written.map_err(|error| io_error("standard output", &error))

@@ -7,7 +7,7 @@ use super::settings::{NAMES, Settings};
 use crate::diag::{Error, Field, codes};
 use crate::os::{clock, signal};
 use crate::process::pool::job::{Job, Produced};
-use crate::process::wait::{self, Awaited, Operation, WaitSpec};
+use crate::process::wait::{self, Operation, WaitSpec};
 use crate::process::{ChildOutcome, Ended, Message, Process, SpawnSpec, spawn as nouns};
 use crate::source::Span;
 use crate::value::error::ErrorValue;
@@ -91,6 +91,7 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
         crew: Vec::new(),
         tries: HashMap::new(),
         given: HashMap::new(),
+        deaths: false,
         slow: Vec::new(),
         bar: None,
     };
@@ -114,6 +115,8 @@ struct Map {
     tries: HashMap<u64, u64>,
     /// Items that a worker was given by hand, because another died at or before them.
     given: HashMap<u64, Vec<u64>>,
+    /// A worker has died: what the workers count is not all any more.
+    deaths: bool,
     /// Workers that were killed because their item took too long.
     slow: Vec<u64>,
     bar: Option<Bar>,
@@ -138,10 +141,20 @@ impl Map {
                 self.job.stop();
                 return Ok(());
             }
-            if self.job.done() >= self.job.total() {
+            if self.is_finished() {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether every item is finished.
+    fn is_finished(&self) -> bool {
+        let done = if self.deaths {
+            self.job.finished()
+        } else {
+            self.job.done()
+        };
+        done >= self.job.total()
     }
 
     /// Forks a worker, which begins with the given items.
@@ -167,13 +180,13 @@ impl Map {
     /// Sleeps until something happened that this process must look at.
     fn wait_for_news(&self) -> Outcome<()> {
         let crew: Vec<&Process> = self.crew.iter().flatten().collect();
-        let mut awaited: Vec<Awaited<'_>> = vec![self.job.awaited()];
-        awaited.extend(crew.iter().map(|process| process.awaited()));
+        // The job alone: its workers hold it, and the end of one wakes its parent wherever it waits.
+        let awaited = [self.job.awaited()];
         let mut spec = WaitSpec::new(Operation::Pool, &awaited, self.place);
         spec.deadline = self.next_deadline();
         let news = || {
             let failed = self.job.failed().is_some() && !self.settings.collect;
-            let over = failed || self.job.done() >= self.job.total();
+            let over = failed || self.is_finished();
             Ok((over || crew.iter().any(|process| process.ended().is_some())).then_some(()))
         };
         wait::wait(&spec, news)?;
@@ -239,7 +252,7 @@ impl Map {
         let mut lost = self.job.lost(worker, &live);
         let given = self.given.remove(&worker).unwrap_or_default().into_iter();
         lost.extend(given.filter(|&item| self.job.result(item) == Produced::Pending));
-        self.job.recount();
+        self.deaths = true;
         let slow = self.slow.iter().position(|&other| other == worker);
         let slow = slow.map(|at| self.slow.swap_remove(at)).is_some();
         if let Some(item) = item.filter(|item| lost.contains(item))
@@ -260,7 +273,7 @@ impl Map {
             }
         }
         let goes_on = !self.job.stopped() && (self.settings.collect || self.job.failed().is_none());
-        if goes_on && self.job.done() < self.job.total() {
+        if goes_on && !self.is_finished() {
             self.hire(context, worker, lost)?;
         }
         Ok(())

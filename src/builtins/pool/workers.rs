@@ -363,7 +363,7 @@ impl Pool {
         }
         let mut left = self.max_tasks.unwrap_or(u64::MAX);
         let awaited = [self.tasks.awaited(0)];
-        let spec = WaitSpec::new(Operation::Pool, &awaited, self.place);
+        let spec = WaitSpec::new(Operation::Work, &awaited, self.place);
         while left > 0 {
             let found = || {
                 Ok(match self.tasks.take(worker) {

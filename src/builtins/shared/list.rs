@@ -1,7 +1,7 @@
 //! Shared lists as values. What reads the whole list or orders it anew works on a plain copy by the methods of plain
 //! lists, and is written back if nobody has changed the list meanwhile, else done again.
 
-use super::{copy, identity, look, pack_nested, unpack};
+use super::{Tries, copy, identity, look, pack_nested, unpack};
 use crate::builtins::{Table, arguments, gather, method};
 use crate::diag::{self, codes};
 use crate::operator::BinaryOp;
@@ -201,6 +201,7 @@ fn rewrite(
     list: &List,
     mut edit: impl FnMut(&mut dyn Context, Value) -> Outcome,
 ) -> Outcome {
+    let mut tries = Tries::default();
     loop {
         let (stamp, plain) = plain(context, list)?;
         let result = edit(context, plain)?;
@@ -215,7 +216,7 @@ fn rewrite(
         if list.splice(Some(stamp), 0..u64::MAX, &items, |_| ())? {
             return Ok(result);
         }
-        context.poll()?;
+        tries.again(context)?;
     }
 }
 
@@ -252,6 +253,7 @@ fn change(
     key: Value,
     mut compute: impl FnMut(&mut dyn Context, Value) -> Outcome,
 ) -> Outcome {
+    let mut tries = Tries::default();
     loop {
         let (at, stamp, old) = item(context, list, key)?;
         let new = compute(context, old)?;
@@ -259,7 +261,7 @@ fn change(
         if list.replace(at, Some(stamp), packed.item())? == Some(true) {
             return Ok(new);
         }
-        context.poll()?;
+        tries.again(context)?;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Shared maps as values.
 
-use super::{copy, identity, look, pack_key, pack_nested, unpack};
+use super::{Tries, copy, identity, look, pack_key, pack_nested, unpack};
 use crate::builtins::{Table, arguments};
 use crate::operator::BinaryOp;
 use crate::process;
@@ -191,6 +191,7 @@ fn change(
 ) -> Outcome {
     let arena = process::start()?;
     let packed_key = pack_key(context, key)?;
+    let mut tries = Tries::default();
     loop {
         let (stamp, old) = map.read(arena, packed_key.item(), |content| unpack(context, content));
         let old = match (old, first) {
@@ -203,7 +204,7 @@ fn change(
         if map.replace(packed_key.item(), Some(stamp), packed.item())? {
             return Ok(new);
         }
-        context.poll()?;
+        tries.again(context)?;
     }
 }
 

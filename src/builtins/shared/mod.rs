@@ -22,6 +22,31 @@ use crate::value::{Value, access};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// How often a read-modify-write starts again. Other processes cannot be faster so many times in a row: its own function changes
+/// what it is called for.
+const MOST_TRIES: u32 = 1000;
+
+/// Counts how often a read-modify-write has started again.
+#[derive(Default)]
+struct Tries(u32);
+
+impl Tries {
+    /// One more; looks at what wants attention in between.
+    fn again(&mut self, context: &mut dyn Context) -> Outcome<()> {
+        self.0 += 1;
+        if self.0 < MOST_TRIES {
+            return context.poll();
+        }
+        let message = format!(
+            "the function of an atomic update must leave the object alone, but it was changed {MOST_TRIES} times while the function ran"
+        );
+        let error = diag::Error::new(codes::LIMIT, message);
+        Err(error
+            .with_help("give the new value back instead of storing it")
+            .into())
+    }
+}
+
 /// Sorted by name.
 pub static FUNCTIONS: Table = natives! {
     "shared" ("value") shared, "A shared object with this content: of a list a shared list, of a map a shared map, of anything else a scalar.";

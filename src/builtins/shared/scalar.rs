@@ -1,6 +1,6 @@
 //! Shared scalars: `.value` reads, writes and is updated in one atomic step.
 
-use super::{copy, identity, look, pack, unpack};
+use super::{Tries, copy, identity, look, pack, unpack};
 use crate::arena;
 use crate::builtins::{Table, arguments};
 use crate::operator::BinaryOp;
@@ -104,6 +104,7 @@ fn change(
     mut compute: impl FnMut(&mut dyn Context, Value) -> Outcome,
 ) -> Outcome {
     let arena = process::start()?;
+    let mut tries = Tries::default();
     loop {
         let (stamp, old) = scalar.read(arena, |content| unpack(context, content));
         let new = compute(context, old?)?;
@@ -111,7 +112,7 @@ fn change(
         if scalar.replace(Some(stamp), packed.item())? {
             return Ok(new);
         }
-        context.poll()?;
+        tries.again(context)?;
     }
 }
 

@@ -47,7 +47,6 @@ const TOTAL: u64 = 0;
 const NEXT: u64 = 8;
 const STOP: u64 = 16;
 const WORKERS: u64 = 24;
-const DONE: u64 = 32;
 const FAILED: u64 = 40;
 const HEAD: u64 = 64;
 // Words of a worker's record.
@@ -99,8 +98,8 @@ static WAIT: WaitOps = WaitOps {
     noun: "pool map",
     ready: |arena, object, _, _, _| {
         let block = object.payload();
-        let done = arena.get_word(block + DONE);
-        done >= arena.get_word(block + TOTAL) || arena.get_word(block + FAILED) != 0
+        counted(arena, block) >= arena.get_word(block + TOTAL)
+            || arena.get_word(block + FAILED) != 0
     },
     enders: |_, _, _, _, _| Enders::Holders,
 };
@@ -141,6 +140,18 @@ fn bury(_: &Arena, object: &Object, _: HandleId, _: SlotRef) {
 
 fn item_at(arena: &Arena, block: Offset, item: u64) -> Offset {
     block + HEAD + arena.get_word(block + WORKERS) * RECORD + item * ITEM
+}
+
+/// The sum of what the workers have counted. Each counts in its own cache line: one counter for all cost more than the items.
+fn counted(arena: &Arena, block: Offset) -> u64 {
+    let workers = arena.get_word(block + WORKERS);
+    (0..workers)
+        .map(|worker| {
+            arena
+                .word_at(block + HEAD + worker * RECORD + TASKS)
+                .load(Ordering::Acquire)
+        })
+        .sum()
 }
 
 impl Job {
@@ -200,9 +211,17 @@ impl Job {
         self.word(WORKERS).load(Ordering::Relaxed)
     }
 
-    /// How many items are finished, failed ones included.
+    /// How many items are finished, failed ones included, as the workers count them. A worker counts when it has worked off
+    /// a claim: one that died has not counted all (see [`Job::finished`]).
     pub fn done(&self) -> u64 {
-        self.word(DONE).load(Ordering::Acquire)
+        counted(self.arena(), self.object().payload())
+    }
+
+    /// How many items are finished, counted anew: exact, and as slow as the job is long.
+    pub fn finished(&self) -> u64 {
+        (0..self.total())
+            .filter(|&item| self.result(item) != Produced::Pending)
+            .count() as u64
     }
 
     /// The first item that was reported as failed.
@@ -352,9 +371,6 @@ impl Job {
             );
             self.object().events[0].notify_all();
         }
-        if self.word(DONE).fetch_add(1, Ordering::AcqRel) + 1 == self.total() {
-            self.object().events[0].notify_all();
-        }
         Ok(())
     }
 
@@ -413,13 +429,5 @@ impl Job {
         self.record(dead, CLAIM_END).store(0, Ordering::Release);
         self.record(dead, AT).store(0, Ordering::Release);
         lost
-    }
-
-    /// Counts again after a death between storing a result and counting it.
-    pub fn recount(&self) {
-        let done = (0..self.total())
-            .filter(|&item| self.result(item) != Produced::Pending)
-            .count() as u64;
-        self.word(DONE).fetch_max(done, Ordering::AcqRel);
     }
 }

@@ -9,7 +9,7 @@ use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset
 use crate::crash_point;
 use crate::diag::{Error, Result, codes};
 use crate::process::deadlock::{self, Enders, WaitOps};
-use crate::process::wait::Awaited;
+use crate::process::wait::{Awaited, Operation};
 use std::sync::atomic::Ordering;
 
 // Cells of the object. Its payload is the ring.
@@ -68,11 +68,25 @@ pub(super) fn register() {
     deadlock::register(ObjectKind::Pool, &WAIT);
 }
 
+/// A worker's wait for work ends with a task or with the pool. Who waits for results goes on when all is done, or when a
+/// worker is missing that must be replaced; finished futures speak for themselves.
+fn ready(arena: &Arena, object: &Object, _: HandleId, operation: Operation, _: SlotRef) -> bool {
+    let queued = cell(object, HEAD) < cell(object, TAIL);
+    if operation == Operation::Work {
+        return queued || cell(object, CLOSED) != 0;
+    }
+    let records = cell(object, RECORDS);
+    let read = |worker: u64, field: u64| arena.get_word(records + worker * RECORD + field);
+    let mut workers = 0..cell(object, WORKERS);
+    let missing = workers.clone().any(|worker| read(worker, PROCESS) == 0);
+    let idle = !queued && workers.all(|worker| read(worker, CURRENT) == 0);
+    let open = cell(object, CLOSED) == Closing::Open as u64;
+    !open && idle || missing && (open || queued)
+}
+
 static WAIT: WaitOps = WaitOps {
     noun: "pool",
-    ready: |_, object, _, _, _| {
-        cell(object, HEAD) < cell(object, TAIL) || cell(object, CLOSED) != 0
-    },
+    ready,
     enders: |_, _, _, _, _| Enders::Holders,
 };
 
