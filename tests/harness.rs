@@ -120,7 +120,8 @@ fn the_watchdog_ends_what_does_not_end() {
 #[test]
 fn a_process_left_behind_is_found_even_in_another_session() {
     let seen = shell(
-        "setsid sleep 1000 >/dev/null 2>&1 &",
+        // While a program is being started, it has no environment to be found by.
+        "setsid sleep 1000 >/dev/null 2>&1 & until grep -q sleep /proc/$!/comm; do :; done",
         Duration::from_secs(60),
     );
     assert_eq!(seen.leftovers.len(), 1, "{:?}", seen.leftovers);

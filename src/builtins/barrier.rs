@@ -1,11 +1,9 @@
 //! Barriers: a number of processes wait for each other.
 
-use super::{Table, arguments, travel};
+use super::{Table, arguments};
 use crate::process::barrier::Barrier;
 use crate::value::Value;
-use crate::value::handle::{Handle, HandleId};
-use crate::value::native::{Args, Context, Native, Outcome};
-use std::any::Any;
+use crate::value::native::{Args, Context, Outcome};
 use std::rc::Rc;
 
 /// Sorted by name.
@@ -22,23 +20,7 @@ pub static METHODS: Table = natives! {
 /// A barrier as a value.
 pub struct BarrierHandle(pub Barrier);
 
-impl Handle for BarrierHandle {
-    fn type_name(&self) -> &'static str {
-        "barrier"
-    }
-
-    fn show(&self) -> String {
-        self.0.show()
-    }
-
-    fn identity(&self) -> Option<HandleId> {
-        Some(travel::from_arena(self.0.id(), 0))
-    }
-
-    fn methods(&self) -> &'static [Native] {
-        METHODS
-    }
-
+noun_handle!(BarrierHandle, Barrier, "a barrier", "barrier", {
     fn attribute_names(&self) -> &'static [&'static str] {
         &["broken", "n_waiting", "parties"]
     }
@@ -51,23 +33,7 @@ impl Handle for BarrierHandle {
             _ => return Ok(None),
         }))
     }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// The handle of a barrier that came in a message.
-pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
-    Some(Rc::new(BarrierHandle(Barrier::from_id(id)?)))
-}
-
-fn receiver<'a>(method: &str, value: &'a Value) -> Outcome<&'a Barrier> {
-    match value.as_handle::<BarrierHandle>() {
-        Some(handle) => Ok(&handle.0),
-        None => Err(arguments::wrong(method, "self", "a barrier", value)),
-    }
-}
+});
 
 fn barrier(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let parties = arguments::size("barrier", "parties", &args[0])?;

@@ -1,12 +1,10 @@
 //! Conditions: wait, under a lock, until another process says that something has changed.
 
 use super::lock::LockHandle;
-use super::{Table, arguments, travel};
+use super::{Table, arguments};
 use crate::process::condition::Condition;
 use crate::value::Value;
-use crate::value::handle::{Handle, HandleId};
-use crate::value::native::{Args, Context, Native, Outcome};
-use std::any::Any;
+use crate::value::native::{Args, Context, Outcome};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -27,39 +25,7 @@ pub static METHODS: Table = natives! {
 /// A condition as a value.
 pub struct ConditionHandle(pub Condition);
 
-impl Handle for ConditionHandle {
-    fn type_name(&self) -> &'static str {
-        "condition"
-    }
-
-    fn show(&self) -> String {
-        self.0.show()
-    }
-
-    fn identity(&self) -> Option<HandleId> {
-        Some(travel::from_arena(self.0.id(), 0))
-    }
-
-    fn methods(&self) -> &'static [Native] {
-        METHODS
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// The handle of a condition that came in a message.
-pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
-    Some(Rc::new(ConditionHandle(Condition::from_id(id)?)))
-}
-
-fn receiver<'a>(method: &str, value: &'a Value) -> Outcome<&'a Condition> {
-    match value.as_handle::<ConditionHandle>() {
-        Some(handle) => Ok(&handle.0),
-        None => Err(arguments::wrong(method, "self", "a condition", value)),
-    }
-}
+noun_handle!(ConditionHandle, Condition, "a condition", "condition", {});
 
 fn condition(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let lock = match arguments::given(&args[0]) {

@@ -1,11 +1,9 @@
 //! Events: something that happens once, and that any number of processes wait for.
 
-use super::{Table, arguments, travel};
+use super::{Table, arguments};
 use crate::process::event::Event;
 use crate::value::Value;
-use crate::value::handle::{Handle, HandleId};
-use crate::value::native::{Args, Context, Native, Outcome};
-use std::any::Any;
+use crate::value::native::{Args, Context, Outcome};
 use std::rc::Rc;
 
 /// Sorted by name.
@@ -23,39 +21,7 @@ pub static METHODS: Table = natives! {
 /// An event as a value.
 pub struct EventHandle(pub Event);
 
-impl Handle for EventHandle {
-    fn type_name(&self) -> &'static str {
-        "event"
-    }
-
-    fn show(&self) -> String {
-        self.0.show()
-    }
-
-    fn identity(&self) -> Option<HandleId> {
-        Some(travel::from_arena(self.0.id(), 0))
-    }
-
-    fn methods(&self) -> &'static [Native] {
-        METHODS
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// The handle of an event that came in a message.
-pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
-    Some(Rc::new(EventHandle(Event::from_id(id)?)))
-}
-
-fn receiver<'a>(method: &str, value: &'a Value) -> Outcome<&'a Event> {
-    match value.as_handle::<EventHandle>() {
-        Some(handle) => Ok(&handle.0),
-        None => Err(arguments::wrong(method, "self", "an event", value)),
-    }
-}
+noun_handle!(EventHandle, Event, "an event", "event", {});
 
 fn event(context: &mut dyn Context, _: Args<'_>) -> Outcome {
     let event = Event::new()?;

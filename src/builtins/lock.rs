@@ -3,15 +3,13 @@
 use super::condition::ConditionHandle;
 use super::options::Options;
 use super::semaphore::SemaphoreHandle;
-use super::{Table, arguments, travel};
+use super::{Table, arguments};
 use crate::process::lock::Lock;
 use crate::process::semaphore::Semaphore;
 use crate::process::wait::{Operation, timed_out};
 use crate::source::Span;
 use crate::value::Value;
-use crate::value::handle::{Handle, HandleId};
-use crate::value::native::{Args, Context, Native, Outcome};
-use std::any::Any;
+use crate::value::native::{Args, Context, Outcome};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -35,39 +33,7 @@ pub static METHODS: Table = natives! {
 /// A lock as a value.
 pub struct LockHandle(pub Lock);
 
-impl Handle for LockHandle {
-    fn type_name(&self) -> &'static str {
-        "lock"
-    }
-
-    fn show(&self) -> String {
-        self.0.show()
-    }
-
-    fn identity(&self) -> Option<HandleId> {
-        Some(travel::from_arena(self.0.id(), 0))
-    }
-
-    fn methods(&self) -> &'static [Native] {
-        METHODS
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// The handle of a lock that came in a message.
-pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
-    Some(Rc::new(LockHandle(Lock::from_id(id)?)))
-}
-
-fn receiver<'a>(method: &str, value: &'a Value) -> Outcome<&'a Lock> {
-    match value.as_handle::<LockHandle>() {
-        Some(handle) => Ok(&handle.0),
-        None => Err(arguments::wrong(method, "self", "a lock", value)),
-    }
-}
+noun_handle!(LockHandle, Lock, "a lock", "lock", {});
 
 fn lock(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let reentrant = match arguments::given(&args[0]) {

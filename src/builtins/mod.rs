@@ -19,6 +19,53 @@ macro_rules! natives {
     };
 }
 
+/// A handle type around a noun of the process layer that is a handle and nothing more (locks and their family): the `Handle`, the
+/// way back from a handle in a message, and the receiver of its methods.
+macro_rules! noun_handle {
+    ($handle:ident, $noun:ident, $a_noun:literal, $name:literal, { $($more:tt)* }) => {
+        impl $crate::value::handle::Handle for $handle {
+            fn type_name(&self) -> &'static str {
+                $name
+            }
+
+            fn show(&self) -> String {
+                self.0.show()
+            }
+
+            fn identity(&self) -> Option<$crate::value::handle::HandleId> {
+                Some($crate::builtins::travel::from_arena(self.0.id(), 0))
+            }
+
+            fn methods(&self) -> &'static [$crate::value::native::Native] {
+                METHODS
+            }
+
+            $($more)*
+
+            fn as_any(&self) -> &dyn std::any::Any {
+                self
+            }
+        }
+
+        #[doc = concat!("The handle of ", $a_noun, " that came in a message.")]
+        pub fn from_id(
+            id: $crate::arena::HandleId,
+        ) -> Option<std::rc::Rc<dyn $crate::value::handle::Handle>> {
+            Some(std::rc::Rc::new($handle($noun::from_id(id)?)))
+        }
+
+        fn receiver<'a>(
+            method: &str,
+            value: &'a $crate::value::Value,
+        ) -> $crate::value::native::Outcome<&'a $noun> {
+            match value.as_handle::<$handle>() {
+                Some(handle) => Ok(&handle.0),
+                None => Err($crate::builtins::arguments::wrong(method, "self", $a_noun, value)),
+            }
+        }
+    };
+}
+
 pub mod arguments;
 mod barrier;
 mod bytes;

@@ -1,11 +1,9 @@
 //! Semaphores: a number of permits.
 
-use super::{Table, arguments, travel};
+use super::{Table, arguments};
 use crate::process::semaphore::Semaphore;
 use crate::value::Value;
-use crate::value::handle::{Handle, HandleId};
-use crate::value::native::{Args, Context, Native, Outcome};
-use std::any::Any;
+use crate::value::native::{Args, Context, Outcome};
 use std::rc::Rc;
 
 /// Sorted by name.
@@ -22,39 +20,7 @@ pub static METHODS: Table = natives! {
 /// A semaphore as a value.
 pub struct SemaphoreHandle(pub Semaphore);
 
-impl Handle for SemaphoreHandle {
-    fn type_name(&self) -> &'static str {
-        "semaphore"
-    }
-
-    fn show(&self) -> String {
-        self.0.show()
-    }
-
-    fn identity(&self) -> Option<HandleId> {
-        Some(travel::from_arena(self.0.id(), 0))
-    }
-
-    fn methods(&self) -> &'static [Native] {
-        METHODS
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// The handle of a semaphore that came in a message.
-pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
-    Some(Rc::new(SemaphoreHandle(Semaphore::from_id(id)?)))
-}
-
-fn receiver<'a>(method: &str, value: &'a Value) -> Outcome<&'a Semaphore> {
-    match value.as_handle::<SemaphoreHandle>() {
-        Some(handle) => Ok(&handle.0),
-        None => Err(arguments::wrong(method, "self", "a semaphore", value)),
-    }
-}
+noun_handle!(SemaphoreHandle, Semaphore, "a semaphore", "semaphore", {});
 
 fn semaphore(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let permits = match arguments::given(&args[0]) {

@@ -388,6 +388,7 @@ impl Map {
         for value in [self.function, Value::List(self.items), self.settings.init] {
             context.protect(value);
         }
+        self.job.begin_worker(worker);
         let outcome = self.run_items(context, worker, first);
         match outcome {
             Ok(()) => ChildOutcome::Returned(Message::default()),

@@ -56,6 +56,8 @@ const AT: u64 = 16;
 const SINCE: u64 = 24;
 const TASKS: u64 = 32;
 const BUSY: u64 = 40;
+/// The worker's process ([`SlotRef::to_bits`]), until its end has been looked after.
+const PROCESS: u64 = 48;
 const RECORD: u64 = 64;
 // Words of an item.
 const ITEM: u64 = 16;
@@ -100,8 +102,16 @@ static WAIT: WaitOps = WaitOps {
         let block = object.payload();
         counted(arena, block) >= arena.get_word(block + TOTAL)
             || arena.get_word(block + FAILED) != 0
+            || has_dead_worker(arena, block)
     },
-    enders: |_, _, _, _, _| Enders::Holders,
+    // Without any other holder its parent is about to make another worker.
+    enders: |arena, _, id, _, waiter| {
+        let mut others = arena.live_processes().filter(|&process| process != waiter);
+        match others.any(|process| arena.holds(process, id)) {
+            true => Enders::Holders,
+            false => Enders::Outside,
+        }
+    },
 };
 
 fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
@@ -140,6 +150,15 @@ fn bury(_: &Arena, object: &Object, _: HandleId, _: SlotRef) {
 
 fn item_at(arena: &Arena, block: Offset, item: u64) -> Offset {
     block + HEAD + arena.get_word(block + WORKERS) * RECORD + item * ITEM
+}
+
+/// Whether a worker has ended and its parent has not looked after it yet.
+fn has_dead_worker(arena: &Arena, block: Offset) -> bool {
+    let workers = arena.get_word(block + WORKERS);
+    (0..workers).any(|worker| {
+        let bits = arena.get_word(block + HEAD + worker * RECORD + PROCESS);
+        SlotRef::from_bits(bits).is_some_and(|process| !arena.is_alive(process))
+    })
 }
 
 /// The sum of what the workers have counted. Each counts in its own cache line: one counter for all cost more than the items.
@@ -291,6 +310,12 @@ impl Job {
         }
     }
 
+    /// Makes this process the given worker.
+    pub fn begin_worker(&self, worker: u64) {
+        let me = arena::me().to_bits();
+        self.record(worker, PROCESS).store(me, Ordering::Release);
+    }
+
     /// Says that a worker begins with an item.
     pub fn begin(&self, worker: u64, item: u64) {
         self.record(worker, AT).store(item + 1, Ordering::Release);
@@ -428,6 +453,7 @@ impl Job {
             .collect();
         self.record(dead, CLAIM_END).store(0, Ordering::Release);
         self.record(dead, AT).store(0, Ordering::Release);
+        self.record(dead, PROCESS).store(0, Ordering::Release);
         lost
     }
 }
