@@ -36,7 +36,11 @@ fn enter(_: &mut dyn Context, args: Args<'_>) -> Outcome {
         "`with` needs something that can be closed (a file, a pool, a struct with a `close` method), but got {}",
         show::kind(&args[0])
     );
-    Err(diag::Error::new(codes::TYPE, message).into())
+    let error = diag::Error::new(codes::TYPE, message);
+    match args[0].type_name() {
+        "lock" | "semaphore" | "condition" => Err(error.with_help("write lock m { ... }").into()),
+        _ => Err(error.into()),
+    }
 }
 
 fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {

@@ -137,6 +137,13 @@ impl<'a> Context<'a> {
         Span::new(self.source.id, start, end)
     }
 
+    /// Whether a newline stands between the token at an earlier index and this one.
+    pub fn is_on_another_line(&self, before: usize) -> bool {
+        let range = self.span(before).end as usize..self.span(self.at).start as usize;
+        let between = self.source.text.get(range);
+        between.is_some_and(|between| between.contains('\n'))
+    }
+
     /// Whether more text could still make the token right: nothing is missing but what comes behind the text, or the
     /// text ends within this very word.
     fn is_incomplete(&self) -> bool {

@@ -306,6 +306,13 @@ impl<'s> Lexer<'s> {
             .with_label("the command starts here"),
             kind => unclosed_string(kind == QuoteKind::Triple),
         };
+        let text = self.text.get(start..end).unwrap_or("");
+        let error = match text.contains("{\"") || text.contains("{\\\"") {
+            true => error.with_help(
+                "braces in a string fill in a value; a brace itself is written \\{, or the text r\"\"\"...\"\"\"",
+            ),
+            false => error,
+        };
         self.bad(error, start, end);
     }
 

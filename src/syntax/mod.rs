@@ -24,7 +24,7 @@ mod token;
 pub use habits::habit_for_name;
 pub use lexemes::{Class, Lexeme, dump as dump_tokens, tokens};
 
-use crate::diag::Error;
+use crate::diag::{Error, codes};
 use crate::source::{Source, SourceId, Span};
 use actions::Builder;
 
@@ -74,6 +74,7 @@ pub fn parse(source: &Source) -> Result<ast::Module, Vec<Error>> {
 /// Sorts reports by their places and settles which could be mended by more input: all or none.
 fn in_order(source: &Source, mut errors: Vec<Error>) -> Vec<Error> {
     errors.sort_by_key(|error| error.span.map(|span| (span.start, span.end)));
+    drop_echoes(source, &mut errors);
     let at_end = |error: &Error| {
         let rest = error
             .span
@@ -85,6 +86,27 @@ fn in_order(source: &Source, mut errors: Vec<Error>) -> Vec<Error> {
         error.incomplete = all;
     }
     errors
+}
+
+/// Drops the reports about brackets that a string without an end has swallowed the closing ones of.
+fn drop_echoes(source: &Source, errors: &mut Vec<Error>) {
+    let starts = |error: &Error| {
+        let span = error.span.filter(|_| error.code == codes::UNCLOSED)?;
+        let text = source.text.get(span.start as usize..)?;
+        Some((span.start as usize, text.starts_with(['"', '`'])))
+    };
+    let strings: Vec<usize> = errors
+        .iter()
+        .filter_map(starts)
+        .filter_map(|(at, is_string)| is_string.then_some(at))
+        .collect();
+    errors.retain(|error| match starts(error) {
+        Some((at, false)) => !strings.iter().any(|&string| {
+            let between = source.text.get(at..string);
+            between.is_some_and(|between| !between.contains('\n'))
+        }),
+        _ => true,
+    });
 }
 
 /// Whether a text is a name that a program can declare.

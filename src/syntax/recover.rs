@@ -132,7 +132,14 @@ impl Search<'_> {
         let mut builder = Builder::new(self.source);
         match parse(&mut builder, &tokens) {
             Ok(_) => self.found.extend(builder.errors),
-            Err(_) if marked => {}
+            // What is no token is wrong whatever the brackets around it are.
+            Err(_) if marked => {
+                self.found
+                    .extend(tokens.iter().filter_map(|token| match &token.1 {
+                        Token::Bad(report) => Some((**report).clone()),
+                        _ => None,
+                    }))
+            }
             Err((at, expected)) => {
                 let behind = range.end..(range.end + 2).min(self.tokens.len());
                 tokens.extend_from_slice(&self.tokens[behind]);

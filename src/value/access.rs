@@ -5,6 +5,7 @@
 
 use super::Value;
 use super::error::ErrorValue;
+use super::habits;
 use super::heap::{Gc, Heap};
 use super::list::{Items, List, Range};
 use super::map::{Map, Table};
@@ -180,6 +181,7 @@ pub fn set_field(
             let shared = handle.share();
             match shared.set_attribute(context, name, value)? {
                 true => Ok(()),
+                false if shared.attribute_names().contains(&name) => Err(read_only(object, name)),
                 false => Err(no_field(object, name, &field_names(object))),
             }
         }
@@ -190,6 +192,21 @@ pub fn set_field(
             );
             Err(diag::Error::new(codes::TYPE, message).into())
         }
+    }
+}
+
+/// The error of an assignment to an attribute that a handle only shows.
+fn read_only(object: Value, name: &str) -> Fault {
+    let what = show::kind(&object);
+    let error = diag::Error::new(codes::TYPE, format!("`.{name}` of {what} can only be read"));
+    let settable = what == "a process" && matches!(name, "name" | "daemon");
+    match settable {
+        true => error
+            .with_help(format!(
+                "it is set where the process is made: spawn({name}: ...) f(x)"
+            ))
+            .into(),
+        false => error.into(),
     }
 }
 
@@ -205,7 +222,7 @@ pub fn no_field(object: Value, name: &str, names: &[String]) -> Fault {
             format!("{} has no field `{name}`", show::kind(&object)),
         ),
     };
-    suggest(error, name, names)
+    suggest(error, object, name, names)
 }
 
 /// The error of a map key that is not there.
@@ -222,7 +239,11 @@ pub fn no_key(table: &Table, key: Value) -> Fault {
             let names = table
                 .iter()
                 .filter_map(|(key, _)| key.as_str().map(str::to_string));
-            suggest(error, name, &names.collect::<Vec<_>>())
+            let names: Vec<String> = names.collect();
+            match diag::did_you_mean(name, names.iter().map(String::as_str)) {
+                Some(help) => error.with_help(help).into(),
+                None => error.into(),
+            }
         }
         None => error.into(),
     }
@@ -237,14 +258,22 @@ pub fn bad_key(key: &Value) -> Fault {
     diag::Error::new(codes::TYPE, message).into()
 }
 
-fn suggest(error: Box<diag::Error>, name: &str, names: &[String]) -> Fault {
-    match diag::did_you_mean(name, names.iter().map(String::as_str)) {
+/// Adds to the error of a member that is not there what to type: the nearest of the names that are, or what the habit of
+/// another language is called here.
+pub fn suggest(error: Box<diag::Error>, object: Value, name: &str, names: &[String]) -> Fault {
+    let nearest = || diag::did_you_mean(name, names.iter().map(String::as_str));
+    let habit = || habits::member(&show::type_of(&object), name).map(String::from);
+    // The names of a map are its keys, which are the user's own: nearer than any habit.
+    let help = match object {
+        Value::Map(_) => nearest().or_else(habit),
+        _ => habit().or_else(nearest),
+    };
+    match help {
         Some(help) => error.with_help(help).into(),
         None => error.into(),
     }
 }
 
-/// The position that an int index means, counted from the start; an error when it is no int or outside.
 /// The index that a key means for something of a kind and length: from the end when it is negative.
 pub fn position(kind: &str, len: usize, key: Value) -> Outcome<usize> {
     let Value::Int(index) = key else {

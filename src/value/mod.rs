@@ -9,6 +9,7 @@ pub mod access;
 pub mod compare;
 pub mod error;
 pub mod function;
+pub mod habits;
 pub mod handle;
 pub mod heap;
 pub mod iterate;

@@ -204,10 +204,7 @@ impl Machine {
         );
         let what = crate::value::show::kind(&receiver);
         let error = diag::Error::new(codes::TYPE, format!("{what} has no method `{name}`"));
-        match diag::did_you_mean(name, names.iter().map(String::as_str)) {
-            Some(help) => error.with_help(help).into(),
-            None => error.into(),
-        }
+        access::suggest(error, receiver, name, &names)
     }
 
     /// `to = object.name`.

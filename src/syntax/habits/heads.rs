@@ -74,6 +74,22 @@ pub fn colon(context: &Context) -> Option<Hint> {
     )
 }
 
+/// `else` behind a loop, or behind nothing.
+pub fn stray_else(context: &Context) -> Option<Hint> {
+    let stray = context.token(0) == Some(&Token::Else) && !context.expects("else");
+    if !stray || context.token(-1) != Some(&Token::BraceClose) {
+        return None;
+    }
+    match context.at_index(context.statement_start()) {
+        Some(Token::While | Token::For) => hint(
+            context,
+            "expected the end of the loop, found `else`",
+            "a loop has no `else`: set a variable before `break` and look at it behind the loop",
+        ),
+        _ => None,
+    }
+}
+
 /// A `{` where none can stand.
 pub fn brace(context: &Context) -> Option<Hint> {
     if !matches!(context.token(0), Some(Token::BraceOpen | Token::MapOpen)) {
@@ -279,6 +295,20 @@ pub fn statement_as_value(context: &Context) -> Option<Hint> {
         return None;
     }
     let text = context.text(context.at);
+    // The newline behind an operator ends nothing: the statement on the next line is what came instead of the value.
+    if let Some(before) = context.at.checked_sub(1)
+        && context.is_on_another_line(before)
+    {
+        let operator = context.text(before);
+        return Some(Hint::new(
+            before,
+            format!("expected an expression after `{operator}`, found the end of the line"),
+            match context.at_index(before) {
+                Some(Token::Assign) => "a variable without a value yet is written let name = nil",
+                _ => "write the other operand, or leave the operator out",
+            },
+        ));
+    }
     let message = format!("expected an expression, found the statement `{text}`");
     let help = match context.token(0)? {
         Token::Let | Token::Const => {

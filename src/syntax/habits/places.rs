@@ -19,6 +19,7 @@ const RULES: &[Rule] = &[
     decrement,
     heads::brace,
     heads::missing_brace,
+    heads::stray_else,
     chained_comparison,
     heads::conditional_behind,
     heads::statement_as_value,
@@ -201,6 +202,13 @@ fn comma(context: &Context) -> Option<Hint> {
                 ),
             };
         }
+        Some(Token::MapOpen) if context.open_bracket() == context.at.checked_sub(2) => {
+            return hint(
+                context,
+                "expected `:` after the key of a map, found `,`",
+                "a map is {name: value}, a set is set([1, 2]), a list is [1, 2]",
+            );
+        }
         Some(Token::SquareOpen | Token::MapOpen | Token::InterpOpen) => return None,
         _ => {}
     }
@@ -347,7 +355,13 @@ fn star(context: &Context) -> Option<Hint> {
     if !(context.expects_expression() || context.expects("...")) {
         return None;
     }
+    let opens = matches!(
+        context.token(-1),
+        Some(Token::ParenOpen | Token::SquareOpen | Token::Comma)
+    );
     match context.token(0)? {
+        // Behind an operator it is an operator too many, not the rest of a list.
+        Token::Star | Token::StarStar if !opens => None,
         Token::Star | Token::StarStar => hint(
             context,
             "expected a value or a name, found `*`",

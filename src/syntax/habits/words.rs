@@ -77,6 +77,7 @@ const OPENING: &[Row] = rows! {
     "puts" "a call" "write print(x)";
     "printf" "a call" "write print(\"{name} has {n}\")";
     "print" "a call" "print is a function: print(x)";
+    "assert" "a call" "assert is a function: assert(a == b)";
     "class" "`struct`" "write struct Name { field; fn method(self) { ... } }";
     "enum" "a statement" "there are no enums; strings compare fast: let state = \"idle\"";
     "interface" "`struct`" "there are no interfaces: any struct with the methods will do";
