@@ -21,7 +21,7 @@ print("fine")
 foo bar
 "#;
     let expected = [
-        "1:12 expected a value or a name, found `*`",
+        "1:12 expected an expression, found `*`",
         "3:11 expected `)`, but this `(` is not closed",
         "6:9 expected `]`, but this `[` is not closed",
         "8:6 expected `==` in a condition, found `=`",
