@@ -176,32 +176,7 @@ fn comma(context: &Context) -> Option<Hint> {
         return None;
     }
     match context.inside() {
-        Some(Token::ParenOpen) => {
-            let open = context.open_bracket()?;
-            let arrow = context
-                .closing(open)
-                .is_some_and(|close| context.at_index(close + 1) == Some(&Token::Arrow));
-            let before = open
-                .checked_sub(1)
-                .and_then(|index| context.at_index(index));
-            return match before {
-                _ if arrow => hint(
-                    context,
-                    "expected `fn` before the parameters, found a list in parentheses",
-                    "write fn(x, y) => x + y",
-                ),
-                Some(Token::Join) => hint(
-                    context,
-                    "expected one value after `join`, found several",
-                    "write join [p, q]",
-                ),
-                _ => hint(
-                    context,
-                    "expected `)`, found `,`",
-                    "there are no tuples: write a list, [a, b]",
-                ),
-            };
-        }
+        Some(Token::ParenOpen) => return comma_in_parentheses(context),
         Some(Token::MapOpen) if context.open_bracket() == context.at.checked_sub(2) => {
             return hint(
                 context,
@@ -240,6 +215,34 @@ fn comma(context: &Context) -> Option<Hint> {
             "several targets stand in brackets: [a, b] = [b, a]",
         ),
         _ => None,
+    }
+}
+
+/// `(a, b)`: parameters without `fn`, several values to join, a tuple.
+fn comma_in_parentheses(context: &Context) -> Option<Hint> {
+    let open = context.open_bracket()?;
+    let arrow = context
+        .closing(open)
+        .is_some_and(|close| context.at_index(close + 1) == Some(&Token::Arrow));
+    let before = open
+        .checked_sub(1)
+        .and_then(|index| context.at_index(index));
+    match before {
+        _ if arrow => hint(
+            context,
+            "expected `fn` before the parameters, found a list in parentheses",
+            "write fn(x, y) => x + y",
+        ),
+        Some(Token::Join) => hint(
+            context,
+            "expected one value after `join`, found several",
+            "write join [p, q]",
+        ),
+        _ => hint(
+            context,
+            "expected `)`, found `,`",
+            "there are no tuples: write a list, [a, b]",
+        ),
     }
 }
 
