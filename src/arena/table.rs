@@ -229,6 +229,12 @@ impl Arena {
         }
     }
 
+    /// Whether a process has died and everything that must be told of it has been.
+    pub fn is_buried(&self, process: SlotRef) -> bool {
+        let (state, generation) = self.slot(process.index).head();
+        generation != process.generation || state == State::Free
+    }
+
     /// All processes that have a slot, dead or alive.
     pub fn processes(&self) -> impl Iterator<Item = SlotRef> + '_ {
         let high = self.header().slot_high.load(Ordering::Acquire);

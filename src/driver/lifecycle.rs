@@ -5,7 +5,7 @@ use crate::builtins;
 use crate::diag::{self, ProcessTag, Severity, codes};
 use crate::os::fork;
 use crate::process::signals;
-use crate::process::{Ended, Process, finish, place, spawn};
+use crate::process::{Ended, Process, finish, place, spawn, tenders};
 use crate::source::SourceMap;
 use crate::value::Value;
 use crate::value::function::Proto;
@@ -122,7 +122,12 @@ pub(super) fn connect(hooks: &mut vm::Hooks) {
 }
 
 fn poll() -> Option<Box<diag::Error>> {
-    signals::check().err()
+    let error = signals::check().err();
+    if error.is_none() {
+        // A script that computes for long waits nowhere else.
+        tenders::tend();
+    }
+    error
 }
 
 /// Name and pid of this process. A script that shares nothing has no entry in the process table, and need not make one to

@@ -9,6 +9,7 @@
 //! the records again. If no record has changed, all members were asleep in the meantime, so nobody who could change
 //! the objects did; and whoever else could come to hold one of the objects is part of the question.
 
+use super::tenders::PENDING_CELL;
 use super::wait::Operation;
 use super::{place, record};
 use crate::arena::collect::Graph;
@@ -117,6 +118,8 @@ struct Search<'a> {
     arena: &'a Arena,
     graph: Option<&'a Graph>,
     live: Vec<SlotRef>,
+    /// Processes with dead children that they have not taken note of: they have something to do.
+    bereaved: Vec<SlotRef>,
     reach: HashMap<SlotRef, HashSet<HandleId>>,
 }
 
@@ -133,6 +136,7 @@ impl<'a> Search<'a> {
             arena,
             graph,
             live,
+            bereaved: bereaved(arena),
             reach,
         }
     }
@@ -144,6 +148,9 @@ impl<'a> Search<'a> {
         while let Some(process) = rest.pop() {
             if blocked.contains_key(&process) {
                 continue;
+            }
+            if self.bereaved.contains(&process) {
+                return None;
             }
             let wait = read(self.arena, process)?;
             let enders = self.enders(process, &wait)?;
@@ -199,10 +206,28 @@ impl<'a> Search<'a> {
     fn unchanged(&self, blocked: &Blocked) -> bool {
         let same = |(process, (wait, _)): (&SlotRef, &(Wait, Vec<SlotRef>))| {
             let epoch = &self.arena.slot(process.index).wait.epoch;
-            epoch.load(Ordering::SeqCst) == wait.epoch && self.arena.is_alive(*process)
+            epoch.load(Ordering::SeqCst) == wait.epoch
+                && self.arena.is_alive(*process)
+                && !is_free(self.arena, *process)
         };
+        let bereaved = bereaved(self.arena);
+        if bereaved.iter().any(|parent| blocked.contains_key(parent)) {
+            return false;
+        }
         blocked.iter().all(same) && self.arena.live_processes().all(|p| self.live.contains(&p))
     }
+}
+
+/// Live processes with a child that has died and that they have not taken note of: they may put another in its place, or
+/// raise its failure.
+fn bereaved(arena: &Arena) -> Vec<SlotRef> {
+    let dead = arena
+        .processes()
+        .filter(|&process| !arena.is_alive(process));
+    let parents = dead.filter_map(|process| {
+        SlotRef::from_bits(arena.slot(process.index).parent.load(Ordering::Acquire))
+    });
+    parents.filter(|&parent| arena.is_alive(parent)).collect()
 }
 
 /// Whether a process is plainly not in a wait that only processes of the tree can end.
@@ -212,6 +237,7 @@ fn is_free(arena: &Arena, process: SlotRef) -> bool {
     wait.epoch.load(Ordering::SeqCst).is_multiple_of(2)
         || wait.deadline.load(Ordering::Acquire) != 0
         || slot.cancelled.load(Ordering::Acquire) != 0
+        || slot.cells[PENDING_CELL].load(Ordering::SeqCst) != 0
 }
 
 /// The wait of a process, if it is in one that only processes of the tree can end.
@@ -221,12 +247,8 @@ fn read(arena: &Arena, process: SlotRef) -> Option<Wait> {
     let epoch = wait.epoch.load(Ordering::SeqCst);
     let count = wait.count.load(Ordering::Acquire) as usize;
     let operation = Operation::from_number(wait.operation.load(Ordering::Acquire))?;
-    let free_to_go = epoch.is_multiple_of(2)
-        || wait.deadline.load(Ordering::Acquire) != 0
-        || !operation.is_inside()
-        || count == 0
-        || count > MAX_WAIT_OBJECTS
-        || slot.cancelled.load(Ordering::Acquire) != 0;
+    let free_to_go =
+        is_free(arena, process) || !operation.is_inside() || count == 0 || count > MAX_WAIT_OBJECTS;
     if free_to_go {
         return None;
     }

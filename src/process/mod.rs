@@ -3,7 +3,7 @@
 //! Imports `arena`, `wire`, `os`, `diag`, `source` and `limits`. **Invariant:** nothing here knows values or the virtual
 //! machine: what travels is bytes, with the list of the handles in them.
 //!
-//! In reading order: [`wait`] (the one place where anything sleeps), [`deadlock`], [`signals`] (Ctrl-C, cancelling),
+//! In reading order: [`wait`] (the one place where anything sleeps), [`tenders`], [`deadlock`], [`signals`] (Ctrl-C, cancelling),
 //! [`spawn`] and [`ended`] (what processes do and leave), [`record`] (what is known of a process), [`reaper`], [`scope`];
 //! then the objects: [`lock`], [`semaphore`], [`event`], [`condition`], [`barrier`], [`channel`], [`pool`].
 
@@ -28,6 +28,7 @@ pub mod semaphore;
 pub mod shared;
 pub mod signals;
 pub mod spawn;
+pub mod tenders;
 pub mod wait;
 
 pub use barrier::Barrier;

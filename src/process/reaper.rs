@@ -4,6 +4,7 @@
 //! unless this process owns itself (then orphans that come to it are taken too).
 
 use super::record::{self, OBSERVED, REPORTED, Record, SIGNALLED, Status};
+use super::tenders;
 use crate::arena::{self, Arena, Hold, SlotRef};
 use crate::os::fork::{self, WaitStatus};
 use crate::os::terminal;
@@ -128,6 +129,7 @@ fn note_end(arena: &Arena, slot: SlotRef, hold: Hold, status: WaitStatus) -> boo
         WaitStatus::Exited(code) => Status::Exited(code),
         WaitStatus::Signalled(number) => Status::Killed(number),
     };
+    tenders::child_ended();
     let in_order = !record.seal(arena, status, 0);
     arena.bury(slot, true);
     let failed = match record.status() {

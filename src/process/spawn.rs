@@ -4,7 +4,7 @@ use super::deadlock::{self, Enders, WaitOps};
 use super::ended::Ended;
 use super::record::{self, DAEMON, ENDED, OBSERVED, Record, SIGNALLED, STARTED, Status};
 use super::wait::{self, Awaited, Operation, WaitSpec};
-use super::{finish, reaper, scope};
+use super::{finish, reaper, scope, tenders};
 use crate::arena::kinds::{self, KindOps};
 use crate::arena::{self, Arena, HandleId, Hold, ObjectKind, SlotRef};
 use crate::crash_point;
@@ -146,7 +146,9 @@ impl Process {
             ));
         }
         reaper::reap();
-        scope::wait_for_room(record.place())?;
+        if !self.daemon() {
+            scope::wait_for_room(record.place())?;
+        }
         let slot = claim_slot(arena, me)?;
         arena
             .slot(slot.index)
@@ -195,6 +197,7 @@ impl Process {
         signal::leave_interrupt_to_main();
         reaper::forget_all();
         scope::forget_all();
+        tenders::forget_all();
         NUMBERED.store(0, Ordering::Relaxed);
         self.record().note_pid(fork::pid());
         title::set(&self.name());
@@ -276,6 +279,15 @@ impl Process {
             self.find_end();
         }
         Ended::of(&self.hold)
+    }
+
+    /// Whether it was started and has been buried: what it held or had in its hands is free, or is back where it was.
+    pub fn is_gone(&self) -> bool {
+        let slot = self.record().slot();
+        match (arena::get(), slot) {
+            (Some(arena), Some(slot)) => arena.is_buried(slot),
+            _ => false,
+        }
     }
 
     /// Looks whether it died without a word.

@@ -5,7 +5,7 @@
 //! (after a grace) a deadlock.
 
 use super::deadlock::{self, Verdict};
-use super::{place, reaper, signals};
+use super::{place, reaper, signals, tenders};
 use crate::arena::table::{MAX_WAIT_OBJECTS, Slot};
 use crate::arena::{self, Arena, HandleId, Object, SlotRef};
 use crate::diag::{Error, Field, Result, codes};
@@ -191,10 +191,37 @@ pub fn wait<T>(
     {
         return Ok(Some(value));
     }
-    let record = Record::write(arena, spec);
-    let result = sleep_until(arena, spec, &record, &mut condition);
-    drop(record);
-    result
+    let mut sleep = Sleep {
+        since: clock::now(),
+        slice: FIRST_SLICE,
+    };
+    loop {
+        // Outside of the record: who tends is not one that waits.
+        tenders::tend();
+        let record = Record::write(arena, spec, sleep.since);
+        let slept = sleep.sleep_until(arena, spec, &record, &mut condition);
+        drop(record);
+        match slept? {
+            Slept::Over(value) => return Ok(value),
+            Slept::Tend => {}
+        }
+    }
+}
+
+/// How a sleep ended.
+enum Slept<T> {
+    /// For good.
+    Over(Option<T>),
+    /// Children ended that somebody looks after: the wait goes on when that is done.
+    Tend,
+}
+
+/// A wait that has come to sleeping.
+struct Sleep {
+    /// When it began.
+    since: u64,
+    /// How long it sleeps next.
+    slice: u64,
 }
 
 /// Tries the condition again and again for a short time.
@@ -218,62 +245,80 @@ fn spin<T>(condition: &mut impl FnMut() -> Result<Option<T>>) -> Result<Option<T
     }
 }
 
-fn sleep_until<T>(
-    arena: &Arena,
-    spec: &WaitSpec<'_>,
-    record: &Record<'_>,
-    condition: &mut impl FnMut() -> Result<Option<T>>,
-) -> Result<Option<T>> {
-    let mut slice = FIRST_SLICE;
-    loop {
-        let mut words = [Word {
-            word: record.slot.wake.word(),
-            seen: record.slot.wake.seen(),
-        }; futex::MAX_WORDS];
-        let mut count = 1;
-        for (word, awaited) in words[1..].iter_mut().zip(spec.objects) {
-            let event = &awaited.object.events[awaited.side & 1];
-            *word = Word {
-                word: event.word(),
-                seen: event.seen(),
+impl Sleep {
+    fn sleep_until<T>(
+        &mut self,
+        arena: &Arena,
+        spec: &WaitSpec<'_>,
+        record: &Record<'_>,
+        condition: &mut impl FnMut() -> Result<Option<T>>,
+    ) -> Result<Slept<T>> {
+        loop {
+            let (words, count) = words_of(arena, spec, record);
+            if let Some(value) = condition()? {
+                return Ok(Slept::Over(Some(value)));
+            }
+            signals::check()?;
+            if tenders::have_news() {
+                return Ok(Slept::Tend);
+            }
+            record.check_verdict(spec)?;
+            let now = clock::now();
+            let mut until = now + self.slice;
+            if let Some(deadline) = spec.deadline {
+                if now >= deadline {
+                    return Ok(Slept::Over(None));
+                }
+                until = until.min(deadline);
+            }
+            if futex::wait(&words[..count], until) == Woken::Time {
+                self.slice = (self.slice * 2).min(LAST_SLICE);
+                reaper::reap();
+                if tenders::are_behind() {
+                    return Ok(Slept::Tend);
+                }
+                look_for_deadlock(arena, spec)?;
+            }
+        }
+    }
+}
+
+/// What to sleep on, as it is now: our own word, those of the objects, and the life of who is watched.
+fn words_of<'a>(
+    arena: &'a Arena,
+    spec: &WaitSpec<'a>,
+    record: &Record<'a>,
+) -> ([Word<'a>; futex::MAX_WORDS], usize) {
+    let mut words = [Word {
+        word: record.slot.wake.word(),
+        seen: record.slot.wake.seen(),
+    }; futex::MAX_WORDS];
+    let mut count = 1;
+    for (word, awaited) in words[1..].iter_mut().zip(spec.objects) {
+        let event = &awaited.object.events[awaited.side & 1];
+        *word = Word {
+            word: event.word(),
+            seen: event.seen(),
+        };
+        count += 1;
+    }
+    let watched = match spec.watch_word {
+        Some(word) => SlotRef::from_bits(word.load(Ordering::SeqCst)),
+        None => spec.watch,
+    };
+    if let Some(watched) = watched
+        && count < words.len()
+    {
+        let life = &arena.slot(watched.index).life;
+        if let Some(seen) = life.watch() {
+            words[count] = Word {
+                word: life.word(),
+                seen,
             };
             count += 1;
         }
-        let watched = match spec.watch_word {
-            Some(word) => SlotRef::from_bits(word.load(Ordering::SeqCst)),
-            None => spec.watch,
-        };
-        if let Some(watched) = watched
-            && count < words.len()
-        {
-            let life = &arena.slot(watched.index).life;
-            if let Some(seen) = life.watch() {
-                words[count] = Word {
-                    word: life.word(),
-                    seen,
-                };
-                count += 1;
-            }
-        }
-        if let Some(value) = condition()? {
-            return Ok(Some(value));
-        }
-        signals::check()?;
-        record.check_verdict(spec)?;
-        let now = clock::now();
-        let mut until = now + slice;
-        if let Some(deadline) = spec.deadline {
-            if now >= deadline {
-                return Ok(None);
-            }
-            until = until.min(deadline);
-        }
-        if futex::wait(&words[..count], until) == Woken::Time {
-            slice = (slice * 2).min(LAST_SLICE);
-            reaper::reap();
-            look_for_deadlock(arena, spec)?;
-        }
     }
+    (words, count)
 }
 
 /// After a slice in which nothing happened. Waits with a time-out, for time and for the outside end by themselves.
@@ -319,7 +364,7 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn write(arena: &'a Arena, spec: &'a WaitSpec<'a>) -> Record<'a> {
+    fn write(arena: &'a Arena, spec: &'a WaitSpec<'a>, since: u64) -> Record<'a> {
         let slot = arena.slot(arena::me().index);
         let wait = &slot.wait;
         // Whoever sees a word of this wait must not take it for one of the last.
@@ -331,7 +376,7 @@ impl<'a> Record<'a> {
         let (source, range) = place::pack(spec.place);
         wait.place_source.store(source as u32, Ordering::Relaxed);
         wait.place_range.store(range, Ordering::Relaxed);
-        wait.since.store(clock::now(), Ordering::Relaxed);
+        wait.since.store(since, Ordering::Relaxed);
         let deadline = spec.deadline.unwrap_or(0);
         wait.deadline.store(deadline, Ordering::Relaxed);
         for (cell, awaited) in wait.objects.iter().zip(spec.objects) {

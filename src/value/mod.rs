@@ -17,6 +17,7 @@ pub mod list;
 pub mod map;
 pub mod native;
 pub mod operate;
+pub mod seat;
 pub mod show;
 pub mod slot;
 pub mod structure;

@@ -3,6 +3,7 @@
 use super::Value;
 use super::function::Proto;
 use super::heap::{Gc, Header, Heap, Marker};
+use super::seat::Seat;
 use super::structure::StructType;
 use crate::diag;
 use crate::source::Span;
@@ -82,6 +83,9 @@ pub trait Context {
 
     /// Looks at everything that wants attention (Ctrl-C, cancel, limits) now; long native loops call it now and then.
     fn poll(&mut self) -> Outcome<()>;
+
+    /// Where this machine is while it runs: for code that is called in the waiting place, where nobody hands a context on.
+    fn seat(&self) -> Seat;
 
     /// In a freshly forked child: forget the parent's frames, so that only what is called next is running.
     fn enter_child(&mut self);

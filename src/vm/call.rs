@@ -13,6 +13,7 @@ use crate::value::heap::Gc;
 use crate::value::native::{Native, Outcome};
 use crate::value::structure::Instance;
 use crate::value::{Value, show};
+use std::ptr::NonNull;
 use std::rc::Rc;
 
 /// A fault waits in the machine. (Results of a byte stay in a register; the loop's fast paths are the better for it.)
@@ -358,6 +359,21 @@ impl Machine {
 
     /// Runs what `begin` begins until it is over. Slots from `callee` on are free again afterwards.
     fn enter(
+        &mut self,
+        callee: *mut Value,
+        begin: impl FnOnce(&mut Machine) -> Outcome<Begun>,
+    ) -> Outcome {
+        let seat = self.seat.clone();
+        if seat.is_taken() {
+            return self.run_call(callee, begin);
+        }
+        let mut machine = NonNull::from(self);
+        let _seated = seat.take(machine);
+        // SAFETY: the pointer was made from `self`, which is not used any more.
+        unsafe { machine.as_mut() }.run_call(callee, begin)
+    }
+
+    fn run_call(
         &mut self,
         callee: *mut Value,
         begin: impl FnOnce(&mut Machine) -> Outcome<Begun>,

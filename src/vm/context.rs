@@ -10,6 +10,7 @@ use crate::value::function::Proto;
 use crate::value::heap::{Gc, Heap};
 use crate::value::iterate;
 use crate::value::native::{Context, NativeIter, Outcome};
+use crate::value::seat::Seat;
 use crate::value::structure::StructType;
 use std::any::Any;
 use std::io::Write;
@@ -98,6 +99,10 @@ impl Context for Machine {
 
     fn poll(&mut self) -> Outcome<()> {
         self.look()
+    }
+
+    fn seat(&self) -> Seat {
+        self.seat.clone()
     }
 
     fn enter_child(&mut self) {

@@ -11,6 +11,7 @@ use crate::value::Value;
 use crate::value::function::{Closure, Proto};
 use crate::value::heap::{Gc, Heap};
 use crate::value::native::{Fault, Outcome};
+use crate::value::seat::Seat;
 use crate::value::structure::StructType;
 use std::any::Any;
 use std::io::Write;
@@ -67,6 +68,8 @@ pub struct Machine {
     pub(super) globals_used: usize,
     /// How many native calls are running that were called by scripts that were called by native code.
     pub(super) native_depth: usize,
+    /// Tells where this machine is while it runs.
+    pub(super) seat: Seat,
     /// The state of the builtins.
     pub(super) state: Option<Box<dyn Any>>,
     pub(super) interrupt: Arc<AtomicBool>,
@@ -110,6 +113,7 @@ impl Machine {
             kept: Vec::new(),
             globals_used: 0,
             native_depth: 0,
+            seat: Seat::default(),
             state: None,
             interrupt: Arc::new(AtomicBool::new(false)),
             fuel: None,

@@ -6,6 +6,7 @@ use crate::diag::{Error, Field, codes};
 use crate::os::{clock, signal};
 use crate::process::Ended;
 use crate::process::pool::future::{Future, State};
+use crate::process::tenders;
 use crate::process::wait::{self, Awaited, Operation, WaitSpec, timed_out};
 use crate::value::Value;
 use crate::value::error::ErrorValue;
@@ -103,7 +104,7 @@ impl FutureHandle {
                 "a value was to come, but the task was cancelled",
             )
             .into()),
-            State::Died => Err(self.death(context)?.into()),
+            State::Died => Err(self.death().into()),
             State::Waiting | State::Running => {
                 Err(Error::new(codes::INTERNAL, "a task that has ended is not final").into())
             }
@@ -111,13 +112,11 @@ impl FutureHandle {
     }
 
     /// The error of a task whose worker died.
-    fn death(&self, context: &mut dyn Context) -> Outcome<Box<Error>> {
+    fn death(&self) -> Box<Error> {
         let pid = self.future.died_with();
-        if let Some(pool) = &self.pool {
-            pool.tend(context)?;
-        }
+        tenders::tend();
         let known = self.pool.as_ref().and_then(|pool| pool.end_of(pid));
-        Ok(match known {
+        match known {
             Some((name, Ended::Killed(number))) => {
                 let signal = signal::name_of(number);
                 Error::new(codes::PROCESS_DIED, format!("a worker was to finish its task, but {name} (pid {pid}) was killed by {signal}"))
@@ -131,7 +130,7 @@ impl FutureHandle {
             }
             None => Error::new(codes::PROCESS_DIED, format!("a worker was to finish its task, but it died (pid {pid})")),
         }
-        .with_field("pid", Field::Int(i64::from(pid))))
+        .with_field("pid", Field::Int(i64::from(pid)))
     }
 }
 

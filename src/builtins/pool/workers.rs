@@ -1,16 +1,17 @@
 //! `pool(n)`: worker processes that stay, and work off tasks that any process hands in.
 //!
-//! The process that made the pool owns its workers: it replaces those that die, whenever it waits for something of the
-//! pool. Leaving `with` works off what was handed in; leaving it by an error gives everything up.
+//! The process that made the pool owns its workers: it puts others in the place of those that end, whenever it waits for
+//! anything and whenever the machine polls. Leaving `with` works off what was handed in; leaving it by an error gives everything up.
 
 use super::super::{arguments, spawn, travel};
 use super::future::FutureHandle;
 use super::map::gather;
 use super::{settings, stream};
-use crate::diag::{Error, codes};
+use crate::diag::{Error, Result, codes};
 use crate::os::fork;
 use crate::process::pool::future::{Future, State};
 use crate::process::pool::tasks::{Closing, Found, Tasks};
+use crate::process::tenders::{self, Tender};
 use crate::process::wait::{self, Awaited, Operation, WaitSpec, timed_out};
 use crate::process::{ChildOutcome, Ended, Message, Process, SpawnSpec, spawn as nouns};
 use crate::source::Span;
@@ -18,6 +19,7 @@ use crate::value::Value;
 use crate::value::handle::{Handle, HandleId};
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Fault, Native, Outcome};
+use crate::value::seat::Seat;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -49,6 +51,12 @@ pub struct Pool {
     ends: RefCell<HashMap<i32, (String, Ended)>>,
     owner: i32,
     init: Value,
+    /// What `init` holds: every worker does.
+    holds: Vec<crate::arena::HandleId>,
+    /// The machine that workers go on with.
+    seat: Seat,
+    /// A worker whose `init` failed, until that was raised.
+    failed: RefCell<Option<(Process, Ended)>>,
     max_tasks: Option<u64>,
     place: Option<Span>,
 }
@@ -119,6 +127,9 @@ pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
         ends: RefCell::default(),
         owner: 0,
         init: Value::Nil,
+        holds: Vec::new(),
+        seat: Seat::default(),
+        failed: RefCell::default(),
         max_tasks: None,
         place: None,
     };
@@ -147,19 +158,27 @@ pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             &args[2],
         ));
     }
+    let tasks = Tasks::new(workers, count("retries", &args[3])?.unwrap_or(0))?;
+    let mut holds = travel::holds(context, &[init]);
+    holds.push(tasks.id());
     let pool = Rc::new(Pool {
-        tasks: Tasks::new(workers, count("retries", &args[3])?.unwrap_or(0))?,
+        tasks,
         crew: RefCell::new(Vec::new()),
         ends: RefCell::default(),
         owner: fork::pid(),
         init,
+        holds,
+        seat: context.seat(),
+        failed: RefCell::default(),
         max_tasks,
         place: context.place(),
     });
     let value = Value::handle(context.heap(), Rc::new(PoolHandle { pool: pool.clone() }));
     context.protect(value);
     pool.crew.borrow_mut().resize(workers as usize, None);
-    pool.tend(context)?;
+    pool.look_after()?;
+    let tender: Rc<dyn Tender> = pool;
+    tenders::add(&tender);
     Ok(value)
 }
 
@@ -168,6 +187,22 @@ pub fn receiver(method: &str, value: &Value) -> Outcome<Rc<Pool>> {
     match value.as_handle::<PoolHandle>() {
         Some(handle) => Ok(handle.pool.clone()),
         None => Err(arguments::wrong(method, "self", "a pool", value)),
+    }
+}
+
+impl Tender for Pool {
+    fn is_due(&self) -> bool {
+        if self.owner != fork::pid() || !self.seat.is_taken() {
+            return false;
+        }
+        let crew = self.crew.borrow();
+        crew.iter().flatten().any(Process::is_gone)
+            || crew.iter().any(Option::is_none) && self.wants_workers()
+    }
+
+    fn tend(&self) {
+        // What fails (the machine may have no room for another process now) is tried again.
+        let _ = self.look_after();
     }
 }
 
@@ -192,6 +227,7 @@ impl Pool {
         values: Vec<Value>,
         named: Value,
     ) -> Outcome<FutureHandle> {
+        self.raise_failure(context)?;
         self.tasks.check_open()?;
         let values = Value::list(context.heap(), values);
         let task = Value::list(
@@ -208,15 +244,13 @@ impl Pool {
     }
 
     /// Looks after the workers: notes how the dead ended, and puts others in their place.
-    pub fn tend(self: &Rc<Pool>, context: &mut dyn Context) -> Outcome<()> {
-        if self.owner != fork::pid() {
-            return Ok(());
-        }
+    pub fn look_after(&self) -> Result<()> {
         let seats = self.crew.borrow().len();
         for worker in 0..seats {
             let process = self.crew.borrow().get(worker).cloned().flatten();
             if let Some(process) = process {
-                let Some(ended) = process.ended() else {
+                // Not before what it had in its hands was given back: another would write over its record.
+                let Some(ended) = process.ended().filter(|_| process.is_gone()) else {
                     continue;
                 };
                 process.wait(None, self.place)?;
@@ -228,21 +262,34 @@ impl Pool {
                 self.seat(worker, None);
                 if let Ended::Raised(_) = ended {
                     // `init` failed: every other worker would fail as well.
-                    self.terminate(context.place())?;
-                    return spawn::value_of(context, &process, ended).map(|_| ());
+                    *self.failed.borrow_mut() = Some((process, ended));
+                    return self.terminate(self.place);
                 }
             }
-            let wanted = match self.tasks.closing() {
-                Closing::Open => true,
-                // What the dead worker had is back among the waiting; the rest is in the hands of others.
-                Closing::Closed => self.tasks.waiting() > 0,
-                Closing::Terminated => false,
-            };
-            if wanted {
-                self.hire(context, worker)?;
+            if self.wants_workers() {
+                self.hire(worker)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether an empty seat is to be filled.
+    fn wants_workers(&self) -> bool {
+        match self.tasks.closing() {
+            Closing::Open => true,
+            // What the dead worker had is back among the waiting; the rest is in the hands of others.
+            Closing::Closed => self.tasks.waiting() > 0,
+            Closing::Terminated => false,
+        }
+    }
+
+    /// Raises what the `init` of a worker raised, once.
+    fn raise_failure(&self, context: &mut dyn Context) -> Outcome<()> {
+        let failed = self.failed.borrow_mut().take();
+        match failed {
+            Some((process, ended)) => spawn::value_of(context, &process, ended).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     fn seat(&self, worker: usize, process: Option<Process>) {
@@ -251,7 +298,7 @@ impl Pool {
         }
     }
 
-    fn hire(self: &Rc<Pool>, context: &mut dyn Context, worker: usize) -> Outcome<()> {
+    fn hire(&self, worker: usize) -> Result<()> {
         let name = Some(format!("pool-{}", worker + 1));
         let spec = SpawnSpec {
             name,
@@ -259,21 +306,14 @@ impl Pool {
             place: self.place,
             ..SpawnSpec::default()
         };
-        let mut holds = travel::holds(context, &[self.init]);
-        holds.push(self.tasks.id());
         let process = nouns::prepare(&spec)?;
-        process.start(&holds, || self.worker(context, worker as u64))?;
+        process.start(&self.holds, || {
+            let work = |context: &mut dyn Context| self.worker(context, worker as u64);
+            // Without a machine nothing can be done; nobody hires then (see `is_due`).
+            self.seat.go_on(work).unwrap_or(ChildOutcome::Exited(1))
+        })?;
         self.seat(worker, Some(process));
         Ok(())
-    }
-
-    /// Whether a worker has ended and was not looked after yet.
-    pub fn has_news(&self) -> bool {
-        self.crew
-            .borrow()
-            .iter()
-            .flatten()
-            .any(|process| process.ended().is_some())
     }
 
     /// Waits until `ready` gives something, looking after the workers meanwhile. `None` when the time-out came first.
@@ -284,26 +324,18 @@ impl Pool {
         deadline: Option<u64>,
         ready: impl Fn() -> Option<T>,
     ) -> Outcome<Option<T>> {
-        enum News<T> {
-            Ready(T),
-            Worker,
-        }
-        loop {
-            let place = context.place();
-            let mut objects = awaited.to_vec();
-            objects.push(self.tasks.awaited(1));
-            let mut spec = WaitSpec::new(Operation::Pool, &objects, place);
-            spec.deadline = deadline;
-            let news = || {
-                let ready = ready().map(News::Ready);
-                Ok(ready.or_else(|| self.has_news().then_some(News::Worker)))
-            };
-            match wait::wait(&spec, news)? {
-                Some(News::Ready(value)) => return Ok(Some(value)),
-                Some(News::Worker) => self.tend(context)?,
-                None => return Ok(None),
-            }
-        }
+        // The workers are looked after in the waiting place, as in every other wait; here an error of that is raised.
+        let place = context.place();
+        let mut objects = awaited.to_vec();
+        objects.push(self.tasks.awaited(1));
+        let mut spec = WaitSpec::new(Operation::Pool, &objects, place);
+        spec.deadline = deadline;
+        let waited = wait::wait(&spec, || {
+            let is_over = self.failed.borrow().is_some();
+            Ok(ready().map(Some).or_else(|| is_over.then_some(None)))
+        })?;
+        self.raise_failure(context)?;
+        Ok(waited.flatten())
     }
 
     /// How the worker with a pid ended, when this process knows it.
@@ -332,7 +364,7 @@ impl Pool {
         }
     }
 
-    fn terminate(&self, place: Option<Span>) -> Outcome<()> {
+    fn terminate(&self, place: Option<Span>) -> Result<()> {
         self.tasks.close(Closing::Terminated);
         self.tasks.cancel_waiting();
         let crew = std::mem::take(&mut *self.crew.borrow_mut());

@@ -156,6 +156,10 @@ impl Context for Bench {
         Ok(())
     }
 
+    fn seat(&self) -> crate::value::seat::Seat {
+        crate::value::seat::Seat::default()
+    }
+
     fn enter_child(&mut self) {}
 
     fn state(&mut self, make: fn() -> Box<dyn Any>) -> &mut dyn Any {

@@ -1,0 +1,112 @@
+//! Tenders: what this process must look after whenever it waits, for whatever it waits. A pool puts others in the place of
+//! its workers that ended.
+//!
+//! The waiting place asks them before it sleeps and whenever children have ended, and so does the machine where it polls.
+//! From the moment when the end of a child is taken note of until the tenders have run, this process counts as one that
+//! is busy: nobody takes a group for deadlocked while a worker is about to be replaced.
+
+use crate::arena;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The cell of a slot that is not 0 while something has happened that its tenders have not looked at.
+pub const PENDING_CELL: usize = 1;
+/// In that cell: something has happened.
+const NEWS: u64 = 1;
+/// In that cell: something could not be done, and is tried again after the next slice of sleep.
+const BEHIND: u64 = 2;
+
+/// Somebody who looks after something of this process.
+pub trait Tender {
+    /// Whether there is something to do. Asked at every sleep: a few loads.
+    fn is_due(&self) -> bool;
+
+    /// Does it. It may spawn, and wait for what is sure to come; what fails is tried again at the next chance.
+    fn tend(&self);
+}
+
+/// Whether there is any tender: most processes have none, and look at this only.
+static ANY: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static TENDERS: RefCell<Vec<Weak<dyn Tender>>> = const { RefCell::new(Vec::new()) };
+    /// Set while the tenders run: what they wait for themselves must not call them again.
+    static TENDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Adds a tender, until it is dropped.
+pub fn add(tender: &Rc<dyn Tender>) {
+    TENDERS.with_borrow_mut(|tenders| {
+        tenders.retain(|tender| tender.strong_count() > 0);
+        tenders.push(Rc::downgrade(tender));
+    });
+    ANY.store(true, Ordering::Relaxed);
+}
+
+/// In a new child: it looks after nothing yet.
+pub(super) fn forget_all() {
+    ANY.store(false, Ordering::Relaxed);
+    TENDING.set(false);
+    // Not dropped: see the reaper.
+    std::mem::forget(TENDERS.take());
+}
+
+/// Before the end of a child is taken note of: this process has something to do now.
+pub(super) fn child_ended() {
+    if ANY.load(Ordering::Relaxed) {
+        mark(NEWS);
+    }
+}
+
+/// Whether something has happened since the tenders have run.
+pub(super) fn have_news() -> bool {
+    state() == NEWS
+}
+
+/// Whether there is anything left to do, news or what could not be done at the last try.
+pub(super) fn are_behind() -> bool {
+    state() != 0
+}
+
+fn state() -> u64 {
+    if !ANY.load(Ordering::Relaxed) || TENDING.get() {
+        return 0;
+    }
+    arena::get().map_or(0, |arena| {
+        let slot = arena.slot(arena::me().index);
+        slot.cells[PENDING_CELL].load(Ordering::Relaxed)
+    })
+}
+
+/// Lets the tenders do what is due. Not to be called while this process is noted down as waiting.
+pub fn tend() {
+    if !ANY.load(Ordering::Relaxed) || TENDING.get() {
+        return;
+    }
+    let tenders: Vec<Rc<dyn Tender>> =
+        TENDERS.with_borrow(|tenders| tenders.iter().filter_map(Weak::upgrade).collect());
+    let due: Vec<Rc<dyn Tender>> = tenders
+        .into_iter()
+        .filter(|tender| tender.is_due())
+        .collect();
+    if due.is_empty() && !are_behind() {
+        return;
+    }
+    mark(NEWS);
+    TENDING.set(true);
+    for tender in &due {
+        tender.tend();
+    }
+    TENDING.set(false);
+    // What could not be done yet stays a reason to go on.
+    let is_left = due.iter().any(|tender| tender.is_due());
+    mark(if is_left { BEHIND } else { 0 });
+}
+
+fn mark(pending: u64) {
+    if let Some(arena) = arena::get() {
+        let slot = arena.slot(arena::me().index);
+        slot.cells[PENDING_CELL].store(pending, Ordering::SeqCst);
+    }
+}
