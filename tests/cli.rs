@@ -181,6 +181,42 @@ fn ctrl_c_is_an_error_and_then_a_death_by_signal() {
     assert_eq!(status.signal(), Some(nix::libc::SIGINT));
 }
 
+#[test]
+fn sigquit_tells_what_every_process_does() {
+    let code = "let m = lock(); let [r, w] = pipe(oneway: true)
+let holder = spawn(name: \"holder\") { lock m { w.send(1); sleep(60) } }
+r.recv()
+let wanter = spawn(name: \"wanter\") { lock m { } }
+let burner = spawn(name: \"burner\") { let i = 0; while true { i += 1 } }
+print(\"ready\"); try { join wanter } finally { print(\"finally\") }";
+    let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
+        .args(["-e", code])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut err = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert_eq!(out.next().unwrap().unwrap(), "ready");
+    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    // A process that has just been spawned may not be at its wait yet: asked again until it is.
+    loop {
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGQUIT).unwrap();
+        assert_eq!(err.next().unwrap().unwrap(), "par: 4 processes");
+        let rows: Vec<String> = (0..4).map(|_| err.next().unwrap().unwrap()).collect();
+        assert!(rows[0].starts_with("  main "), "{rows:?}");
+        let waits = rows[2].contains("waits in `lock` of a lock at <-e>:4")
+            && rows[2].contains("held by holder")
+            && rows[0].contains("waits in `join` of wanter");
+        if waits && rows[3].contains("burner") && rows[3].contains("runs at <-e>:5") {
+            break;
+        }
+    }
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(out.next().unwrap().unwrap(), "finally");
+    assert_eq!(child.wait().unwrap().signal(), Some(nix::libc::SIGINT));
+}
+
 /// The session's answers, without the greeting.
 fn session(lines: &str) -> String {
     let home = tempfile::tempdir().unwrap();

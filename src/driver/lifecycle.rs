@@ -5,7 +5,7 @@ use crate::builtins;
 use crate::diag::{self, ProcessTag, Severity, codes};
 use crate::os::fork;
 use crate::process::signals;
-use crate::process::{Ended, Process, finish, place, spawn, tenders};
+use crate::process::{Ended, Process, finish, place, spawn, status, tenders};
 use crate::source::SourceMap;
 use crate::value::Value;
 use crate::value::function::Proto;
@@ -118,6 +118,8 @@ pub(super) fn connect(hooks: &mut vm::Hooks) {
     hooks.poll = Some(poll);
     hooks.wants_collection = Some(signals::wants_collection);
     hooks.collected = Some(signals::collect);
+    hooks.wants_place = Some(signals::wants_place);
+    hooks.tell_place = Some(status::tell);
     hooks.process = Some(own_tag);
 }
 

@@ -53,3 +53,32 @@ fn quota() -> Option<usize> {
 fn processors(quota: u64, period: u64) -> Option<usize> {
     (period > 0).then(|| quota.div_ceil(period).max(1) as usize)
 }
+
+/// What a process has used so far.
+pub struct Used {
+    /// Seconds of processor time, its own and the kernel's for it.
+    pub seconds: f64,
+    /// Bytes of memory that are in use, those that it shares with others too.
+    pub memory: u64,
+}
+
+/// What a process has used, from `/proc`; `None` when that cannot be read (it has ended).
+pub fn used(pid: i32) -> Option<Used> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may contain anything.
+    let (_, fields) = text.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    // SAFETY: sysconf has no preconditions.
+    let (ticks, page) = unsafe {
+        (
+            libc::sysconf(libc::_SC_CLK_TCK),
+            libc::sysconf(libc::_SC_PAGESIZE),
+        )
+    };
+    // Behind the name: state is field 0, utime 11, stime 12, rss 21.
+    Some(Used {
+        seconds: (number(11)? + number(12)?) as f64 / ticks.max(1) as f64,
+        memory: number(21)? * page.max(0) as u64,
+    })
+}

@@ -14,6 +14,9 @@ pub const CHILD_ENDED: u32 = 4;
 /// The arena has much that may be garbage: the virtual machine should collect its heap, and then the arena.
 pub const COLLECT: u32 = 8;
 
+/// Somebody wants to know what the processes are doing (Ctrl-\ in the main process, [`status_signal`] in the others).
+pub const STATUS: u32 = 16;
+
 /// What happened and was not looked at yet. The virtual machine reads it at back-edges and calls.
 static POLL: AtomicU32 = AtomicU32::new(0);
 /// The word that this process sleeps on beside the object that it waits for; handlers bump it so that no signal is
@@ -48,6 +51,11 @@ pub fn cancel_signal() -> i32 {
     libc::SIGRTMIN() + 3
 }
 
+/// The signal by which the main process asks another for the line that it is at.
+pub fn status_signal() -> i32 {
+    libc::SIGRTMIN() + 4
+}
+
 /// Names the word that handlers bump; it must stay mapped for the life of this process.
 pub fn set_wake_word(word: &'static AtomicU32) {
     WAKE_WORD.store(std::ptr::from_ref(word).cast_mut(), Ordering::Release);
@@ -65,6 +73,13 @@ extern "C" fn on_signal(signal: libc::c_int) {
         INTERRUPTED
     } else if signal == libc::SIGCHLD {
         CHILD_ENDED
+    } else if signal == libc::SIGQUIT {
+        if !TAKES_INTERRUPT.load(Ordering::Relaxed) {
+            return;
+        }
+        STATUS
+    } else if signal == status_signal() {
+        STATUS
     } else {
         CANCELLED
     };
@@ -93,12 +108,14 @@ fn handle(signal: i32) {
 pub fn watch_children() {
     handle(libc::SIGCHLD);
     handle(cancel_signal());
+    handle(status_signal());
 }
 
-/// Makes this process the one of its tree that takes Ctrl-C.
+/// Makes this process the one of its tree that takes Ctrl-C, and Ctrl-\, which asks what all are doing.
 pub fn watch_interrupt() {
     TAKES_INTERRUPT.store(true, Ordering::Relaxed);
     handle(libc::SIGINT);
+    handle(libc::SIGQUIT);
 }
 
 /// In a new child: Ctrl-C of the terminal reaches every process of its group, and this one leaves it to the main process.

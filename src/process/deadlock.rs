@@ -372,8 +372,24 @@ fn report(arena: &Arena, blocked: &Blocked, group: &[SlotRef]) -> Box<Error> {
     error
 }
 
+/// The processes that hold an object in a way that keeps others waiting (a lock); a process that is joined is the object itself.
+pub(super) fn owners(
+    arena: &Arena,
+    id: HandleId,
+    operation: Operation,
+    waiter: SlotRef,
+) -> Vec<SlotRef> {
+    let (Some(object), Some(ops)) = (arena.object(id), ops(id.kind)) else {
+        return Vec::new();
+    };
+    match (ops.enders)(arena, object, id, operation, waiter) {
+        Enders::These(some) if id.kind != ObjectKind::Process => some,
+        _ => Vec::new(),
+    }
+}
+
 /// An awaited object as reports name it: for a process its name, for others the noun.
-fn wanted(arena: &Arena, id: HandleId) -> String {
+pub(super) fn wanted(arena: &Arena, id: HandleId) -> String {
     match arena.object(id) {
         Some(object) if id.kind == ObjectKind::Process => record::Record::of(object).label(),
         _ => match noun(id) {

@@ -4,7 +4,8 @@
 //! machine: what travels is bytes, with the list of the handles in them.
 //!
 //! In reading order: [`wait`] (the one place where anything sleeps), [`tenders`], [`deadlock`], [`signals`] (Ctrl-C, cancelling),
-//! [`spawn`] and [`ended`] (what processes do and leave), [`record`] (what is known of a process), [`reaper`], [`scope`];
+//! [`spawn`] and [`ended`] (what processes do and leave), [`record`] (what is known of a process), [`reaper`], [`scope`],
+//! [`status`] (what everybody is doing);
 //! then the objects: [`lock`], [`semaphore`], [`event`], [`condition`], [`barrier`], [`channel`], [`pool`].
 
 pub mod barrier;
@@ -28,6 +29,7 @@ pub mod semaphore;
 pub mod shared;
 pub mod signals;
 pub mod spawn;
+pub mod status;
 pub mod tenders;
 pub mod wait;
 

@@ -25,6 +25,11 @@ pub fn wants_collection() -> bool {
     signal::take(signal::COLLECT) != 0
 }
 
+/// Whether somebody asked what this process is doing (Ctrl-\\): the machine then calls [`super::status::tell`] with its line.
+pub fn wants_place() -> bool {
+    signal::take(signal::STATUS) != 0
+}
+
 /// Frees the objects of the arena that nobody holds any more.
 pub fn collect() {
     if let Some(arena) = arena::get() {
@@ -34,12 +39,17 @@ pub fn collect() {
 
 /// Raises `Interrupted` or `Cancelled` if it is due, once for each time; reaps children that ended.
 pub fn check() -> Result<()> {
-    let happened = signal::take(signal::INTERRUPTED | signal::CANCELLED | signal::CHILD_ENDED);
+    let happened = signal::take(
+        signal::INTERRUPTED | signal::CANCELLED | signal::CHILD_ENDED | signal::STATUS,
+    );
     if happened == 0 {
         return check_cancelled();
     }
     if happened & signal::CHILD_ENDED != 0 {
         reaper::reap();
+    }
+    if happened & signal::STATUS != 0 {
+        super::status::tell(None);
     }
     if happened & signal::INTERRUPTED != 0 {
         INTERRUPTED_AT.store(clock::now(), Ordering::Relaxed);

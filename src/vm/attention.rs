@@ -45,6 +45,11 @@ impl Machine {
         if self.interrupt.swap(false, Ordering::Relaxed) {
             return Err(diag::Error::new(codes::INTERRUPTED, "interrupted").into());
         }
+        if self.hooks.wants_place.is_some_and(|wants| wants())
+            && let Some(tell) = self.hooks.tell_place
+        {
+            tell(self.current_place());
+        }
         if let Some(poll) = self.hooks.poll
             && let Some(error) = poll()
         {

@@ -5,7 +5,7 @@ use super::stack::Slots;
 use crate::check::Resolved;
 use crate::compile;
 use crate::diag::{self, Field};
-use crate::source::SourceMap;
+use crate::source::{SourceMap, Span};
 use crate::syntax::ast;
 use crate::value::Value;
 use crate::value::function::{Closure, Proto};
@@ -33,6 +33,10 @@ pub struct Hooks {
     pub wants_collection: Option<fn() -> bool>,
     /// Called after that collection.
     pub collected: Option<fn()>,
+    /// Asked there as well: whether somebody wants to know the line that runs.
+    pub wants_place: Option<fn() -> bool>,
+    /// Told the line then.
+    pub tell_place: Option<fn(Option<Span>)>,
     /// The process that errors are raised in.
     pub process: Option<fn() -> diag::ProcessTag>,
     /// Where `print` goes; standard output when absent.
