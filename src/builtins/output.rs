@@ -1,7 +1,8 @@
 //! `print`, `eprint`, `input`.
 
-use super::{Table, arguments, state, system};
+use super::{Table, arguments, progress, state, system};
 use crate::diag::{self, codes};
+use crate::process::pool::tail;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, show};
 use std::os::fd::AsFd;
@@ -26,15 +27,24 @@ struct Input {
 }
 
 fn print(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let text = line("print", args)?;
+    let text = noted(line("print", args)?);
     context.write_out(text.as_bytes())?;
     Ok(Value::Nil)
 }
 
 fn eprint(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let text = line("eprint", args)?;
+    let text = noted(line("eprint", args)?);
     context.write_err(text.as_bytes())?;
     Ok(Value::Nil)
+}
+
+/// Takes note of a text that is printed (a worker's last words), and puts in front of it what keeps a progress bar whole.
+fn noted(text: String) -> String {
+    tail::note(text.as_bytes());
+    match progress::before_print() {
+        "" => text,
+        before => format!("{before}{text}"),
+    }
 }
 
 /// The values with what stands between and after them, as one text: one write keeps lines of several processes whole.

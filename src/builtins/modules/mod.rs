@@ -11,7 +11,7 @@ mod json_read;
 mod math;
 mod os;
 mod path;
-mod random;
+pub mod random;
 pub mod re;
 pub mod re_match;
 mod time;

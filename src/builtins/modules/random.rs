@@ -1,4 +1,5 @@
-//! `random`: each process has a random stream of its own; a forked child's is new, whatever its parent's seed was.
+//! `random`: each process has a random stream of its own; a forked child's is new, whatever its parent's seed was. Each item
+//! of a pool has one too, which follows from the stream of whoever asked for the map, so a seed there decides them all.
 
 use crate::builtins::{Module, Table, arguments, gather, state};
 use crate::diag::{self, codes};
@@ -9,6 +10,7 @@ use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, map, operate};
 use rand::rngs::{SysRng, Xoshiro256PlusPlus};
 use rand::{Rng, RngExt, SeedableRng};
+use std::cell::Cell;
 
 /// The module.
 pub static MODULE: Module = Module {
@@ -42,6 +44,37 @@ struct Stream {
     generator: Option<Xoshiro256PlusPlus>,
 }
 
+thread_local! {
+    /// The item of a pool that this process is at, until it asks for a random number: only then its generator is made. The
+    /// number from which its stream follows, and its index.
+    static ITEM: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+    /// The worker that the item belongs to: its children have streams of their own.
+    static WORKER: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A number from the stream of this process, from which the streams of a map's items follow.
+pub fn draw(context: &mut dyn Context) -> u64 {
+    generator(context).next_u64()
+}
+
+/// Makes this process a worker whose items have streams of their own.
+pub fn begin_worker() {
+    WORKER.set(std::process::id());
+    ITEM.set(None);
+}
+
+/// In a worker: from here on random numbers come from the stream of an item. It depends on `stream` and on the item only,
+/// not on who works on it.
+pub fn begin_item(stream: u64, item: u64) {
+    ITEM.set(Some((stream, item)));
+}
+
+/// The generator of an item. Both numbers go through the mixer of the seed, so neighbours have nothing in common.
+fn of_item(stream: u64, item: u64) -> Xoshiro256PlusPlus {
+    let first = Xoshiro256PlusPlus::seed_from_u64(item).next_u64();
+    Xoshiro256PlusPlus::seed_from_u64(stream ^ first)
+}
+
 /// The generator of this process.
 fn generator(context: &mut dyn Context) -> &mut Xoshiro256PlusPlus {
     let stream: &mut Stream = state::of(context);
@@ -51,6 +84,11 @@ fn generator(context: &mut dyn Context) -> &mut Xoshiro256PlusPlus {
             owner: pid,
             generator: None,
         };
+    }
+    if WORKER.get() == pid
+        && let Some((from, item)) = ITEM.take()
+    {
+        stream.generator = Some(of_item(from, item));
     }
     stream.generator.get_or_insert_with(fresh)
 }

@@ -1,8 +1,13 @@
-//! Pools: `pool map` ([`map`]: workers are forked at the call and inherit everything) and `pool(n)` ([`workers`], [`future`]).
+//! Pools: `pool map` ([`map`]: workers are forked at the call and inherit everything) and `pool(n)` ([`workers`], [`future`]);
+//! what both share: options ([`settings`]), how many workers ([`budget`]), what is told of a dead one ([`death`]), where the
+//! time went ([`stats`]).
 
+mod budget;
+mod death;
 pub mod future;
 pub mod map;
 mod settings;
+pub mod stats;
 mod stream;
 pub mod workers;
 

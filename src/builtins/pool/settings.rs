@@ -1,8 +1,8 @@
 //! The options of `pool map` and of the methods of a pool, checked.
 
 use super::super::arguments;
+use super::budget;
 use crate::diag::{Error, codes};
-use crate::os::cpu;
 use crate::value::Value;
 use crate::value::native::Outcome;
 
@@ -25,6 +25,8 @@ pub struct Settings {
     pub workers: u64,
     /// Items of one hand-out; `None` adapts it.
     pub chunk: Option<u64>,
+    /// Results stand in the order of the items; else as they were finished.
+    pub ordered: bool,
     /// Seconds that one item may take.
     pub timeout: Option<f64>,
     /// How often an item whose worker dies, or that takes too long, is tried again.
@@ -54,9 +56,9 @@ fn count(name: &str, value: &Value, least: i64) -> Outcome<Option<u64>> {
 /// Most workers of one pool: what a process table of 4,096 leaves for a few pools at once.
 const MAX_WORKERS: u64 = 1024;
 
-/// A number of workers, or what the machine has.
+/// A number of workers, or what the budget of this process allows.
 pub fn workers(value: &Value) -> Outcome<u64> {
-    let workers = count("workers", value, 1)?.unwrap_or(cpu::count() as u64);
+    let workers = count("workers", value, 1)?.unwrap_or_else(budget::share);
     if workers > MAX_WORKERS {
         let message =
             format!("a pool may have {MAX_WORKERS} workers, but {workers} were asked for");
@@ -73,7 +75,7 @@ impl Settings {
             Some(value) => arguments::boolean("pool map", NAMES[at], value),
             None => Ok(false),
         };
-        flag(2)?;
+        let ordered = arguments::given(&value(2)).is_none() || flag(2)?;
         let timeout = arguments::timeout("pool map", "timeout", &value(4))?;
         if timeout.is_some_and(|seconds| seconds <= 0.0) {
             return Err(arguments::refuse(
@@ -105,6 +107,7 @@ impl Settings {
         Ok(Settings {
             workers: workers(&value(0))?,
             chunk: count("chunk", &value(1), 1)?,
+            ordered,
             progress: flag(3)?,
             timeout,
             retries: count("retries", &value(5), 0)?.unwrap_or(0),

@@ -6,7 +6,7 @@
 use super::super::{arguments, spawn, travel};
 use super::future::FutureHandle;
 use super::map::gather;
-use super::{settings, stream};
+use super::{budget, settings, stream};
 use crate::diag::{Error, Result, codes};
 use crate::os::fork;
 use crate::process::pool::future::{Future, State};
@@ -299,7 +299,7 @@ impl Pool {
     }
 
     fn hire(&self, worker: usize) -> Result<()> {
-        let name = Some(format!("pool-{}", worker + 1));
+        let name = Some(budget::worker_name(worker as u64));
         let spec = SpawnSpec {
             name,
             daemon: true,

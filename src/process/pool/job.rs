@@ -5,6 +5,7 @@
 //! forked at the call and inherit them. A worker records its claim before it takes it with a compare-and-swap, so a
 //! death loses nothing: what is behind the counter, not finished and in no live claim was the dead worker's.
 
+use super::tail;
 use crate::arena::kinds::{KindOps, Visitor};
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
@@ -47,7 +48,13 @@ const TOTAL: u64 = 0;
 const NEXT: u64 = 8;
 const STOP: u64 = 16;
 const WORKERS: u64 = 24;
+/// How many items failed.
+const FAILURES: u64 = 32;
 const FAILED: u64 = 40;
+/// Where the order in which items were finished is written down; 0 when nobody asked for it.
+const ORDER: u64 = 48;
+/// How many places of it are taken.
+const ORDERED: u64 = 56;
 const HEAD: u64 = 64;
 // Words of a worker's record.
 const CLAIM_START: u64 = 0;
@@ -58,7 +65,11 @@ const TASKS: u64 = 32;
 const BUSY: u64 = 40;
 /// The worker's process ([`SlotRef::to_bits`]), until its end has been looked after.
 const PROCESS: u64 = 48;
-const RECORD: u64 = 64;
+/// When the worker was ready for its first item, its `init` included.
+const READY: u64 = 56;
+/// What it printed last.
+const TAIL: u64 = 64;
+const RECORD: u64 = TAIL + tail::SIZE;
 // Words of an item.
 const ITEM: u64 = 16;
 
@@ -82,6 +93,8 @@ pub struct Progress {
     pub tasks: u64,
     /// Nanoseconds spent in items.
     pub busy: u64,
+    /// When it was ready for its first item; 0 before.
+    pub ready: u64,
 }
 
 static KIND: KindOps = KindOps {
@@ -174,11 +187,12 @@ fn counted(arena: &Arena, block: Offset) -> u64 {
 }
 
 impl Job {
-    /// A job of `total` items for up to `workers` workers.
-    pub fn new(total: u64, workers: u64) -> Result<Job> {
+    /// A job of `total` items for up to `workers` workers. When not `ordered`, it notes the order in which items finish.
+    pub fn new(total: u64, workers: u64, ordered: bool) -> Result<Job> {
         super::register_kinds();
         let arena = arena::ensure()?;
-        let size = HEAD + workers * RECORD + total * ITEM;
+        let order = HEAD + workers * RECORD + total * ITEM;
+        let size = if ordered { order } else { order + total * 8 };
         let hold = arena::when_full(|| {
             Hold::create(
                 ObjectKind::Internal,
@@ -186,6 +200,7 @@ impl Job {
                     let block = arena.alloc_zeroed(size)?;
                     arena.put_word(block + TOTAL, total);
                     arena.put_word(block + WORKERS, workers);
+                    arena.put_word(block + ORDER, if ordered { 0 } else { order });
                     object.set_payload(block);
                     arena.commit(block);
                     Ok(())
@@ -266,6 +281,7 @@ impl Job {
             since: read(SINCE),
             tasks: read(TASKS),
             busy: read(BUSY),
+            ready: read(READY),
         }
     }
 
@@ -313,7 +329,35 @@ impl Job {
     /// Makes this process the given worker.
     pub fn begin_worker(&self, worker: u64) {
         let me = arena::me().to_bits();
+        self.record(worker, READY).store(0, Ordering::Release);
         self.record(worker, PROCESS).store(me, Ordering::Release);
+        tail::begin(self.arena(), self.tail_of(worker));
+    }
+
+    /// Says that a worker has run its `init` and begins to work.
+    pub fn note_ready(&self, worker: u64) {
+        self.record(worker, READY)
+            .store(clock::now(), Ordering::Release);
+    }
+
+    fn tail_of(&self, worker: u64) -> Offset {
+        let worker = worker.min(self.workers().saturating_sub(1));
+        self.object().payload() + HEAD + worker * RECORD + TAIL
+    }
+
+    /// What a worker printed last.
+    pub fn last_words(&self, worker: u64) -> Option<String> {
+        tail::read(self.arena(), self.tail_of(worker))
+    }
+
+    /// Whether an item is finished.
+    pub fn is_finished(&self, item: u64) -> bool {
+        self.result(item) != Produced::Pending
+    }
+
+    /// Items that were handed out so far: those from here on nobody has claimed.
+    pub fn handed_out(&self) -> u64 {
+        self.word(NEXT).load(Ordering::Acquire).min(self.total())
     }
 
     /// Says that a worker begins with an item.
@@ -387,7 +431,9 @@ impl Job {
             return Ok(());
         }
         crash_point!("job: result stored");
+        self.note_order(item);
         if state == ERROR {
+            self.word(FAILURES).fetch_add(1, Ordering::Relaxed);
             let _ = self.word(FAILED).compare_exchange(
                 0,
                 item + 1,
@@ -397,6 +443,52 @@ impl Job {
             self.object().events[0].notify_all();
         }
         Ok(())
+    }
+
+    /// Takes note that an item is finished now, where somebody asked for the order.
+    fn note_order(&self, item: u64) {
+        let order = self.word(ORDER).load(Ordering::Relaxed);
+        if order != 0 {
+            let place = self.word(ORDERED).fetch_add(1, Ordering::Relaxed);
+            if place < self.total() {
+                self.word(order + place * 8)
+                    .store(item + 1, Ordering::Release);
+            }
+        }
+    }
+
+    /// The items in the order of their results: as they were finished where that was noted, else as they stand.
+    pub fn order(&self) -> Vec<u64> {
+        let (order, total) = (self.word(ORDER).load(Ordering::Relaxed), self.total());
+        if order == 0 {
+            return (0..total).collect();
+        }
+        let mut seen = vec![false; total as usize];
+        let noted = (0..total)
+            .filter_map(|place| {
+                let item = self.word(order + place * 8).load(Ordering::Acquire);
+                item.checked_sub(1)
+            })
+            .filter(|&item| {
+                let seen = seen.get_mut(item as usize);
+                seen.is_some_and(|seen| !std::mem::replace(seen, true))
+            });
+        let mut items: Vec<u64> = noted.collect();
+        // A worker that died between its result and this note left an item out.
+        items.extend((0..total).filter(|&item| seen.get(item as usize) == Some(&false)));
+        items
+    }
+
+    /// How many items failed.
+    pub fn failures(&self) -> u64 {
+        self.word(FAILURES).load(Ordering::Relaxed)
+    }
+
+    /// The first item from `from` on that is not finished; the number of items when all are.
+    pub fn first_unfinished(&self, from: u64) -> u64 {
+        (from..self.total())
+            .find(|&item| !self.is_finished(item))
+            .unwrap_or(self.total())
     }
 
     /// What became of an item.
@@ -420,8 +512,11 @@ impl Job {
         }
     }
 
-    /// All results, when they are all ints: one pass over the table.
+    /// All results, when they are all ints and stand in order: one pass over the table.
     pub fn all_ints(&self) -> Option<Vec<i64>> {
+        if self.word(ORDER).load(Ordering::Relaxed) != 0 {
+            return None;
+        }
         let (arena, block) = (self.arena(), self.object().payload());
         let first = item_at(arena, block, 0);
         (0..self.total())

@@ -1,10 +1,12 @@
-//! Pools: the shared state of `pool map` ([`job`]) and of `pool(n)` ([`tasks`], [`future`]).
+//! Pools: the shared state of `pool map` ([`job`]) and of `pool(n)` ([`tasks`], [`future`]), and what a worker
+//! printed last ([`tail`]).
 //!
 //! Imports `arena`, `os`, `diag`. **Invariant:** nothing here forks or runs a task: workers are processes like any other,
 //! made by the built-ins through [`super::spawn`], and what they work off arrives as bytes or as an index.
 
 pub mod future;
 pub mod job;
+pub mod tail;
 pub mod tasks;
 
 fn register_kinds() {

@@ -1,0 +1,87 @@
+//! What is told of a worker that did not finish its task: who it was, how it ended, what it was at, what it printed last.
+
+use crate::diag::{Error, Field, codes};
+use crate::os::signal;
+use crate::process::{Ended, Process};
+
+/// A worker's end in the middle of a task.
+pub struct Death<'a> {
+    /// The task as a report names it: `an item of `pool map``.
+    pub task: &'a str,
+    /// The worker's name.
+    pub name: String,
+    /// Its process id.
+    pub pid: i32,
+    /// How it ended; `None` when that is not known (yet) in this process.
+    pub ended: Option<&'a Ended>,
+    /// It was ended because its task took longer than so many seconds.
+    pub limit: Option<f64>,
+    /// What it printed last.
+    pub last_words: Option<String>,
+    /// How often the task was tried.
+    pub tries: u64,
+}
+
+impl Death<'_> {
+    /// A death of a process whose name and pid are known.
+    pub fn of<'a>(task: &'a str, process: &Process, ended: Option<&'a Ended>) -> Death<'a> {
+        Death {
+            task,
+            name: process.name(),
+            pid: process.pid().unwrap_or(0),
+            ended,
+            limit: None,
+            last_words: None,
+            tries: 1,
+        }
+    }
+
+    /// The error of the task.
+    pub fn error(&self) -> Box<Error> {
+        let who = format!("{} (pid {})", self.name, self.pid);
+        let Death { task, .. } = self;
+        let mut error = match (self.limit, self.ended) {
+            (Some(limit), _) => {
+                let message = format!("{task} was to take at most {limit} s, but took longer");
+                Error::new(codes::TIMEOUT, message)
+                    .with_field("seconds", Field::Float(limit))
+                    .with_note(format!("{who} was ended with everything that it had started"))
+            }
+            (None, Some(Ended::Killed(number))) => {
+                let name = signal::name_of(*number);
+                let message =
+                    format!("a worker was to finish {task}, but {who} was killed by {name}");
+                let error = Error::new(codes::PROCESS_DIED, message)
+                    .with_field("signal", Field::Int(i64::from(*number)));
+                let error = match &*name {
+                    "SIGKILL" => error.with_help(
+                        "the kernel kills so when memory runs out: try fewer workers, or smaller items",
+                    ),
+                    _ => error,
+                };
+                error.with_field("signal_name", Field::Text(name))
+            }
+            (None, Some(ended)) => {
+                let code = ended.exitcode();
+                let message =
+                    format!("a worker was to finish {task}, but {who} left with exit({code})");
+                Error::new(codes::EXIT, message).with_field("code", Field::Int(i64::from(code)))
+            }
+            (None, None) => {
+                let message = format!("a worker was to finish {task}, but {who} died");
+                Error::new(codes::PROCESS_DIED, message)
+            }
+        }
+        .with_field("worker", Field::Text(self.name.clone()))
+        .with_field("pid", Field::Int(i64::from(self.pid)));
+        if let Some(words) = &self.last_words {
+            error = error
+                .with_note(format!("the last that {} printed: {words}", self.name))
+                .with_field("last_output", Field::Text(words.clone()));
+        }
+        if self.tries > 1 {
+            error = error.with_note(format!("it was tried {} times", self.tries));
+        }
+        error
+    }
+}

@@ -1,0 +1,385 @@
+//! `pool map`: workers are forked at the call, inherit the items and what the body captures, and claim ranges of items.
+//! The calling process looks after them: it replaces the dead, ends items that take too long, and gathers the results.
+//!
+//! Here is the calling process; [`worker`] is what runs in a worker, [`results`] what the caller gets.
+
+mod results;
+mod worker;
+
+use super::super::progress::Bar;
+use super::super::{arguments, options::Options, spawn, travel};
+use super::budget;
+use super::death::Death;
+use super::settings::{NAMES, Settings};
+use super::stats::{Account, Seat};
+use crate::arena::HandleId;
+use crate::builtins::modules::random;
+use crate::diag::{Error, codes};
+use crate::os::clock;
+use crate::process::pool::job::{Job, Produced};
+use crate::process::wait::{self, Operation, WaitSpec};
+use crate::process::{Ended, Process, SpawnSpec, spawn as nouns};
+use crate::source::Span;
+use crate::value::Value;
+use crate::value::error::ErrorValue;
+use crate::value::heap::Gc;
+use crate::value::list::{Items, List};
+use crate::value::native::{Args, Context, Outcome};
+use std::cell::Cell;
+use std::collections::HashMap;
+
+pub use results::error_of_item;
+
+/// The block form.
+pub fn block(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let options = Options::new("pool map", &args[0])?;
+    let values = NAMES.map(|name| options.get(name).unwrap_or(Value::Undef));
+    run(context, args[2], args[1], Settings::new(&values)?)
+}
+
+/// The call form.
+pub fn call(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    arguments::callable("pool map", "function", &args[0])?;
+    run(
+        context,
+        args[0],
+        args[1],
+        Settings::new(args.get(2..).unwrap_or(&[]))?,
+    )
+}
+
+/// All items of an iterable, as a list that stays alive.
+pub fn gather(context: &mut dyn Context, items: Value) -> Outcome<Gc<List>> {
+    if let Value::List(list) = items {
+        return Ok(list);
+    }
+    if let Value::Range(range) = items
+        && range.len().is_none()
+    {
+        let error = Error::new(
+            codes::VALUE,
+            "`pool map` needs items that end, but this range is endless",
+        );
+        return Err(error
+            .with_help("use `p.imap(f, items)` of a pool, which reads ahead only a little")
+            .into());
+    }
+    if let Value::Range(range) = items {
+        // Every number of the range fits an int, so wrapping arithmetic arrives at it.
+        let (start, step) = (range.start, range.step);
+        let numbers = (0..range.len().unwrap_or(0))
+            .map(|at| start.wrapping_add((at as i64).wrapping_mul(step)));
+        let list = List::from_items(context.heap(), Items::Ints(numbers.collect()));
+        context.protect(Value::List(list));
+        return Ok(list);
+    }
+    let list = List::new(context.heap(), Vec::new());
+    context.protect(Value::List(list));
+    let iter = context.iterate(items)?;
+    while let Some(item) = iter.next(context)? {
+        list.push(context.heap(), item);
+    }
+    Ok(list)
+}
+
+fn run(context: &mut dyn Context, function: Value, items: Value, settings: Settings) -> Outcome {
+    // While the map runs nothing else of the script runs in this process, so nobody changes the list.
+    let items = gather(context, items)?;
+    context.protect(Value::List(items));
+    context.protect(function);
+    let total = items.len() as u64;
+    if total == 0 {
+        return Ok(Value::list(context.heap(), Vec::new()));
+    }
+    let workers = settings.workers.min(total);
+    let job = Job::new(total, workers, settings.ordered)?;
+    let mut holds = travel::holds(context, &[function, Value::List(items), settings.init]);
+    holds.push(job.id());
+    let mut map = Map {
+        job,
+        function,
+        items,
+        holds,
+        stream: random::draw(context),
+        place: context.place(),
+        crew: Vec::new(),
+        tries: HashMap::new(),
+        given: HashMap::new(),
+        finished: Cell::new(0),
+        deaths: false,
+        slow: Vec::new(),
+        seats: vec![Seat::default(); workers as usize],
+        bar: Bar::new(settings.progress, total),
+        settings,
+    };
+    let began = clock::now();
+    let outcome = map.work(context, workers);
+    map.dismiss(outcome.is_ok());
+    Account::new("pool map", map.place, began, &map.seats).book(context);
+    outcome?;
+    map.results(context)
+}
+
+/// A map that runs, as its calling process sees it.
+struct Map {
+    job: Job,
+    function: Value,
+    items: Gc<List>,
+    /// What every worker holds: the handles in what it inherits.
+    holds: Vec<HandleId>,
+    /// The number from which the random streams of the items follow.
+    stream: u64,
+    settings: Settings,
+    place: Option<Span>,
+    /// The workers by number; `None` where one has ended and was not replaced.
+    crew: Vec<Option<Process>>,
+    /// How often an item has been tried in vain.
+    tries: HashMap<u64, u64>,
+    /// Items that a worker was given by hand, because another died at or before them.
+    given: HashMap<u64, Vec<u64>>,
+    /// All items before this one are finished.
+    finished: Cell<u64>,
+    /// A worker has died: what the workers count is not all any more.
+    deaths: bool,
+    /// Workers that were killed because their item took too long.
+    slow: Vec<u64>,
+    /// What is known of each worker's time.
+    seats: Vec<Seat>,
+    bar: Option<Bar>,
+}
+
+impl Map {
+    fn work(&mut self, context: &mut dyn Context, workers: u64) -> Outcome<()> {
+        for worker in 0..workers {
+            self.crew.push(None);
+            self.hire(context, worker, Vec::new())?;
+        }
+        loop {
+            self.wait_for_news()?;
+            self.end_slow_items();
+            for worker in 0..workers {
+                self.look_after(context, worker)?;
+            }
+            self.draw();
+            if self.has_failed() {
+                self.job.stop();
+                return Ok(());
+            }
+            if self.is_finished() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether an error ends the map.
+    fn has_failed(&self) -> bool {
+        !self.settings.collect && self.job.failed().is_some()
+    }
+
+    /// Whether every item is finished.
+    fn is_finished(&self) -> bool {
+        if !self.deaths {
+            return self.job.done() >= self.job.total();
+        }
+        self.finished
+            .set(self.job.first_unfinished(self.finished.get()));
+        self.finished.get() >= self.job.total()
+    }
+
+    /// Brings the bar up to date.
+    fn draw(&self) {
+        let Some(bar) = &self.bar else {
+            return;
+        };
+        let done = match self.deaths {
+            true => self.job.finished(),
+            false => self.job.done(),
+        };
+        let now = clock::now();
+        let workers = (0..).zip(&self.crew).map(|(worker, process)| {
+            let at = self.job.progress(worker);
+            let seconds = now.saturating_sub(at.since.max(at.ready)) as f64 / 1e9;
+            process.as_ref().and(at.item).map(|item| (item, seconds))
+        });
+        bar.at(done, self.job.failures(), workers);
+    }
+
+    /// Forks a worker, which begins with the given items.
+    fn hire(&mut self, context: &mut dyn Context, worker: u64, first: Vec<u64>) -> Outcome<()> {
+        let spec = SpawnSpec {
+            name: Some(budget::worker_name(worker)),
+            daemon: true,
+            place: self.place,
+            ..SpawnSpec::default()
+        };
+        let process = nouns::prepare(&spec)?;
+        if let Some(seat) = self.seats.get_mut(worker as usize) {
+            seat.hire();
+        }
+        process.start(&self.holds, || self.worker(context, worker, &first))?;
+        self.given.insert(worker, first);
+        if let Some(place) = self.crew.get_mut(worker as usize) {
+            *place = Some(process);
+        }
+        Ok(())
+    }
+
+    /// Sleeps until something happened that this process must look at.
+    fn wait_for_news(&self) -> Outcome<()> {
+        let crew: Vec<&Process> = self.crew.iter().flatten().collect();
+        // The job alone: its workers hold it, and the end of one wakes its parent wherever it waits.
+        let awaited = [self.job.awaited()];
+        let mut spec = WaitSpec::new(Operation::Pool, &awaited, self.place);
+        spec.deadline = self.next_deadline();
+        let news = || {
+            let over = self.has_failed() || self.is_finished();
+            Ok((over || crew.iter().any(|process| process.ended().is_some())).then_some(()))
+        };
+        wait::wait(&spec, news)?;
+        Ok(())
+    }
+
+    /// When the next item has taken too long, or the bar wants to be drawn.
+    fn next_deadline(&self) -> Option<u64> {
+        let limit = self.settings.timeout.map(clock::nanoseconds);
+        let items = limit.and_then(|limit| {
+            let busy = (0..self.crew.len() as u64).map(|worker| self.job.progress(worker));
+            // An item may begin at any moment, so a look is due after one time-out at the latest.
+            let ends = busy
+                .filter(|at| at.item.is_some())
+                .map(|at| at.since + limit);
+            ends.chain([clock::now() + limit]).min()
+        });
+        let bar = self.bar.is_some().then(|| clock::deadline(0.1));
+        items.into_iter().chain(bar).min()
+    }
+
+    /// Kills the workers whose item has taken too long; their ends are looked after like those of others.
+    fn end_slow_items(&mut self) {
+        let Some(limit) = self.settings.timeout.map(clock::nanoseconds) else {
+            return;
+        };
+        for (worker, process) in (0..).zip(&self.crew) {
+            let at = self.job.progress(worker);
+            if let (Some(process), Some(_)) = (process, at.item)
+                && at.since != 0
+                && clock::now() >= at.since + limit
+            {
+                process.kill();
+                self.slow.push(worker);
+                // It is dead in a moment; only then does its record stand still.
+                let _ = process.wait(None, self.place);
+            }
+        }
+    }
+
+    /// When a worker has ended: gives back what it had, and puts another in its place.
+    fn look_after(&mut self, context: &mut dyn Context, worker: u64) -> Outcome<()> {
+        let Some(Some(process)) = self.crew.get(worker as usize) else {
+            return Ok(());
+        };
+        let Some(ended) = process.ended() else {
+            return Ok(());
+        };
+        let process = process.clone();
+        process.wait(None, self.place)?;
+        if let Some(place) = self.crew.get_mut(worker as usize) {
+            *place = None;
+        }
+        self.settle(worker);
+        if let Ended::Raised(message) = &ended {
+            // Outside of any item: `init` failed, or a result could not be stored. That is the map's failure.
+            let fault = spawn::value_of(context, &process, Ended::Raised(message.clone()));
+            return fault.map(|_| ());
+        }
+        let item = self.job.progress(worker).item;
+        let live: Vec<u64> = (0..self.crew.len() as u64)
+            .filter(|&other| self.crew.get(other as usize).is_some_and(Option::is_some))
+            .collect();
+        let mut lost = self.job.lost(worker, &live);
+        let given = self.given.remove(&worker).unwrap_or_default().into_iter();
+        lost.extend(given.filter(|&item| !self.job.is_finished(item)));
+        lost.sort_unstable();
+        lost.dedup();
+        let slow = self.slow.iter().position(|&other| other == worker);
+        let slow = slow.map(|at| self.slow.swap_remove(at)).is_some();
+        if !matches!(ended, Ended::Returned(_)) {
+            self.deaths = true;
+            if let Some(item) = item.filter(|item| lost.contains(item))
+                && !self.may_try_again(item)
+            {
+                lost.retain(|&other| other != item);
+                let error = self.death(worker, &process, &ended, item, slow);
+                self.fail(context, item, error)?;
+            }
+        }
+        let work_left = !lost.is_empty() || self.job.handed_out() < self.job.total();
+        if work_left && !self.job.stopped() && !self.has_failed() {
+            self.hire(context, worker, lost)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a try of an item at which a worker died; whether there may be another.
+    fn may_try_again(&mut self, item: u64) -> bool {
+        let tries = self.tries.entry(item).or_insert(0);
+        *tries += 1;
+        *tries <= self.settings.retries
+    }
+
+    /// What a worker's end means for its item.
+    fn death(
+        &self,
+        worker: u64,
+        process: &Process,
+        ended: &Ended,
+        item: u64,
+        slow: bool,
+    ) -> Box<Error> {
+        Death {
+            limit: self.settings.timeout.filter(|_| slow),
+            last_words: self.job.last_words(worker),
+            tries: self.tries.get(&item).copied().unwrap_or(1),
+            ..Death::of("an item of `pool map`", process, Some(ended))
+        }
+        .error()
+    }
+
+    /// Books the time of a worker that has ended.
+    fn settle(&mut self, worker: u64) {
+        let at = self.job.progress(worker);
+        if let Some(seat) = self.seats.get_mut(worker as usize) {
+            seat.leave(at.ready);
+            (seat.tasks, seat.busy) = (at.tasks, at.busy);
+        }
+    }
+
+    /// Stores the error of an item.
+    fn fail(&self, context: &mut dyn Context, item: u64, error: Box<Error>) -> Outcome<()> {
+        let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
+        let message = travel::pack(context, Value::Error(error))?;
+        self.job
+            .finish(item, Produced::Error(&message.bytes), &message.handles)?;
+        Ok(())
+    }
+
+    /// Ends the workers: those of a finished map leave by themselves, the others are killed.
+    fn dismiss(&mut self, finished: bool) {
+        self.job.stop();
+        let finished = finished && !self.has_failed();
+        for process in self.crew.iter().flatten() {
+            if !finished {
+                process.kill();
+            }
+        }
+        for worker in 0..self.crew.len() {
+            let Some(process) = self.crew.get_mut(worker).and_then(Option::take) else {
+                continue;
+            };
+            while let Err(_) | Ok(false) = process.wait(None, self.place) {
+                process.kill();
+            }
+            self.settle(worker as u64);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What the items of a `pool map` came to, as its caller gets it.
+
+use super::super::super::travel;
+use super::Map;
+use crate::diag::{Error, codes};
+use crate::process::pool::job::{Job, Produced};
+use crate::source::Span;
+use crate::value::error::ErrorValue;
+use crate::value::list::{Items, List};
+use crate::value::native::{Context, Fault, Outcome};
+use crate::value::{Value, show};
+
+impl Map {
+    /// The list of results, or the first error.
+    pub(super) fn results(&self, context: &mut dyn Context) -> Outcome {
+        let item = |item: u64| self.items.get(item as usize).unwrap_or(Value::Nil);
+        let collect = self.settings.collect;
+        results_of(context, &self.job, self.place, collect, "pool map", item)
+    }
+}
+
+/// The results of a finished job as a list, or its first error. `item` gives the items for reports.
+pub fn results_of(
+    context: &mut dyn Context,
+    job: &Job,
+    place: Option<Span>,
+    collect: bool,
+    construct: &str,
+    item_at: impl Fn(u64) -> Value,
+) -> Outcome {
+    if let Some(item) = job.failed().filter(|_| !collect)
+        && let Produced::Error(bytes) = job.result(item)
+    {
+        let error = travel::unpack(context, bytes)?;
+        let value = item_at(item);
+        return Err(Fault::Thrown(error_of_item(
+            context, error, construct, item, value, place,
+        )?));
+    }
+    if let Some(ints) = job.all_ints() {
+        let list = List::from_items(context.heap(), Items::Ints(ints));
+        return Ok(Value::List(list));
+    }
+    let mut values = Vec::with_capacity(job.total() as usize);
+    for item in job.order() {
+        // Decoding only allocates, so nothing is collected until the list is made.
+        values.push(match job.result(item) {
+            Produced::Int(i) => Value::Int(i),
+            Produced::Float(f) => Value::Float(f),
+            Produced::Bool(b) => Value::Bool(b),
+            Produced::Nil | Produced::Pending => Value::Nil,
+            Produced::Value(bytes) => travel::unpack(context, bytes)?,
+            Produced::Error(bytes) => {
+                let error = travel::unpack(context, bytes)?;
+                error_of_item(context, error, construct, item, item_at(item), place)?
+            }
+        });
+    }
+    Ok(Value::list(context.heap(), values))
+}
+
+/// An item's error as the caller sees it: with the item, its index and the worker's trace.
+pub fn error_of_item(
+    context: &mut dyn Context,
+    error: Value,
+    construct: &str,
+    index: u64,
+    item: Value,
+    place: Option<Span>,
+) -> Outcome {
+    let Value::Error(error) = error else {
+        return Err(Error::new(codes::DECODE, "a worker's error could not be read").into());
+    };
+    let mut report = error.report.clone();
+    report.notes.push(format!(
+        "in item {index} of `{construct}`: {}",
+        shorten(show::repr(item))
+    ));
+    report.spawned_at = report.spawned_at.or(place);
+    report.joined.extend(context.trace());
+    let mut attributes = error.attributes.clone();
+    attributes.retain(|(name, _)| !matches!(&**name, "index" | "item"));
+    attributes.push(("index".into(), Value::Int(index as i64)));
+    attributes.push(("item".into(), item));
+    Ok(Value::Error(ErrorValue::new(
+        context.heap(),
+        report,
+        attributes,
+        error.cause,
+    )))
+}
+
+/// A value's text for a report, cut where it would fill the screen.
+fn shorten(mut text: String) -> String {
+    const MOST: usize = 200;
+    if text.len() > MOST {
+        let cut = (0..=MOST)
+            .rev()
+            .find(|&at| text.is_char_boundary(at))
+            .unwrap_or(0);
+        text.truncate(cut);
+        text.push_str("...");
+    }
+    text
+}

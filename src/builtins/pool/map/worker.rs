@@ -1,0 +1,126 @@
+//! In a worker of a `pool map`: works off what it was given and what it can claim, and stores what comes of each item.
+
+use super::super::super::{spawn, travel};
+use super::super::budget;
+use super::Map;
+use crate::builtins::modules::random;
+use crate::os::clock;
+use crate::process::pool::job::Produced;
+use crate::process::{ChildOutcome, Message};
+use crate::value::Value;
+use crate::value::native::{Context, Fault, Outcome};
+
+impl Map {
+    /// In a worker: works off `first`, then whatever it can claim.
+    pub(super) fn worker(
+        &self,
+        context: &mut dyn Context,
+        worker: u64,
+        first: &[u64],
+    ) -> ChildOutcome {
+        context.enter_child();
+        for value in [self.function, Value::List(self.items), self.settings.init] {
+            context.protect(value);
+        }
+        budget::divide_by(self.seats.len() as u64);
+        random::begin_worker();
+        self.job.begin_worker(worker);
+        let outcome = self.run_items(context, worker, first);
+        match outcome {
+            Ok(()) => ChildOutcome::Returned(Message::default()),
+            Err(Fault::Exit(code)) => ChildOutcome::Exited(code),
+            Err(fault) => ChildOutcome::Raised(spawn::raised(context, fault)),
+        }
+    }
+
+    fn run_items(&self, context: &mut dyn Context, worker: u64, first: &[u64]) -> Outcome<()> {
+        if !matches!(self.settings.init, Value::Nil) {
+            context.call(self.settings.init, &[])?;
+        }
+        self.job.note_ready(worker);
+        let mut left = self.settings.max_tasks;
+        let mut message = Message::default();
+        for &item in first {
+            // Given by hand after a death: each is a claim of its own, noted as what the worker is at.
+            if self.job.stopped() {
+                break;
+            }
+            let began = clock::now();
+            self.one_item(context, worker, item, &mut message)?;
+            self.job.end_claim(worker, 1, began);
+            left = left.map(|left| left.saturating_sub(1));
+        }
+        // An item with a time-out is a claim of its own, and so is one of a worker that is soon replaced.
+        let single = self.settings.timeout.is_some() || left.is_some();
+        while left != Some(0) {
+            let chunk = self.settings.chunk.or(single.then_some(1));
+            let chunk = chunk.map(|chunk| chunk.min(left.unwrap_or(chunk)));
+            let Some((start, end)) = self.job.claim(worker, chunk) else {
+                break;
+            };
+            let began = clock::now();
+            for item in start..end {
+                if self.job.stopped() {
+                    break;
+                }
+                self.one_item(context, worker, item, &mut message)?;
+            }
+            left = left.map(|left| left.saturating_sub(end - start));
+            self.job.end_claim(worker, end - start, began);
+        }
+        Ok(())
+    }
+
+    /// Stores the result of an item: numbers, truth values and nil as they are, the rest encoded.
+    fn store(
+        &self,
+        context: &mut dyn Context,
+        item: u64,
+        value: Value,
+        message: &mut Message,
+    ) -> Outcome<()> {
+        let produced = match value {
+            Value::Int(i) => Produced::Int(i),
+            Value::Float(f) => Produced::Float(f),
+            Value::Bool(b) => Produced::Bool(b),
+            Value::Nil => Produced::Nil,
+            value => {
+                travel::pack_into(context, value, message)?;
+                Produced::Value(&message.bytes)
+            }
+        };
+        Ok(self.job.finish(item, produced, &message.handles)?)
+    }
+
+    fn one_item(
+        &self,
+        context: &mut dyn Context,
+        worker: u64,
+        item: u64,
+        message: &mut Message,
+    ) -> Outcome<()> {
+        let Some(value) = self.items.get(item as usize) else {
+            return Ok(());
+        };
+        if self.settings.timeout.is_some() || self.bar.is_some() {
+            self.job.mark_time(worker);
+        }
+        self.job.begin(worker, item);
+        random::begin_item(self.stream, item);
+        let result = context.call(self.function, &[value]);
+        let stored = result.and_then(|value| self.store(context, item, value, message));
+        match stored {
+            Ok(()) => {}
+            Err(Fault::Exit(code)) => return Err(Fault::Exit(code)),
+            Err(fault) => {
+                let error = spawn::raised(context, fault);
+                self.job
+                    .finish(item, Produced::Error(&error.bytes), &error.handles)?;
+                if !self.settings.collect {
+                    self.job.stop();
+                }
+            }
+        }
+        Ok(())
+    }
+}
