@@ -19,6 +19,13 @@ pub const MAX_CALL_DEPTH: usize = 200_000;
 pub const MAX_NATIVE_DEPTH: usize = 100;
 /// How deep values may nest when they are shown or compared: both recurse.
 pub const MAX_VALUE_DEPTH: usize = 500;
+/// Differences between two values that a failed assertion tells: enough to see a pattern, few enough to read.
+pub const MAX_DIFFERENCES: usize = 12;
+/// Columns up to which a failed assertion shows a value within its sentence.
+pub const MAX_INLINE_VALUE: usize = 60;
+/// Items of a list, or lines of a text, up to which a failed assertion looks for the smallest set of changes: the search
+/// may take the square of it.
+pub const MAX_ALIGNED: usize = 2000;
 /// Bytes of one encoded message.
 pub const MAX_MESSAGE: usize = 1 << 31;
 /// Processes alive at one time in one tree: slots of the process table.

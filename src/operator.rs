@@ -38,6 +38,12 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
+    /// Whether it compares: its result is true or false.
+    pub fn is_comparison(self) -> bool {
+        use BinaryOp::*;
+        matches!(self, Eq | Ne | Lt | Le | Gt | Ge | In | NotIn)
+    }
+
     /// The operator as it is written.
     pub fn text(self) -> &'static str {
         match self {

@@ -67,6 +67,7 @@ macro_rules! noun_handle {
 }
 
 pub mod arguments;
+mod assertion;
 mod barrier;
 mod bytes;
 mod condition;
@@ -141,6 +142,7 @@ static FUNCTIONS: &[Table] = &[
 ];
 /// The tables of intrinsics.
 static INTRINSICS: &[Table] = &[
+    assertion::INTRINSICS,
     lock::INTRINSICS,
     pool::INTRINSICS,
     scope::INTRINSICS,

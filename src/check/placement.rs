@@ -72,6 +72,21 @@ impl Checker<'_> {
         self.report(error);
     }
 
+    /// A test stands at the top level of a file: what it needs, it declares itself or the file does.
+    pub fn check_test(&mut self, span: Span) {
+        if self.names.at_top() {
+            return;
+        }
+        let error = diag::Error::new(
+            codes::MISPLACED,
+            "expected the top level of a file around `test`, but this stands inside of a block",
+        )
+        .with_span(span)
+        .with_label("`par test` would not find this")
+        .with_help("move it out of the block");
+        self.report(error);
+    }
+
     /// A case of `select` waits for one operation of one object.
     pub fn check_operation(&mut self, operation: &Expr) {
         let known = match &operation.kind {
@@ -164,6 +179,7 @@ fn body_name(frame: &Frame) -> &'static str {
         FnKind::Spawn => "a `spawn` block",
         FnKind::Pool => "the body of `pool map`",
         FnKind::Defer => "a `defer`",
+        FnKind::Test => "a test",
         FnKind::Method => "a method",
         FnKind::Named | FnKind::Lambda => "a function",
     }

@@ -129,6 +129,11 @@ pub struct Names {
 
 impl Names {
     /// Opens a scope of a body.
+    /// Whether the innermost scope is the module's own.
+    pub fn at_top(&self) -> bool {
+        self.scopes.len() == 1
+    }
+
     pub fn open(&mut self, function: FnId) {
         self.scopes.push(Scope {
             function,

@@ -179,6 +179,10 @@ impl<'e> Checker<'e> {
             StmtKind::Continue => self.check_loop_word("continue", stmt.span),
             StmtKind::Throw(value) => self.expr(value),
             StmtKind::Defer(function) => self.function(function),
+            StmtKind::Test { function, .. } => {
+                self.check_test(stmt.span);
+                self.function(function);
+            }
             StmtKind::Expr(expr) => self.effect(expr),
         }
     }

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// What the whole command line says.
 #[derive(Parser, Debug, PartialEq)]
@@ -63,11 +64,38 @@ pub enum Command {
         #[arg(required = true)]
         files: Vec<OsString>,
     },
+    /// Run the tests of scripts: their blocks `test "name" { ... }`, each in a process of its own
+    Test(TestOptions),
     /// Explain an error code, `par explain R012`; without a code, list all of them
     Explain {
         /// The code
         code: Option<String>,
     },
+}
+
+/// What `par test` is told.
+#[derive(clap::Args, Debug, PartialEq, Default)]
+pub struct TestOptions {
+    /// Scripts, and folders in which to look for them; the current folder when there is none
+    pub paths: Vec<PathBuf>,
+    /// Only tests with this in `file: name`
+    #[arg(short = 'k', long = "filter", value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Seconds after which a test is interrupted and counts as failed
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    pub timeout: f64,
+    /// How many tests run at once; as many as this process may use CPUs when it is left out
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// One JSON object for each test and one for all of them, each on its line
+    #[arg(long)]
+    pub json: bool,
+    /// Show the names and places of the tests, without running them
+    #[arg(long)]
+    pub list: bool,
+    /// Run one test of one file here: how `par test` starts each
+    #[arg(long, value_name = "INDEX", hide = true)]
+    pub child: Option<usize>,
 }
 
 /// What `--dump` shows.
@@ -100,7 +128,7 @@ pub fn plain_script(args: &[OsString]) -> Option<(&OsString, &[OsString])> {
     let text = file.as_encoded_bytes();
     let other = text.is_empty()
         || text.starts_with(b"-")
-        || ["run", "check", "explain", "help"]
+        || ["run", "check", "test", "explain", "help"]
             .iter()
             .any(|word| word.as_bytes() == text);
     (!other).then_some((file, rest))

@@ -9,6 +9,7 @@ mod dump;
 mod prompt;
 mod report;
 mod run;
+mod testing;
 
 use crate::check::Mode;
 use crate::driver::Driver;
@@ -45,6 +46,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             None => ExitCode::from(USAGE),
         },
         Some(Command::Check { files }) => run::check(&files, &reporter),
+        Some(Command::Test(options)) => testing::test(&options, &reporter),
         Some(Command::Explain { code }) => report::explain(code.as_deref()),
         None => run_options(&line.options, &line.script, &reporter),
     }

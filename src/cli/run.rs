@@ -5,7 +5,7 @@ use super::report::Reporter;
 use crate::check::Mode;
 use crate::diag::{self, codes};
 use crate::driver::Driver;
-use crate::os::{signal, terminal};
+use crate::os::{fork, signal, terminal};
 use crate::process::finish;
 use crate::source::Source;
 use crate::value::native::{Fault, Outcome};
@@ -106,6 +106,32 @@ pub(super) fn execute(
     tell_failures(driver, reporter);
     let outcome = driver.run(&program);
     end(outcome, driver, reporter)
+}
+
+/// Runs one test of a file behind the file's own body: `par test` starts this for each.
+pub(super) fn one_test(file: &Path, index: usize, reporter: &Reporter) -> ExitCode {
+    fork::die_with_parent();
+    let mut driver = Driver::new();
+    let loaded = driver.load(file).map_err(|error| vec![*error]);
+    let compiled = loaded.and_then(|source| driver.compile_test(&source, file, index));
+    let program = match compiled {
+        Ok(program) => program,
+        Err(errors) => {
+            reporter.report_all(&errors, driver.sources());
+            return ExitCode::from(USAGE);
+        }
+    };
+    signal::watch_interrupt();
+    tell_failures(&driver, reporter);
+    let outcome = match driver.run(&program) {
+        // Whatever its code, the test has not come to its end.
+        Err(Fault::Exit(code)) => {
+            let message = format!("expected the end of the test, but it left by exit({code})");
+            Err(diag::Error::new(codes::EXIT, message).into())
+        }
+        outcome => outcome,
+    };
+    end(outcome, &driver, reporter)
 }
 
 /// Failures of processes that nobody joined are reported like the script's own.

@@ -3,8 +3,10 @@
 use super::Compiler;
 use super::code::Op;
 use super::names::Member;
+use super::operators::operation;
 use crate::check::Place;
 use crate::limits::MAX_ARGUMENTS;
+use crate::operator::BinaryOp;
 use crate::syntax::ast::{Arg, Expr, ExprKind, Ident};
 use crate::value::function::Shape;
 use crate::value::native::Native;
@@ -14,6 +16,11 @@ impl<'a> Compiler<'a> {
     pub(super) fn call(&mut self, callee: &'a Expr, args: &'a [Arg], dest: u8) {
         if let ExprKind::Name(name) = &callee.kind {
             if let Some(native) = self.builtin(name) {
+                if native.name == "assert"
+                    && let Some(compared) = compared(args)
+                {
+                    return self.assertion(compared, args.get(1), dest);
+                }
                 return self.call_native(native, args, dest);
             }
             if let Some(&Place::Global(slot)) = self.resolved.place(name.id)
@@ -25,6 +32,32 @@ impl<'a> Compiler<'a> {
         let function = self.f.temp();
         self.expr_to(callee, function);
         self.call_value(function, args, dest);
+    }
+
+    /// `assert(left op right, message)`: the values are kept, so that a failure can show them. The message is only
+    /// computed when it is needed.
+    fn assertion(
+        &mut self,
+        (op, left, right): (BinaryOp, &'a Expr, &'a Expr),
+        message: Option<&'a Arg>,
+        dest: u8,
+    ) {
+        let function = self.f.temps(5);
+        let (name, first, second) = (function + 1, function + 2, function + 3);
+        self.expr_to(left, first);
+        self.expr_to(right, second);
+        self.f.emit(operation(op), name, first, second);
+        let held = self.f.jump(Op::JTrue, name, 0, 0);
+        let constant = self.text(&op.text().into());
+        self.f.emit_x(Op::LoadK, name, constant);
+        match message {
+            Some(message) => self.expr_to(&message.value, function + 4),
+            None => self.f.emit(Op::LoadUndef, function + 4, 0, 0),
+        }
+        let native = self.intrinsic("@assert_failed");
+        self.native(native, function, 4, dest);
+        self.f.patch([held]);
+        self.f.emit(Op::LoadNil, dest, 0, 0);
     }
 
     /// Calls what stands in the topmost register.
@@ -193,6 +226,23 @@ impl<'a> Compiler<'a> {
                 self.f.next = mark;
             }
         }
+    }
+}
+
+/// What `assert(a == b)` and `assert(a == b, message)` compare.
+fn compared(args: &[Arg]) -> Option<(BinaryOp, &Expr, &Expr)> {
+    if !is_plain(args) || args.len() > 2 {
+        return None;
+    }
+    let mut condition = &args.first()?.value;
+    while let ExprKind::Paren(inner) = &condition.kind {
+        condition = inner;
+    }
+    match &condition.kind {
+        ExprKind::Binary {
+            op, left, right, ..
+        } if op.is_comparison() => Some((*op, left, right)),
+        _ => None,
     }
 }
 

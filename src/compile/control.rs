@@ -72,6 +72,8 @@ impl<'a> Compiler<'a> {
                 self.f.emit(Op::Throw, error, 0, 0);
             }
             StmtKind::Defer(function) => self.defer(function),
+            // Only `par test` runs one: it makes a call of it before compiling.
+            StmtKind::Test { .. } => {}
             StmtKind::Expr(e) => self.effect(e),
         }
         self.f.next = mark;

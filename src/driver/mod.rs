@@ -127,8 +127,32 @@ impl Driver {
         file: Option<&Path>,
     ) -> Result<Program, Errors> {
         let module = syntax::parse(source)?;
+        self.compile_parsed(&module, mode, file)
+    }
+
+    /// Compiles a script of which one test (by its place among them) runs behind the script's body.
+    ///
+    /// # Errors
+    /// As [`Driver::compile`].
+    pub fn compile_test(
+        &mut self,
+        source: &Source,
+        file: &Path,
+        test: usize,
+    ) -> Result<Program, Errors> {
+        let mut module = syntax::parse(source)?;
+        module.keep_test(test);
+        self.compile_parsed(&module, Mode::Script, Some(file))
+    }
+
+    fn compile_parsed(
+        &mut self,
+        module: &ast::Module,
+        mode: Mode,
+        file: Option<&Path>,
+    ) -> Result<Program, Errors> {
         self.imports.enter(file);
-        let compiled = self.compile_tree(&module, mode);
+        let compiled = self.compile_tree(module, mode);
         self.imports.leave(file);
         compiled
     }

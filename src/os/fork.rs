@@ -3,6 +3,7 @@
 
 use super::last_error;
 use crate::diag::{Error, Result, codes};
+use std::os::fd::{FromRawFd, OwnedFd};
 
 /// The side of a fork one is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -143,6 +144,16 @@ pub fn send_signal_pinned(pid: i32, signal: i32, still_alive: impl Fn() -> bool)
             ) == 0;
         libc::close(file);
         sent
+    }
+}
+
+/// A descriptor that becomes readable when a child of ours that nobody has waited for ends; `None` where the kernel is
+/// older than 5.3.
+pub fn watch_child(pid: i32) -> Option<OwnedFd> {
+    // SAFETY: pidfd_open touches no memory of ours; the descriptor is new and has no other owner.
+    unsafe {
+        let file = libc::syscall(libc::SYS_pidfd_open, pid, 0) as i32;
+        (file >= 0).then(|| OwnedFd::from_raw_fd(file))
     }
 }
 

@@ -233,6 +233,22 @@ impl<'s> Builder<'s> {
         StmtKind::Import { path, name }
     }
 
+    /// `test "name" { ... }`; the span is that of the block.
+    pub fn test(&mut self, name: Rc<str>, body: Block, start: u32, end: u32) -> StmtKind {
+        let span = self.span(start, end);
+        let function = Function {
+            id: self.next_fn(),
+            kind: FnKind::Test,
+            name: Some(format!("test {name:?}").into()),
+            params: Vec::new(),
+            body,
+            doc: None,
+            span,
+        };
+        let function = Rc::new(function);
+        StmtKind::Test { name, function }
+    }
+
     /// `target = value`.
     pub fn assign(&mut self, target: Expr, value: Expr) -> StmtKind {
         self.check_target(&target, true);

@@ -30,6 +30,34 @@ pub struct Module {
     pub span: Span,
 }
 
+impl Module {
+    /// The tests of the module: name and place of each, in the order of the text.
+    pub fn tests(&self) -> impl Iterator<Item = (&Rc<str>, Span)> {
+        self.body.iter().filter_map(|stmt| match &stmt.kind {
+            StmtKind::Test { name, .. } => Some((name, stmt.span)),
+            _ => None,
+        })
+    }
+
+    /// Makes one of its tests what the module does last, and drops the others.
+    pub fn keep_test(&mut self, index: usize) {
+        let is_test = |stmt: &Stmt| matches!(stmt.kind, StmtKind::Test { .. });
+        let (tests, mut body): (Vec<Stmt>, Vec<Stmt>) = self.body.drain(..).partition(is_test);
+        if let Some(stmt) = tests.into_iter().nth(index)
+            && let StmtKind::Test { function, .. } = stmt.kind
+        {
+            let span = stmt.span;
+            let kind = ExprKind::Fn(function);
+            let callee = Box::new(Expr { kind, span });
+            let args = Vec::new();
+            let kind = ExprKind::Call { callee, args };
+            let kind = StmtKind::Expr(Expr { kind, span });
+            body.push(Stmt { kind, span });
+        }
+        self.body = body;
+    }
+}
+
 /// A name where it stands.
 #[derive(Debug, Clone)]
 pub struct Ident {
@@ -67,6 +95,11 @@ pub enum StmtKind {
     Struct(StructDecl),
     /// `import "path" as name`, `import name`, `import name as other`.
     Import { path: ImportPath, name: Ident },
+    /// `test "name" { ... }`: runs under `par test` only.
+    Test {
+        name: Rc<str>,
+        function: Rc<Function>,
+    },
     /// `target = value`; the target is a name, a field or an index (a pattern of these in brackets is [`ExprKind::List`]).
     Assign { target: Expr, value: Expr },
     /// `target += value` and its kin.
@@ -155,6 +188,8 @@ pub enum FnKind {
     Pool,
     /// `defer`: runs in this process when the enclosing function is left.
     Defer,
+    /// `test "name" { }`: runs in a process of its own, behind the module's body.
+    Test,
 }
 
 /// A function-like body.

@@ -169,6 +169,10 @@ impl<'a> Filter<'a> {
                 Some(Token::Name(_)) => (Token::Shared, 1),
                 _ => plain,
             },
+            "test" if self.at_statement_start() => match next {
+                Some(Token::Str(_)) => (Token::Test, 1),
+                _ => plain,
+            },
             "pool" if self.word_at(index + 1) == Some("map") => match self.pool_map(index + 2) {
                 Some(token) => (token, 2),
                 None => plain,

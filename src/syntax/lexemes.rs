@@ -94,7 +94,7 @@ fn class(token: &Token, next: Option<&Spanned>, in_command: bool) -> Class {
         True | False | Nil => Class::Constant,
         And | Or | Not | In | Rescue => Class::Keyword,
         token if token.is_reserved() => Class::Keyword,
-        PoolMap | PoolCall | Shared | After => Class::Keyword,
+        PoolMap | PoolCall | Shared | After | Test => Class::Keyword,
         Name(_) => match next {
             Some((_, ParenOpen, _)) => Class::Function,
             _ => Class::Name,

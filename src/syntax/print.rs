@@ -104,7 +104,7 @@ impl Printer<'_> {
             StmtKind::Break => self.node("break", span),
             StmtKind::Continue => self.node("continue", span),
             StmtKind::Throw(value) => self.exprs_of("throw", span, [value]),
-            StmtKind::Defer(function) => self.function(function),
+            StmtKind::Defer(function) | StmtKind::Test { function, .. } => self.function(function),
             StmtKind::Expr(expr) => self.expr(expr),
         }
     }
@@ -129,6 +129,7 @@ impl Printer<'_> {
             FnKind::Spawn => "spawned body",
             FnKind::Pool => "pool body",
             FnKind::Defer => "defer",
+            FnKind::Test => "test",
         };
         let name = function
             .name

@@ -95,6 +95,8 @@ pub enum Token {
     PoolCall,
     Shared,
     After,
+    /// `test` before the name of a test.
+    Test,
 
     // Names and literals.
     #[regex(r"[_\p{XID_Start}]\p{XID_Continue}*", |lex| Rc::<str>::from(lex.slice()))]

@@ -1,0 +1,129 @@
+//! What `par test` prints: a line for each test as it ends, the output of those that failed, and the sum.
+
+use super::{Ended, Verdict};
+use crate::cli::report::Reporter;
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// Collects what is told at the end.
+pub(super) struct Teller {
+    json: bool,
+    color: bool,
+    begin: Instant,
+    passed: usize,
+    failed: Vec<Ended>,
+}
+
+impl Teller {
+    pub(super) fn new(json: bool, reporter: &Reporter) -> Teller {
+        Teller {
+            json,
+            color: reporter.colored() && std::io::stdout().is_terminal(),
+            begin: Instant::now(),
+            passed: 0,
+            failed: Vec::new(),
+        }
+    }
+
+    /// Tells of one test.
+    pub(super) fn ended(&mut self, ended: Ended) {
+        if self.json {
+            let outcome = match ended.verdict {
+                Verdict::Passed => "passed",
+                Verdict::Failed => "failed",
+                Verdict::TimedOut => "timed out",
+            };
+            print_line(
+                &serde_json::json!({
+                    "file": ended.test.file.to_string_lossy(),
+                    "line": ended.test.line,
+                    "name": ended.test.name,
+                    "outcome": outcome,
+                    "seconds": ended.took.as_secs_f64(),
+                    "output": ended.output,
+                })
+                .to_string(),
+            );
+        } else {
+            let (word, escape) = match ended.verdict {
+                Verdict::Passed => ("ok     ", "\x1b[32m"),
+                Verdict::Failed => ("FAILED ", "\x1b[1;31m"),
+                Verdict::TimedOut => ("TIMEOUT", "\x1b[1;31m"),
+            };
+            let word = self.painted(word, escape);
+            let took = shown(ended.took);
+            print_line(&format!("{word} {} ({took})", ended.test.full_name()));
+        }
+        match ended.verdict {
+            Verdict::Passed => self.passed += 1,
+            _ => self.failed.push(ended),
+        }
+    }
+
+    /// Tells what failed and the sum; `broken` files did not compile. How much failed.
+    pub(super) fn summary(mut self, broken: usize) -> usize {
+        let failed = self.failed.len();
+        let took = self.begin.elapsed();
+        if self.json {
+            print_line(
+                &serde_json::json!({
+                    "passed": self.passed,
+                    "failed": failed,
+                    "broken_files": broken,
+                    "seconds": took.as_secs_f64(),
+                })
+                .to_string(),
+            );
+            return failed + broken;
+        }
+        // In the order of the text, whichever ended first.
+        self.failed.sort_by(|a, b| {
+            let place = |ended: &Ended| (ended.test.file.clone(), ended.test.index);
+            place(a).cmp(&place(b))
+        });
+        for ended in &self.failed {
+            let (test, output) = (&ended.test, ended.output.trim_end());
+            let head = format!("---- {}:{}: {}", test.file.display(), test.line, test.name);
+            print_line(&format!("\n{}", self.painted(&head, "\x1b[1m")));
+            if ended.verdict == Verdict::TimedOut {
+                print_line(&format!("did not end within {}", shown(ended.took)));
+            }
+            if !output.is_empty() {
+                print_line(output);
+            }
+        }
+        let all = counted(self.passed + failed, "test");
+        let mut sum = format!("\n{all}: {} passed, {failed} failed", self.passed);
+        if broken > 0 {
+            sum.push_str(&format!(", {} not compiled", counted(broken, "file")));
+        }
+        print_line(&format!("{sum} in {}", shown(took)));
+        failed + broken
+    }
+
+    fn painted(&self, text: &str, escape: &str) -> String {
+        match self.color {
+            true => format!("{escape}{text}\x1b[0m"),
+            false => text.to_string(),
+        }
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
+}
+
+fn shown(took: Duration) -> String {
+    match took.as_millis() {
+        millis @ 0..1000 => format!("{millis} ms"),
+        _ => format!("{:.1} s", took.as_secs_f64()),
+    }
+}
+
+/// Nobody can be told when standard output is closed; the exit code still says how it went.
+fn print_line(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(format!("{line}\n").as_bytes());
+    let _ = out.flush();
+}
