@@ -19,6 +19,8 @@ pub const MAX_CALL_DEPTH: usize = 200_000;
 pub const MAX_NATIVE_DEPTH: usize = 100;
 /// How deep values may nest when they are shown or compared: both recurse.
 pub const MAX_VALUE_DEPTH: usize = 500;
+/// Columns of a line of code beyond which `par fmt` breaks it: two scripts fit beside each other on a screen.
+pub const MAX_LINE_WIDTH: usize = 100;
 /// Differences between two values that a failed assertion tells: enough to see a pattern, few enough to read.
 pub const MAX_DIFFERENCES: usize = 12;
 /// Columns up to which a failed assertion shows a value within its sentence.

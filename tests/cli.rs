@@ -108,6 +108,31 @@ fn check_reports_and_runs_nothing() {
 }
 
 #[test]
+fn fmt_changes_files_and_check_shows_what_it_would_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.par");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, "print( 1 )\n").unwrap();
+    let check = par(&["fmt", "--check", path]);
+    assert_eq!(check.exit, 1);
+    assert!(
+        check.stdout.contains("-print( 1 )\n+print(1)\n"),
+        "{}",
+        check.stdout
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "print( 1 )\n");
+    let all = par(&["fmt", folder.path().to_str().unwrap()]);
+    assert_eq!(printed(&all), ("", 0));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "print(1)\n");
+    assert_eq!(printed(&par(&["fmt", "--check", path])), ("", 0));
+    assert_eq!(printed(&par_with(&["fmt", "-"], "a=1")), ("a = 1\n", 0));
+    let wrong = par_with(&["fmt", "-"], "let = 1");
+    assert_eq!(printed(&wrong), ("", 2));
+    assert!(wrong.stderr.contains("<stdin>:1:5"), "{}", wrong.stderr);
+    assert_eq!(par(&["fmt", "no_such_file.par"]).exit, 2);
+}
+
+#[test]
 fn dump_shows_each_stage() {
     let tokens = par(&["--dump", "tokens", "-e", "let x = 1 + 2"]);
     assert_eq!(tokens.exit, 0, "{}", tokens.stderr);

@@ -64,6 +64,8 @@ pub enum Command {
         #[arg(required = true)]
         files: Vec<OsString>,
     },
+    /// Bring scripts into the one style
+    Fmt(FmtOptions),
     /// Run the tests of scripts: their blocks `test "name" { ... }`, each in a process of its own
     Test(TestOptions),
     /// Explain an error code, `par explain R012`; without a code, list all of them
@@ -71,6 +73,16 @@ pub enum Command {
         /// The code
         code: Option<String>,
     },
+}
+
+/// What `par fmt` is told.
+#[derive(clap::Args, Debug, PartialEq, Default)]
+pub struct FmtOptions {
+    /// Scripts, and folders of them; `-` is standard input, the current folder is meant when there is none
+    pub paths: Vec<PathBuf>,
+    /// Change nothing: show what would change, and exit with 1 if anything would
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// What `par test` is told.
@@ -128,7 +140,7 @@ pub fn plain_script(args: &[OsString]) -> Option<(&OsString, &[OsString])> {
     let text = file.as_encoded_bytes();
     let other = text.is_empty()
         || text.starts_with(b"-")
-        || ["run", "check", "test", "explain", "help"]
+        || ["run", "check", "fmt", "test", "explain", "help"]
             .iter()
             .any(|word| word.as_bytes() == text);
     (!other).then_some((file, rest))

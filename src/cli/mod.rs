@@ -6,6 +6,7 @@
 
 pub mod args;
 mod dump;
+mod fmt;
 mod prompt;
 mod report;
 mod run;
@@ -46,6 +47,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             None => ExitCode::from(USAGE),
         },
         Some(Command::Check { files }) => run::check(&files, &reporter),
+        Some(Command::Fmt(options)) => fmt::fmt(&options, &reporter),
         Some(Command::Test(options)) => testing::test(&options, &reporter),
         Some(Command::Explain { code }) => report::explain(code.as_deref()),
         None => run_options(&line.options, &line.script, &reporter),

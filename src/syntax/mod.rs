@@ -12,6 +12,7 @@ mod brackets;
 mod depth;
 mod explain;
 mod filter;
+mod format;
 mod habits;
 mod lexemes;
 mod lexer;
@@ -21,6 +22,7 @@ mod recover;
 mod text;
 mod token;
 
+pub use format::format;
 pub use habits::habit_for_name;
 pub use lexemes::{Class, Lexeme, dump as dump_tokens, tokens};
 

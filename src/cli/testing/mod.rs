@@ -9,6 +9,8 @@ mod find;
 mod runner;
 mod tell;
 
+pub(super) use find::scripts_below;
+
 use super::USAGE;
 use super::args::TestOptions;
 use super::report::Reporter;

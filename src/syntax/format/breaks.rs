@@ -1,0 +1,101 @@
+//! Where a line that is too long is broken.
+
+use std::collections::HashSet;
+
+/// What a place is at which a line could be broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A block in one line.
+    Block,
+    /// Other brackets with items in them.
+    Group,
+    /// The dot of a method call.
+    Dot,
+    /// Behind `and`, `or`.
+    Logic,
+    /// Behind `+`.
+    Sum,
+}
+
+/// A place at which a line could be broken.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    pub what: What,
+    /// Of the opening bracket, or of the token that would begin the new line.
+    pub id: usize,
+    /// How many brackets are around it.
+    pub depth: usize,
+    /// Its columns.
+    pub start: usize,
+    pub end: usize,
+}
+
+/// What was chosen.
+#[derive(Default)]
+pub struct Marks {
+    /// Brackets to break, by their opening ones.
+    pub groups: HashSet<usize>,
+    /// Tokens that begin a new line.
+    pub before: HashSet<usize>,
+}
+
+impl Marks {
+    /// Takes over further ones; whether any of them is new.
+    pub fn add(&mut self, more: Marks) -> bool {
+        let known = self.groups.len() + self.before.len();
+        self.groups.extend(more.groups);
+        self.before.extend(more.before);
+        self.groups.len() + self.before.len() > known
+    }
+}
+
+/// Method calls in a row from which on each gets its line.
+const CHAIN: usize = 3;
+/// Brackets narrower than this stay whole when there is an `and` or an `or` beside them.
+const NARROW: usize = 40;
+
+/// Chooses the places at which a line is broken next: as far outside as possible.
+pub fn choose(parts: &[Part], marks: &mut Marks) {
+    let mut depths: Vec<usize> = parts.iter().map(|part| part.depth).collect();
+    depths.sort_unstable();
+    depths.dedup();
+    for depth in depths {
+        let of = |what: What| {
+            let all = parts.iter();
+            all.filter(move |part| part.depth == depth && part.what == what)
+        };
+        if of(What::Block).next().is_some() {
+            return marks.groups.extend(of(What::Block).map(|part| part.id));
+        }
+        if of(What::Dot).count() >= CHAIN {
+            return marks.before.extend(of(What::Dot).map(|part| part.id));
+        }
+        let widest = of(What::Group).max_by_key(|part| part.end - part.start);
+        let logic = of(What::Logic).next().is_some();
+        match widest {
+            Some(group) if !logic || group.end - group.start >= NARROW => {
+                marks.groups.insert(innermost(parts, *group).id);
+                return;
+            }
+            _ => {}
+        }
+        for what in [What::Logic, What::Sum] {
+            if of(what).next().is_some() {
+                return marks.before.extend(of(what).map(|part| part.id));
+            }
+        }
+    }
+}
+
+/// Brackets whose last item is a block are left whole, as are those whose only item has brackets: the inner ones are broken.
+fn innermost(parts: &[Part], group: Part) -> Part {
+    let inner = parts.iter().find(|part| {
+        let last = part.depth == group.depth + 1 && part.end + 1 == group.end;
+        let only = part.start == group.start + 1;
+        last && (part.what == What::Block || (part.what == What::Group && only))
+    });
+    match inner {
+        Some(inner) if group.what == What::Group => innermost(parts, *inner),
+        _ => group,
+    }
+}

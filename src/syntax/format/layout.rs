@@ -1,0 +1,393 @@
+//! The lines of a formatted text.
+//!
+//! A group of brackets stands in one line when nothing in the text says otherwise. It is *broken* into lines when the text has a newline
+//! directly in it, or a comment, or when its line is too long and [`breaks`] chose it.
+
+use super::breaks::{self, Marks, Part, What};
+use super::spacing;
+use super::tree::{Group, Kind, Leaf, Node};
+use crate::limits::MAX_LINE_WIDTH;
+use crate::syntax::token::Token;
+
+/// Columns of one level.
+const INDENT: usize = 2;
+/// Code that reaches beyond this column does not move the comments of its neighbours.
+const LAST_COMMENT_COLUMN: usize = 72;
+
+/// A line of the result.
+#[derive(Default)]
+pub struct Line {
+    indent: usize,
+    code: String,
+    comment: Option<String>,
+    /// An empty line stands before it.
+    apart: bool,
+    /// Where it could be broken.
+    parts: Vec<Part>,
+}
+
+impl Line {
+    fn width(&self) -> usize {
+        // What counts of a string of several lines is its beginning.
+        let first = self.code.lines().next().unwrap_or_default();
+        self.indent + first.chars().count()
+    }
+}
+
+/// The text of a tree.
+pub fn text(nodes: &[Node]) -> String {
+    let mut marks = Marks::default();
+    loop {
+        let mut writer = Writer {
+            lines: Vec::new(),
+            marks: &marks,
+            before: None,
+            last: None,
+            depth: 0,
+        };
+        writer.block(nodes, 0);
+        let lines = writer.lines;
+        let mut more = Marks::default();
+        for line in lines.iter().filter(|line| line.width() > MAX_LINE_WIDTH) {
+            breaks::choose(&line.parts, &mut more);
+        }
+        // Each round breaks something that was whole, so there is a last one.
+        if !marks.add(more) {
+            return joined(lines);
+        }
+    }
+}
+
+/// The lines with their comments, those of neighbours below one another.
+fn joined(lines: Vec<Line>) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let trailing = |line: &Line| line.comment.is_some() && !line.code.is_empty();
+        // Whether a line's comment stands below that of the line before it.
+        let belongs = |line: &Line, above: &Line| {
+            trailing(line) && trailing(above) && !line.apart && line.indent == above.indent
+        };
+        if trailing(line) && !(at > 0 && belongs(line, &lines[at - 1])) {
+            let pairs = lines[at..].windows(2);
+            let run = pairs.take_while(|pair| belongs(&pair[1], &pair[0])).count();
+            let widths = lines[at..=at + run].iter().map(last_width);
+            let widths = widths.filter(|width| *width <= LAST_COMMENT_COLUMN);
+            column = widths.max().unwrap_or(0) + 2;
+        }
+        if line.apart && !out.is_empty() {
+            out.push('\n');
+        }
+        out.extend(std::iter::repeat_n(' ', line.indent));
+        out.push_str(&line.code);
+        if let Some(comment) = &line.comment {
+            if !line.code.is_empty() {
+                let gap = column.saturating_sub(last_width(line)).max(2);
+                out.extend(std::iter::repeat_n(' ', gap));
+            }
+            out.push_str(comment);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// The column behind the code of a line.
+fn last_width(line: &Line) -> usize {
+    match line.code.rsplit_once('\n') {
+        Some((_, last)) => last.chars().count(),
+        None => line.indent + line.code.chars().count(),
+    }
+}
+
+struct Writer<'a> {
+    lines: Vec<Line>,
+    marks: &'a Marks,
+    /// The two tokens that were written last.
+    before: Option<&'a Leaf>,
+    last: Option<&'a Leaf>,
+    depth: usize,
+}
+
+impl<'a> Writer<'a> {
+    fn new_line(&mut self, indent: usize, apart: bool) {
+        self.lines.push(Line {
+            indent,
+            apart: apart && !self.lines.is_empty(),
+            ..Line::default()
+        });
+    }
+
+    /// The line that is being written.
+    fn line(&mut self) -> &mut Line {
+        if self.lines.is_empty() {
+            self.lines.push(Line::default());
+        }
+        let last = self.lines.len() - 1;
+        &mut self.lines[last]
+    }
+
+    /// Nothing can stand behind a comment.
+    fn is_full(&self) -> bool {
+        self.lines.last().is_some_and(|line| line.comment.is_some())
+    }
+
+    fn column(&mut self) -> usize {
+        self.line().code.chars().count()
+    }
+
+    /// Appends a token, with a blank before it where one belongs.
+    fn leaf(&mut self, leaf: &'a Leaf) {
+        let blank = match self.last {
+            Some(last) => spacing::blank(self.before, last, leaf),
+            None => false,
+        };
+        let line = self.line();
+        if blank && !line.code.is_empty() {
+            line.code.push(' ');
+        }
+        line.code.push_str(&leaf.text);
+        self.before = self.last;
+        self.last = Some(leaf);
+    }
+
+    /// A comment: behind the code of its line, or on a line of its own.
+    fn comment(&mut self, leaf: &'a Leaf, indent: usize, first: bool) {
+        let behind = leaf.newlines == 0 && !self.lines.is_empty() && !self.is_full();
+        if !behind {
+            self.new_line(indent, leaf.newlines > 1 && !first);
+        }
+        self.line().comment = Some(leaf.text.clone());
+    }
+
+    /// The statements of a block (or of the text).
+    fn block(&mut self, nodes: &'a [Node], indent: usize) {
+        for (at, node) in nodes.iter().enumerate() {
+            let first = node.first();
+            if first.is_comment() {
+                self.comment(first, indent, at == 0);
+                continue;
+            }
+            if first.starts || at == 0 {
+                self.new_line(indent, first.newlines > 1 && at > 0);
+                (self.before, self.last) = (None, None);
+            } else if self.breaks_before(first, at.checked_sub(1).and_then(|at| nodes.get(at))) {
+                let further = match first.token {
+                    Token::Dot => INDENT,
+                    Token::Else | Token::Catch | Token::Finally => 0,
+                    _ => 2 * INDENT,
+                };
+                self.new_line(indent + further, false);
+            }
+            self.node(nodes, at, indent);
+        }
+    }
+
+    /// Whether a token that does not begin a statement stands on a new line.
+    fn breaks_before(&self, leaf: &Leaf, previous: Option<&Node>) -> bool {
+        let joins = matches!(leaf.token, Token::Else | Token::Catch | Token::Finally)
+            && matches!(previous, Some(Node::Group(group)) if group.kind == Kind::Block);
+        self.is_full() || self.marks.before.contains(&leaf.id) || (leaf.newlines > 0 && !joins)
+    }
+
+    /// Writes a part at the end of the current line. `indent` is that of the statement that it belongs to.
+    fn node(&mut self, nodes: &'a [Node], at: usize, indent: usize) {
+        match &nodes[at] {
+            Node::Leaf(leaf) => {
+                let start = self.column();
+                self.leaf(leaf);
+                self.note(nodes, at, start);
+            }
+            Node::Group(group) => self.group(group, indent),
+        }
+    }
+
+    /// Notes a token at which the line could be broken.
+    fn note(&mut self, nodes: &[Node], at: usize, start: usize) {
+        let Node::Leaf(leaf) = &nodes[at] else { return };
+        let next = nodes.get(at + 1).map(Node::first);
+        let call = nodes.get(at + 2).map(Node::first);
+        let (what, id) = match (&leaf.token, next, call) {
+            (Token::Dot, Some(_), Some(call)) if call.token == Token::ParenOpen && at > 0 => {
+                (What::Dot, leaf.id)
+            }
+            (Token::And | Token::Or, Some(next), _) => (What::Logic, next.id),
+            (Token::Plus, Some(next), _) if at > 0 => (What::Sum, next.id),
+            _ => return,
+        };
+        let (depth, end) = (self.depth, start + 1);
+        let part = Part {
+            what,
+            id,
+            depth,
+            start,
+            end,
+        };
+        self.line().parts.push(part);
+    }
+
+    fn group(&mut self, group: &'a Group, indent: usize) {
+        if is_whole(group, self.marks) {
+            return self.whole(group);
+        }
+        let own = self.line().indent;
+        if group.kind == Kind::Block {
+            self.leaf(&group.open);
+            self.deeper(|w| w.block(&group.inner, indent + INDENT));
+            self.new_line(indent, false);
+            (self.before, self.last) = (None, None);
+            return self.leaf(&group.close);
+        }
+        if !is_broken(group, self.marks) {
+            self.leaf(&group.open);
+            self.deeper(|w| {
+                for at in 0..group.inner.len() {
+                    w.node(&group.inner, at, own);
+                }
+            });
+            return self.leaf(&group.close);
+        }
+        self.leaf(&group.open);
+        self.deeper(|w| w.items(group, own + INDENT));
+        self.new_line(own, false);
+        self.leaf(&group.close);
+    }
+
+    fn deeper(&mut self, inner: impl FnOnce(&mut Self)) {
+        self.depth += 1;
+        inner(self);
+        self.depth -= 1;
+    }
+
+    /// A group in one line.
+    fn whole(&mut self, group: &'a Group) {
+        self.leaf(&group.open);
+        let start = self.column() - 1;
+        let block = group.kind == Kind::Block;
+        let line = self.lines.len();
+        let place = self.line().parts.len();
+        self.deeper(|w| {
+            for (at, node) in group.inner.iter().enumerate() {
+                if block {
+                    w.line().code.push_str(match (at, node.first().starts) {
+                        (0, _) => " ",
+                        (_, true) if ends_by_word(node.first()) => " ",
+                        (_, true) => "; ",
+                        _ => "",
+                    });
+                    if at == 0 || node.first().starts {
+                        (w.before, w.last) = (None, None);
+                    }
+                }
+                w.node(&group.inner, at, 0);
+            }
+        });
+        if block && !group.inner.is_empty() {
+            self.line().code.push(' ');
+        }
+        self.leaf(&group.close);
+        let end = self.column();
+        let what = match group.kind {
+            Kind::Block => What::Block,
+            _ => What::Group,
+        };
+        // A string of several lines in it would have begun another line.
+        if self.lines.len() == line && can_break(group) {
+            let (id, depth) = (group.open.id, self.depth);
+            let part = Part {
+                what,
+                id,
+                depth,
+                start,
+                end,
+            };
+            self.line().parts.insert(place, part);
+        }
+    }
+
+    /// What stands in broken brackets that are no block.
+    fn items(&mut self, group: &'a Group, indent: usize) {
+        let marked = self.marks.groups.contains(&group.open.id);
+        let mut previous: Option<&Node> = None;
+        for (at, node) in group.inner.iter().enumerate() {
+            let first = node.first();
+            if first.is_comment() {
+                self.comment(first, indent, at == 0);
+                continue;
+            }
+            let after_comma = previous.is_none_or(|p| p.first().token == Token::Comma);
+            let clause = begins_clause(group, first);
+            let breaks = previous.is_none()
+                || self.breaks_before(first, previous)
+                || (marked && (after_comma || clause));
+            if breaks {
+                let apart = after_comma && previous.is_some() && first.newlines > 1;
+                let further = if after_comma || clause { 0 } else { INDENT };
+                self.new_line(indent + further, apart);
+            }
+            self.node(&group.inner, at, indent);
+            previous = Some(node);
+        }
+    }
+}
+
+/// Between cases stands nothing.
+fn ends_by_word(leaf: &Leaf) -> bool {
+    matches!(leaf.token, Token::Case | Token::Else | Token::After)
+}
+
+/// The `for` and the `if` of a comprehension.
+fn begins_clause(group: &Group, leaf: &Leaf) -> bool {
+    let words = || group.inner.iter().map(Node::first);
+    let comprehension = group.kind == Kind::Square && words().any(|l| l.token == Token::For);
+    comprehension
+        && match leaf.token {
+            Token::For => true,
+            Token::If => words()
+                .take_while(|l| l.id < leaf.id)
+                .any(|l| l.token == Token::For),
+            _ => false,
+        }
+}
+
+/// Whether breaking it can help: it has items, statements or clauses.
+fn can_break(group: &Group) -> bool {
+    let has = |token: Token| group.inner.iter().any(|node| node.first().token == token);
+    match group.kind {
+        Kind::Block => !group.inner.is_empty(),
+        _ => has(Token::Comma) || has(Token::For),
+    }
+}
+
+/// Whether all of it stands in one line.
+fn is_whole(group: &Group, marks: &Marks) -> bool {
+    let inner = |node: &Node| match node {
+        Node::Leaf(leaf) => {
+            !leaf.is_comment() && leaf.newlines == 0 && !marks.before.contains(&leaf.id)
+        }
+        Node::Group(inner) => {
+            inner.open.newlines == 0
+                && !marks.before.contains(&inner.open.id)
+                && is_whole(inner, marks)
+        }
+    };
+    !marks.groups.contains(&group.open.id)
+        && group.close.newlines == 0
+        && group.inner.iter().all(inner)
+}
+
+/// Whether the brackets themselves stand on different lines, not only those of something in them.
+fn is_broken(group: &Group, marks: &Marks) -> bool {
+    let mut previous: Option<&Node> = None;
+    let mut inner = false;
+    for node in &group.inner {
+        let first = node.first();
+        let joins = matches!(first.token, Token::Else | Token::Catch | Token::Finally)
+            && matches!(previous, Some(Node::Group(group)) if group.kind == Kind::Block);
+        inner |= first.is_comment()
+            || marks.before.contains(&first.id)
+            || (first.newlines > 0 && !joins);
+        previous = Some(node);
+    }
+    inner || marks.groups.contains(&group.open.id) || group.close.newlines > 0
+}
