@@ -46,3 +46,6 @@ pub const ARENA_LEAST: usize = 128 << 20;
 /// Objects (queues, locks, shared containers, process handles) alive at one time in one tree: each process has one bit
 /// for each of them, half a megabyte of address space.
 pub const MAX_OBJECTS: usize = 1 << 22;
+/// How often an item that is taken by lease may fail its taker (by its death, or by an error that leaves the body) before it
+/// is set aside, unless the queue says otherwise: one death may be chance and two bad luck, a third means the item.
+pub const MAX_FAILURES: u64 = 3;

@@ -4,11 +4,14 @@ mod support;
 
 #[path = "channels/kills.rs"]
 mod kills;
+#[path = "channels/leases.rs"]
+mod leases;
 #[path = "channels/measures.rs"]
 mod measures;
 #[path = "channels/windows.rs"]
 mod windows;
 
+use leases::Disturb;
 use par::arena::{self, HandleId};
 use par::diag::codes;
 use par::process::channel::Prepared;
@@ -90,13 +93,49 @@ fn main() {
     tests.run("killing_loses_nothing_from_a_queue", || kills::queue(300));
     tests.run("killing_loses_nothing_from_a_pipe", || kills::pipe(200));
     tests.run("killing_leaves_shared_objects_whole", || kills::shared(150));
-    tests.measure("ten_thousand_kills", || kills::queue(10_000));
+    tests.run(
+        "a_taker_by_lease_may_die_in_every_window",
+        leases::a_taker_by_lease_may_die_in_every_window,
+    );
+    tests.run(
+        "who_settles_a_lease_may_die_in_every_window",
+        leases::who_settles_a_lease_may_die_in_every_window,
+    );
+    tests.run(
+        "an_item_that_kills_is_set_aside",
+        leases::an_item_that_kills_is_set_aside,
+    );
+    tests.run("many_leases_may_be_open", leases::many_leases_may_be_open);
+    tests.run(
+        "a_full_arena_refuses_a_lease_and_goes_on",
+        leases::a_full_arena_refuses_a_lease_and_goes_on,
+    );
+    tests.run("killing_loses_nothing_by_lease", || {
+        leases::disturbed(200, Disturb::Kill);
+    });
+    tests.run("stopping_loses_nothing_by_lease", || {
+        leases::disturbed(200, Disturb::Stop);
+    });
+    tests.measure("kills_of_getters", || kills::queue(rounds()));
+    tests.measure("kills_of_leasers", || {
+        leases::disturbed(rounds(), Disturb::Kill);
+    });
+    tests.measure("stops_of_leasers", || {
+        leases::disturbed(rounds(), Disturb::Stop);
+    });
+    tests.measure("kills_of_a_pipe", || kills::pipe(rounds()));
     tests.measure("measure_queue_of_ints", measures::queue_of_ints);
     tests.measure("measure_queue_of_megabytes", measures::queue_of_megabytes);
     tests.measure("measure_queue_with_many", measures::queue_with_many);
     tests.measure("measure_pipe_round_trip", measures::pipe_round_trip);
     tests.measure("measure_shared_updates", measures::shared_updates);
     tests.finish();
+}
+
+/// How many disturbances the full runs have: `PAR_KILL_ROUNDS`.
+fn rounds() -> u64 {
+    let rounds = std::env::var("PAR_KILL_ROUNDS").ok();
+    rounds.and_then(|text| text.parse().ok()).unwrap_or(10_000)
 }
 
 /// A message of some bytes.

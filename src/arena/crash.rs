@@ -37,9 +37,12 @@ pub fn read_environment() {
 
 /// Arms the points in this process and in the children that it forks from now on: `n`, `name` or `name:n`.
 pub fn arm(text: &str) {
-    let target = match (text.parse(), text.split_once(':')) {
+    // Names have colons in them: what follows the last one is the count if it is a number.
+    let named = text.rsplit_once(':');
+    let counted = named.and_then(|(name, count)| Some((name, count.parse().ok()?)));
+    let target = match (text.parse(), counted) {
         (Ok(count), _) => (None, count),
-        (_, Some((name, count))) => (Some(name.to_string()), count.parse().unwrap_or(1)),
+        (_, Some((name, count))) => (Some(name.to_string()), count),
         _ => (Some(text.to_string()), 1),
     };
     if TARGET.set(target).is_ok() {

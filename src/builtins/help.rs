@@ -11,6 +11,7 @@ static HANDLES: &[(&str, &[Table])] = &[
     ("event", &[super::event::METHODS]),
     ("file", &[super::file::METHODS]),
     ("future", &[super::pool::future::METHODS]),
+    ("lease", &[super::lease::METHODS]),
     ("lock", &[super::lock::METHODS]),
     ("match", &[modules::re_match::METHODS]),
     ("pattern", &[modules::re::METHODS]),

@@ -80,6 +80,7 @@ mod format;
 pub mod gather;
 mod help;
 pub mod lazy;
+mod lease;
 mod list;
 mod lock;
 mod map;
@@ -143,6 +144,7 @@ static FUNCTIONS: &[Table] = &[
 /// The tables of intrinsics.
 static INTRINSICS: &[Table] = &[
     assertion::INTRINSICS,
+    lease::INTRINSICS,
     lock::INTRINSICS,
     pool::INTRINSICS,
     scope::INTRINSICS,

@@ -1,31 +1,35 @@
 //! Queues as values.
 
-use super::{Table, arguments, travel};
+use super::{Table, arguments, lease, travel};
 use crate::arena::{self, HandleId as ArenaId};
 use crate::diag::{Error, codes};
+use crate::limits::MAX_FAILURES;
 use crate::process;
 use crate::process::queue::Queue;
 use crate::process::wait::{Operation, timed_out};
 use crate::value::Value;
 use crate::value::handle::{Handle, HandleId};
 use crate::value::heap::Marker;
-use crate::value::native::{Args, Context, Fault, Native, NativeIter, Outcome};
+use crate::value::native::{Args, Context, Fault, IterBox, Native, NativeIter, Outcome};
 use std::any::Any;
 use std::rc::Rc;
 
 /// Sorted by name.
 pub static FUNCTIONS: Table = natives! {
-    "queue" ("capacity?") queue, "A queue between processes; with a capacity, `put` waits while so many items wait in it.";
+    "queue" ("capacity?", "failures?") queue, "A queue between processes; with a capacity, `put` waits while so many items wait in it; an item whose lease ends by a death or an error so many times (3) is set aside.";
 };
 
 pub static METHODS: Table = natives! {
     "close" () close, "Closes it for everybody: nothing more can be put, and what is in it can still be taken; false when it was closed before.";
+    "dead_letters" ("take?") dead_letters, "The items that were set aside because they failed those who took them by lease, as a list of maps with `value`, `count` and `error`; `take: true` takes them out.";
     "empty" () empty, "Whether no item waits in it at this instant.";
     "full" () full, "Whether as many items wait in it as may.";
     "get" ("timeout?") get, "Takes the item at the front; waits for one, at most `timeout` seconds.";
     "join" ("timeout?") join, "Waits until `task_done` was called for every item that was put.";
+    "leases" () leases, "For the head of a `for`: the items by lease, until the queue is closed and empty; each lease is done when its round is.";
     "len" () len, "How many items wait in it at this instant.";
     "put" ("item", "timeout?") put, "Puts an item at the end; waits for room, at most `timeout` seconds.";
+    "take" ("timeout?") take_lease, "Takes the item at the front by lease: until the lease is done it comes back when this process dies; waits for an item, at most `timeout` seconds.";
     "task_done" () task_done, "Says that an item which was taken has been dealt with (see `join`).";
     "try_get" () try_get, "[true, item] when an item waits, else [false, nil].";
     "try_put" ("item") try_put, "Puts an item if there is room; whether there was.";
@@ -137,7 +141,17 @@ fn queue(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         },
         None => 0,
     };
-    let queue = Queue::create(capacity)?;
+    let failures = match arguments::given(&args[1]) {
+        Some(value) => match arguments::size("queue", "failures", value)? {
+            0 => {
+                let rule = "must be 1 or more (an item comes back until it is set aside)";
+                return Err(arguments::refuse("queue", "failures", rule, value));
+            }
+            failures => failures as u64,
+        },
+        None => MAX_FAILURES,
+    };
+    let queue = Queue::create_with(capacity, failures)?;
     Ok(Value::handle(
         context.heap(),
         Rc::new(QueueHandle { queue }),
@@ -195,6 +209,32 @@ fn try_get(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Err(error) => return Err(error.into()),
     };
     Ok(Value::list(context.heap(), pair))
+}
+
+fn take_lease(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let queue = receiver("take", &args[0])?;
+    let timeout = arguments::timeout("take", "timeout", &args[1])?;
+    lease::take(context, queue, timeout)
+}
+
+fn leases(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let leases = lease::Leases::new(receiver("leases", &args[0])?.clone());
+    Ok(Value::Iter(IterBox::new(context.heap(), Rc::new(leases))))
+}
+
+fn dead_letters(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let queue = receiver("dead_letters", &args[0])?;
+    let take = match arguments::given(&args[1]) {
+        Some(value) => arguments::boolean("dead_letters", "take", value)?,
+        None => false,
+    };
+    let mut all = Vec::new();
+    for letter in queue.dead_letters(take)? {
+        let value = lease::dead_letter(context, &letter)?;
+        context.protect(value);
+        all.push(value);
+    }
+    Ok(Value::list(context.heap(), all))
 }
 
 fn len(_: &mut dyn Context, args: Args<'_>) -> Outcome {

@@ -4,7 +4,7 @@ use super::options::Options;
 use super::pipe::EndHandle;
 use super::process::ProcessHandle;
 use super::queue::QueueHandle;
-use super::{Table, arguments, spawn, travel};
+use super::{Table, arguments, lease, spawn, travel};
 use crate::diag::{self, codes};
 use crate::process::channel::Prepared;
 use crate::process::pipe::End;
@@ -27,6 +27,7 @@ const ELSE: i64 = -2;
 /// One case: what it does when it can.
 enum Case {
     Get(Queue),
+    Take(Queue),
     Put(Queue, Prepared),
     Recv(End),
     Send(End, Prepared),
@@ -105,7 +106,7 @@ impl Holder {
 impl Case {
     fn holder(&self) -> Holder {
         match self {
-            Case::Get(queue) => Holder::Queue(queue.clone(), ITEMS),
+            Case::Get(queue) | Case::Take(queue) => Holder::Queue(queue.clone(), ITEMS),
             Case::Put(queue, _) | Case::JoinQueue(queue) => Holder::Queue(queue.clone(), ROOM),
             Case::Recv(end) => Holder::Messages(end.clone()),
             Case::Send(end, _) => Holder::Room(end.clone()),
@@ -129,6 +130,7 @@ fn case(context: &mut dyn Context, written: Value) -> Outcome<Case> {
     let process = object.as_handle::<ProcessHandle>();
     Ok(match (operation.as_str(), queue, end, process) {
         ("get", Some(queue), ..) => Case::Get(queue),
+        ("take", Some(queue), ..) => Case::Take(queue),
         ("put", Some(queue), ..) => Case::Put(queue, travel::prepare(context, item)?),
         ("join", Some(queue), ..) => Case::JoinQueue(queue),
         ("recv", _, Some(end), _) => Case::Recv(end),
@@ -137,7 +139,7 @@ fn case(context: &mut dyn Context, written: Value) -> Outcome<Case> {
         _ => {
             let kind = show::kind(&object);
             let message = format!(
-                "a case of `select` must be a get or put of a queue, a recv or send of a pipe, or the join of a process, but is `{operation}` of {kind}"
+                "a case of `select` must be a get, take or put of a queue, a recv or send of a pipe, or the join of a process, but is `{operation}` of {kind}"
             );
             return Err(diag::Error::new(codes::TYPE, message).into());
         }
@@ -149,6 +151,10 @@ fn attempt(context: &mut dyn Context, case: &mut Case) -> diag::Result<Option<Ou
     let taken = match case {
         Case::Get(queue) => queue.try_get()?,
         Case::Recv(end) => end.try_recv()?,
+        Case::Take(queue) => {
+            let lease = queue.try_take()?;
+            return Ok(lease.map(|lease| lease::value_of(context, lease).map(Chosen::Value)));
+        }
         Case::Put(queue, message) => {
             let put = queue.try_put(message)?;
             return Ok(put.then_some(Ok(Chosen::Value(Value::Nil))));

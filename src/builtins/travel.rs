@@ -1,6 +1,7 @@
 //! Values as messages: what the wire format must know of this process, and which handles a value holds.
 
 use super::condition::ConditionHandle;
+use super::lease::LeaseHandle;
 use super::{MODULES, Table};
 use crate::arena::{self, HandleId as ArenaId, ObjectKind};
 use crate::diag::ProcessTag;
@@ -275,6 +276,10 @@ impl Search<'_> {
             Value::Handle(handle) => {
                 let id = handle.get().identity();
                 self.found.extend(id.as_ref().and_then(to_arena));
+                if let Some(lease) = handle.downcast::<LeaseHandle>() {
+                    // A child cannot end the lease, but it can read the item.
+                    self.rest.push(lease.value);
+                }
                 if let Some(condition) = handle.downcast::<ConditionHandle>() {
                     // Whoever has a condition can take its lock.
                     self.found.push(condition.0.lock().id());

@@ -9,10 +9,10 @@ use crate::value::{Value, show};
 /// Sorted by name.
 pub static INTRINSICS: Table = natives! {
     "@with_enter" ("value") enter, "What `with value as name` binds: the value itself, if it can be closed.";
-    "@with_leave" ("value", "failed") leave, "Closes the value of `with`.";
+    "@with_leave" ("value", "error") leave, "Closes the value of `with`; the error that left the block, or nil.";
 };
 
-/// What closes a value: a handle's `@leave(failed)` if it has one (a pool ends otherwise after an error), else its `close()`.
+/// What closes a value: a handle's `@leave(error)` if it has one (a pool ends otherwise after an error), else its `close()`.
 enum Closing {
     Leave(Value),
     Close(Value),
@@ -44,13 +44,13 @@ fn enter(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let (function, failed) = match closing(&args[0]) {
+    let (function, error) = match closing(&args[0]) {
         Some(Closing::Leave(leave)) => (leave, Some(args[1])),
         Some(Closing::Close(close)) => (close, None),
         None => return Ok(Value::Nil),
     };
     let bound = Value::Bound(Bound::new(context.heap(), args[0], function));
     context.protect(bound);
-    context.call(bound, failed.as_slice())?;
+    context.call(bound, error.as_slice())?;
     Ok(Value::Nil)
 }

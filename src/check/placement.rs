@@ -7,8 +7,8 @@ use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, FnKind, Function, Ident, PatternKind, StructDecl};
 
 /// The operations that `select` can wait for.
-const OPERATIONS: [&str; 9] = [
-    "get", "recv", "send", "put", "wait", "acquire", "result", "join", "poll",
+const OPERATIONS: [&str; 10] = [
+    "get", "take", "recv", "send", "put", "wait", "acquire", "result", "join", "poll",
 ];
 
 impl Checker<'_> {
@@ -104,7 +104,7 @@ impl Checker<'_> {
         .with_span(operation.span)
         .with_label("`select` cannot wait for this")
         .with_help(
-            "a case is `q.get()`, `q.put(x)`, `r.recv()`, `w.send(x)`, `e.wait()`, `m.acquire()`, `f.result()` or `join p`",
+            "a case is `q.get()`, `q.take()`, `q.put(x)`, `r.recv()`, `w.send(x)`, `e.wait()`, `m.acquire()`, `f.result()` or `join p`",
         );
         self.report(error);
     }

@@ -2,7 +2,7 @@
 
 use super::Compiler;
 use super::code::Op;
-use super::function::Loop;
+use super::function::{Leave, Loop};
 use super::names::Target;
 use super::pattern::Fails;
 use crate::syntax::ast::{Block, Expr, ExprKind, MatchCase, Pattern, PatternKind, Stmt, StmtKind};
@@ -142,6 +142,12 @@ impl<'a> Compiler<'a> {
         body: impl FnOnce(&mut Self),
     ) {
         let mark = self.f.next;
+        if gives_leases(iterable) {
+            // The lease of a round ends with it, however that is left: as if the body stood in a `with`.
+            self.lease_loop(patterns, iterable, body);
+            self.f.next = mark;
+            return;
+        }
         match (range_ends(iterable), patterns) {
             (Some((start, end, inclusive)), [pattern]) => {
                 self.count_loop(pattern, (start, end, inclusive), body);
@@ -171,16 +177,41 @@ impl<'a> Compiler<'a> {
         self.f.patch(breaks);
     }
 
+    /// `for lease in q.leases() { }`.
+    fn lease_loop(
+        &mut self,
+        patterns: &'a [Pattern],
+        iterable: &'a Expr,
+        body: impl FnOnce(&mut Self),
+    ) {
+        self.iterate_loop_over(patterns, iterable, |this, items| {
+            let lease = this.f.temp();
+            this.f.emit(Op::Move, lease, items, 0);
+            this.guarded(Leave::Lease, lease, body);
+        });
+    }
+
     fn iterate_loop(
         &mut self,
         patterns: &'a [Pattern],
         iterable: &'a Expr,
         body: impl FnOnce(&mut Self),
     ) {
+        self.iterate_loop_over(patterns, iterable, |this, _| body(this));
+    }
+
+    /// The body is told where the items stand.
+    fn iterate_loop_over(
+        &mut self,
+        patterns: &'a [Pattern],
+        iterable: &'a Expr,
+        body: impl FnOnce(&mut Self, u8),
+    ) {
         let state = self.f.temps(2);
         self.expr_to(iterable, state);
         self.f.emit(Op::IterPrep, state, 0, 0);
         let items = self.f.temps(patterns.len());
+        let body = |this: &mut Self| body(this, items);
         let first = self.f.jump(Op::Jump, 0, 0, 0);
         let top = self.f.here();
         let (breaks, next) = self.loop_body(patterns, items, body);
@@ -354,6 +385,15 @@ impl<'a> Compiler<'a> {
         self.native(native, function, count as u8, function);
         self.store_new(target, function);
         self.f.next = mark;
+    }
+}
+
+/// Whether a loop goes over `something.leases()`.
+fn gives_leases(e: &Expr) -> bool {
+    match &e.kind {
+        ExprKind::Paren(inner) => gives_leases(inner),
+        ExprKind::Method { name, args, .. } => &*name.name == "leases" && args.is_empty(),
+        _ => false,
     }
 }
 

@@ -140,22 +140,16 @@ impl<'a> Compiler<'a> {
         let mark = self.f.next;
         let function = self.f.temps(3);
         self.f.emit(Op::Move, function + 1, thing, 0);
-        let (name, count) = match (kind, error) {
-            (Leave::Lock, _) => ("@lock_leave", 1),
-            (Leave::With, error) => {
-                let failed = u8::from(error.is_some());
-                self.f.emit(Op::LoadBool, function + 2, failed, 0);
-                ("@with_leave", 2)
-            }
-            (Leave::Scope, Some(error)) => {
-                self.f.emit(Op::Move, function + 2, error, 0);
-                ("@scope_leave", 2)
-            }
-            (Leave::Scope, None) => {
-                self.f.emit(Op::LoadNil, function + 2, 0, 0);
-                ("@scope_leave", 2)
-            }
+        let (name, count) = match kind {
+            Leave::Lock => ("@lock_leave", 1),
+            Leave::With => ("@with_leave", 2),
+            Leave::Lease => ("@lease_leave", 2),
+            Leave::Scope => ("@scope_leave", 2),
         };
+        match error {
+            Some(error) => self.f.emit(Op::Move, function + 2, error, 0),
+            None => self.f.emit(Op::LoadNil, function + 2, 0, 0),
+        }
         let native = self.intrinsic(name);
         self.native(native, function, count, function);
         self.f.next = mark;

@@ -48,6 +48,7 @@ pub(super) enum Cleanup<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leave {
     With,
+    Lease,
     Lock,
     Scope,
 }

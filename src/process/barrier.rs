@@ -290,6 +290,7 @@ pub(super) fn register() {
     };
     static WAIT: WaitOps = WaitOps {
         noun: "barrier",
+        keepers: deadlock::no_keepers,
         ready: |arena, object, _, _, who| {
             let _guard = object.lock();
             object.cells[BROKEN].load(Ordering::SeqCst) != 0 || !here(arena, object).contains(&who)

@@ -190,6 +190,7 @@ pub(super) fn register() {
     };
     static WAIT: WaitOps = WaitOps {
         noun: "condition",
+        keepers: deadlock::no_keepers,
         ready: |arena, object, _, _, who| is_notified(arena, object, who),
         enders: |_, _, _, _, _| Enders::Holders,
     };

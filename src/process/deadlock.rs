@@ -34,6 +34,13 @@ pub struct WaitOps {
     pub ready: fn(&Arena, &Object, HandleId, Operation, SlotRef) -> bool,
     /// Who could end the wait.
     pub enders: fn(&Arena, &Object, HandleId, Operation, SlotRef) -> Enders,
+    /// Who has something of the object in his hands that he would give back.
+    pub keepers: fn(&Arena, &Object) -> Vec<SlotRef>,
+}
+
+/// [`WaitOps::keepers`] of objects from which nothing is lent.
+pub fn no_keepers(_: &Arena, _: &Object) -> Vec<SlotRef> {
+    Vec::new()
 }
 
 /// Who could end a wait.
@@ -104,6 +111,7 @@ pub fn look(arena: &Arena, me: SlotRef) -> Option<Verdict> {
     }
     let group = smallest_group(&blocked);
     if let Some(stream) = same_stream(&blocked, &group) {
+        let group = those_to_end(arena, group, stream);
         return end_stream(arena, &blocked, &group, stream, me);
     }
     let serial = |process: &&SlotRef| arena.slot(process.index).serial.load(Ordering::Acquire);
@@ -296,7 +304,8 @@ fn smallest_group(blocked: &Blocked) -> Vec<SlotRef> {
 fn same_stream(blocked: &Blocked, group: &[SlotRef]) -> Option<HandleId> {
     let mut streams = group.iter().map(|member| {
         let (wait, _) = blocked.get(member)?;
-        let takes = matches!(wait.operation, Operation::Get | Operation::Recv);
+        use Operation::{Get, Recv, Take};
+        let takes = matches!(wait.operation, Get | Recv | Take);
         match wait.objects[..] {
             [id] if takes => Some((id, wait.sides)),
             _ => None,
@@ -305,6 +314,21 @@ fn same_stream(blocked: &Blocked, group: &[SlotRef]) -> Option<HandleId> {
     let first = streams.next()??;
     let all = streams.all(|stream| stream == Some(first));
     all.then_some(first.0)
+}
+
+/// The members for whom nothing can come any more: those who have an item by lease, if there are any, for what they are
+/// told may make them give it back to the others.
+fn those_to_end(arena: &Arena, group: Vec<SlotRef>, stream: HandleId) -> Vec<SlotRef> {
+    let keepers = match (arena.object(stream), ops(stream.kind)) {
+        (Some(object), Some(ops)) => (ops.keepers)(arena, object),
+        _ => Vec::new(),
+    };
+    let some: Vec<SlotRef> = group
+        .iter()
+        .copied()
+        .filter(|m| keepers.contains(m))
+        .collect();
+    if some.is_empty() { group } else { some }
 }
 
 /// Tells every member that nothing can come any more: all of them, because the first to go on would look like a source to

@@ -89,6 +89,7 @@ pub(super) fn register() {
     };
     static WAIT: WaitOps = WaitOps {
         noun: "event",
+        keepers: deadlock::no_keepers,
         ready: |_, object, _, _, _| object.cells[SET].load(Ordering::SeqCst) != 0,
         enders: |_, _, _, _, _| Enders::Holders,
     };

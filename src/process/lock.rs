@@ -367,6 +367,7 @@ pub(super) fn register() {
     };
     static WAIT: WaitOps = WaitOps {
         noun: "lock",
+        keepers: deadlock::no_keepers,
         ready: |arena, object, _, _, _| match object.cells[OWNER].load(Ordering::SeqCst) {
             0 | DIED => true,
             bits => !SlotRef::from_bits(bits).is_some_and(|owner| arena.is_alive(owner)),

@@ -6,7 +6,8 @@
 //! In reading order: [`wait`] (the one place where anything sleeps), [`tenders`], [`deadlock`], [`signals`] (Ctrl-C, cancelling),
 //! [`spawn`] and [`ended`] (what processes do and leave), [`record`] (what is known of a process), [`reaper`], [`scope`],
 //! [`status`] (what everybody is doing);
-//! then the objects: [`lock`], [`semaphore`], [`event`], [`condition`], [`barrier`], [`channel`], [`pool`].
+//! then the objects: [`lock`], [`semaphore`], [`event`], [`condition`], [`barrier`], [`channel`] with
+//! [`queue`], [`lease`] and [`pipe`], [`pool`].
 
 pub mod barrier;
 pub mod channel;
@@ -15,6 +16,7 @@ pub mod deadlock;
 pub mod ended;
 pub mod event;
 pub mod finish;
+pub mod lease;
 pub mod lock;
 pub mod pipe;
 pub mod place;
@@ -37,6 +39,7 @@ pub use barrier::Barrier;
 pub use condition::Condition;
 pub use ended::Ended;
 pub use event::Event;
+pub use lease::Lease;
 pub use lock::Lock;
 pub use semaphore::Semaphore;
 pub use spawn::{ChildOutcome, Message, Method, Process, SpawnSpec};

@@ -249,7 +249,7 @@ fn prepare_core(arena: &Arena, object: &Object) -> std::result::Result<(), Full>
     object.set_payload(block);
     arena.commit(block);
     for side in [0, 8] {
-        match Channel::create(arena, CAPACITY) {
+        match Channel::create(arena, CAPACITY, 0) {
             Ok(channel) => {
                 arena
                     .word_at(block + side)
@@ -391,6 +391,7 @@ pub(super) fn register() {
     };
     static WAIT: WaitOps = WaitOps {
         noun: "pipe",
+        keepers: deadlock::no_keepers,
         ready,
         enders,
     };

@@ -1,11 +1,13 @@
 //! Queues: a channel that every holder puts to and takes from.
 
-use super::channel::{Channel, Closer, Prepared, Put, Take, Taken};
+use super::channel::{Channel, Closer, Prepared, Put, SetAside, Take, Taken};
 use super::deadlock::{self, Enders, WaitOps};
+use super::lease::Lease;
 use super::wait::{self, Awaited, Operation, WaitSpec};
 use crate::arena::kinds::{self, KindOps};
 use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind, SlotRef};
 use crate::diag::{Error, Field, Result, codes};
+use crate::limits::MAX_FAILURES;
 use crate::source::Span;
 use std::sync::atomic::Ordering;
 
@@ -23,10 +25,15 @@ pub struct Queue {
 impl Queue {
     /// A new queue in which at most `capacity` messages wait; 0 is any number.
     pub fn create(capacity: u64) -> Result<Queue> {
+        Queue::create_with(capacity, MAX_FAILURES)
+    }
+
+    /// The same, with how often a message may fail those who take it by lease before it is set aside; 0 is any number.
+    pub fn create_with(capacity: u64, failures: u64) -> Result<Queue> {
         super::start()?;
         let hold = arena::when_full(|| {
             Hold::create(ObjectKind::Queue, |arena, object| {
-                let block = Channel::create(arena, capacity)?;
+                let block = Channel::create(arena, capacity, failures)?;
                 object.set_payload(block);
                 arena.commit(block);
                 Ok(())
@@ -113,6 +120,35 @@ impl Queue {
         }
     }
 
+    /// Takes the message at the front by lease; waits and fails as [`Queue::get`] does, and with `LimitExceeded`.
+    pub fn take(&self, timeout: Option<f64>, place: Option<Span>) -> Result<Lease> {
+        if let Some(lease) = self.try_take()? {
+            return Ok(lease);
+        }
+        let awaited = [self.awaited(ITEMS)];
+        let mut spec = WaitSpec::new(Operation::Take, &awaited, place).with_timeout(timeout);
+        spec.ends_stream = true;
+        let taken = wait::wait(&spec, || self.try_take())?;
+        taken.ok_or_else(|| wait::timed_out(Operation::Take, "the queue", timeout.unwrap_or(0.0)))
+    }
+
+    /// Takes the message at the front by lease if there is one; `EndOfStream` when there is none and the queue is closed.
+    pub fn try_take(&self) -> Result<Option<Lease>> {
+        let arena = super::start()?;
+        let taker = super::spawn::current()?.id();
+        let channel = self.channel(arena);
+        match arena::when_full(|| channel.take_lease(taker))? {
+            Ok(claim) => Ok(Some(Lease::new(self.clone(), claim))),
+            Err(Take::Closed) => Err(ended("take", "queue", channel.closer())),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The messages that were set aside, oldest first; `take`: they are gone then.
+    pub fn dead_letters(&self, take: bool) -> Result<Vec<SetAside>> {
+        Ok(self.channel(super::start()?).set_aside(take))
+    }
+
     /// Closes it for everybody; false when it was closed before.
     pub fn close(&self, place: Option<Span>) -> Result<bool> {
         let arena = super::start()?;
@@ -195,12 +231,22 @@ fn ready(
 ) -> bool {
     let channel = channel(arena, object);
     let [takes, puts] = match operation {
-        Operation::Get => [true, false],
+        Operation::Get | Operation::Take => [true, false],
         Operation::Put => [false, true],
         Operation::JoinQueue => return channel.unfinished() == 0,
         _ => selected_sides(arena, id, waiter),
     };
-    channel.is_closed() || takes && !channel.is_empty() || puts && channel.has_room()
+    let closed = channel.is_closed();
+    // A closed queue is at its end when nobody can give anything back.
+    let ended = takes && closed && !channel.is_lent(None);
+    ended || takes && !channel.is_empty() || puts && (closed || channel.has_room())
+}
+
+/// Who has messages in his hands.
+fn keepers(arena: &Arena, object: &Object) -> Vec<SlotRef> {
+    let mut keepers = Vec::new();
+    channel(arena, object).is_lent(Some(&mut keepers));
+    keepers.into_iter().filter_map(SlotRef::from_bits).collect()
 }
 
 /// Tells the arena and the deadlock detector about queues.
@@ -225,7 +271,15 @@ pub(super) fn register() {
     static WAIT: WaitOps = WaitOps {
         noun: "queue",
         ready,
-        enders: |_, _, _, _, _| Enders::Holders,
+        keepers,
+        enders: |arena, object, _, operation, waiter| match operation {
+            // Into a closed one comes only what is given back.
+            Operation::Get | Operation::Take if channel(arena, object).is_closed() => {
+                let others = keepers(arena, object).into_iter();
+                Enders::These(others.filter(|&keeper| keeper != waiter).collect())
+            }
+            _ => Enders::Holders,
+        },
     };
     kinds::register(ObjectKind::Queue, &KIND);
     deadlock::register(ObjectKind::Queue, &WAIT);

@@ -154,6 +154,7 @@ pub(super) fn register() {
     };
     static WAIT: WaitOps = WaitOps {
         noun: "semaphore",
+        keepers: deadlock::no_keepers,
         ready: |arena, object, _, _, _| {
             let _guard = object.lock();
             available(arena, object) > 0

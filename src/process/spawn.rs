@@ -486,6 +486,7 @@ pub(super) fn register() {
     };
     static WAIT: WaitOps = WaitOps {
         noun: "process",
+        keepers: deadlock::no_keepers,
         ready: |_, object, _, _, _| Record::of(object).status() != Status::Open,
         enders: |arena, object, _, _, _| {
             let slot = Record::of(object).slot();

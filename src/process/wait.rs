@@ -42,13 +42,15 @@ pub enum Operation {
     Outside,
     /// A worker of a pool waits for work.
     Work,
+    /// As [`Operation::Get`], by lease.
+    Take,
 }
 
 impl Operation {
     /// The operation of a number from the process table.
     pub fn from_number(number: u32) -> Option<Operation> {
         use Operation::*;
-        const ALL: [Operation; 17] = [
+        const ALL: [Operation; 18] = [
             Lock,
             Acquire,
             WaitEvent,
@@ -66,6 +68,7 @@ impl Operation {
             Sleep,
             Outside,
             Work,
+            Take,
         ];
         ALL.into_iter()
             .find(|&operation| operation as u32 == number)
@@ -79,6 +82,7 @@ impl Operation {
             Operation::WaitEvent | Operation::WaitCondition | Operation::WaitBarrier => "wait",
             Operation::Join | Operation::JoinQueue => "join",
             Operation::Get => "get",
+            Operation::Take => "take",
             Operation::Put => "put",
             Operation::Recv => "recv",
             Operation::Send => "send",

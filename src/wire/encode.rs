@@ -376,6 +376,9 @@ impl Encoder {
             Value::Handle(handle) if handle.get().type_name() == "file" => {
                 "send its path, and open it where it is used"
             }
+            Value::Handle(handle) if handle.get().type_name() == "lease" => {
+                "send its `value`; a lease stays with the process that took it"
+            }
             _ => "send what is needed to make it again, and make it where it is used",
         };
         diag::Error::new(codes::NOT_SENDABLE, message)

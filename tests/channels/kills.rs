@@ -10,10 +10,17 @@ use par::process::spawn::Process;
 use std::time::{Duration, Instant};
 
 /// A generator of the test's own: no two runs alike would help nobody who looks for a failure.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn new() -> Random {
+        let now = std::time::UNIX_EPOCH
+            .elapsed()
+            .map_or(1, |now| now.as_nanos() as u64);
+        Random(now | 1)
+    }
+
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -21,14 +28,14 @@ impl Random {
     }
 }
 
-fn pause(microseconds: u64) {
+pub fn pause(microseconds: u64) {
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_micros(microseconds) {
         std::thread::yield_now();
     }
 }
 
-fn kill(process: &Process) {
+pub fn kill(process: &Process) {
     process.kill();
     process.join(None, None).unwrap();
 }
@@ -114,10 +121,9 @@ pub fn queue(kills: u64) {
         "  {} producers and {} consumers killed; short items {}, long items {}; not received {lost:?}, received twice {twice:?}; longest stall {longest:?}",
         killed[0], killed[1], items[0], items[1]
     );
-    // Numbers that were left out as holes are no items; what may be missing of short ones was in a killed consumer's hands.
-    check!(lost[1] <= holes);
-    check!(lost[0] + lost[1] <= holes + killed[1]);
-    check!(twice[0] == 0 && twice[1] <= killed[1]);
+    // Numbers that were left out as holes are no items. One in a killed consumer's hands goes back, and he may have counted it.
+    check!(lost[0] + lost[1] <= holes);
+    check!(twice[0] + twice[1] <= killed[1]);
     check!(longest < Duration::from_secs(1));
 }
 

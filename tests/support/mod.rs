@@ -65,7 +65,7 @@ impl Tests {
     pub fn measure(&mut self, test: &str, body: fn()) {
         let chosen = |part: &String| test.contains(part.as_str());
         if self.ignored && self.filter.as_ref().is_none_or(chosen) {
-            self.start(test, body, WATCHDOG * 5);
+            self.start(test, body, WATCHDOG * 15);
         }
     }
 

@@ -29,7 +29,7 @@ use super::super::Table;
 
 /// The methods, sorted by name.
 pub static METHODS: Table = natives! {
-    "@leave" ("failed") leave, "The end of a `with` block: works off what was handed in, or after an error gives it up.";
+    "@leave" ("error") leave, "The end of a `with` block: works off what was handed in, or after an error gives it up.";
     "apply" ("function", "...arguments", "**named") apply, "Hands one call in and waits for its result.";
     "close" () close, "Takes no more tasks; the workers leave when all is done.";
     "imap" ("function", "items", "chunk?") stream::imap, "An iterator over the results in order, reading only a little ahead of them.";
@@ -552,7 +552,7 @@ fn map_with(context: &mut dyn Context, args: Args<'_>, work: Work) -> Outcome {
 
 fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let pool = receiver("with", &args[0])?;
-    if args[1].truthy() {
+    if arguments::given(&args[1]).is_some() {
         pool.terminate(context.place())?;
         return Ok(Value::Nil);
     }

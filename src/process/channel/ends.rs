@@ -89,14 +89,16 @@ impl Channel<'_> {
         })
     }
 
-    /// Messages put that `task_done` was not called for.
+    /// Messages put that `task_done` was not called for, whose leases are not done, and that were not set aside.
     pub fn unfinished(&self) -> u64 {
-        self.get(at::TAIL).saturating_sub(self.get(at::DONE))
+        let done = self.get(at::DONE) + self.get(at::LEASES_DONE);
+        self.get(at::TAIL).saturating_sub(done)
     }
 
     /// Counts one message as done; false when all that were put are done already.
     pub fn task_done(&self) -> bool {
-        let tail = self.get(at::TAIL);
+        let leases = self.get(at::LEASES_DONE);
+        let tail = self.get(at::TAIL).saturating_sub(leases);
         let done = self.word(at::DONE);
         let more = done.fetch_update(Ordering::AcqRel, Ordering::Acquire, |done| {
             (done < tail).then_some(done + 1)

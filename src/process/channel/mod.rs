@@ -5,18 +5,24 @@
 //! commits a take; a process that dies before its store has not done it. Each end has a lock of its own and remembers
 //! the other's counter, so one putter and one taker hardly ever touch the same memory.
 //!
-//! A message in a block is taken in two steps, so that it need not be copied under the lock: the taker *claims* it (the
-//! claim, then `head`) and reads it at leisure; the claim ends when it is delivered. The claim of a process that died is
-//! turned into a *returned* message, which is taken before all others.
+//! A message is taken in two steps: the taker *claims* it (the [`claim`], then `head`) and reads it at leisure; the claim
+//! ends when it is delivered. The claim of a process that died is turned into a *returned* message, which is taken before
+//! all others. A [`lease`] is a claim that the script keeps, and [`results`] are what is put through one.
 //!
 //! Imports `arena`, `os`, `diag`, `source`. **Invariant:** nothing here waits (but for the short sections of others): a
-//! full, empty or closed channel is an answer, and waiting is its caller's business.
+//! full, empty or closed channel is an answer, and waiting is its caller's business. The lock of takers is taken before that
+//! of putters, of whatever channels, and never the other way round; several locks of putters are taken in the order of their blocks.
 
+mod claim;
 mod ends;
+mod lease;
+mod results;
 mod side;
 mod take;
 
 pub use ends::Closer;
+pub use lease::{SetAside, Why, error_block};
+pub use results::Delivery;
 pub use take::{Take, Taken};
 
 use crate::arena::kinds::Visitor;
@@ -51,21 +57,25 @@ mod at {
     pub const JOINERS: u64 = 160;
     /// Not 0 once a message with handles was put: before, collections need not look at messages.
     pub const HANDLES: u64 = 168;
+    /// The first page of further claims; 0 while those of the block are enough.
+    pub const PAGES: u64 = 176;
+    /// Messages whose leases were ended in order, or that were set aside.
+    pub const LEASES_DONE: u64 = 184;
     pub const CLOSER: u64 = 192;
+    /// Under the lock of the putters: the results that are being put in, as the block of them; 0 for none.
+    pub const COMMITTING: u64 = 288;
+    /// After how many failures an item is set aside; 0 is never.
+    pub const FAILURES: u64 = 296;
+    /// Not 0 once a message was taken by lease: before, collections need not look at claims.
+    pub const LEASED: u64 = 304;
     pub const CLAIMS: u64 = 320;
 }
 
-/// Messages that may be claimed at one time; further takers copy under the lock.
-const CLAIMS: u64 = 8;
-/// Owner, block, and the number that the message had among all.
-const CLAIM: u64 = 24;
-/// The owner of a claim on a message that came back.
-const RETURNED: u64 = u64::MAX;
 /// The event that takers wait at, and the one of putters.
 const TAKERS: usize = 0;
 const PUTTERS: usize = 1;
 /// Bytes of a channel's block.
-const BYTES: u64 = 512;
+const BYTES: u64 = at::CLAIMS + claim::FIRST_CLAIMS * claim::CLAIM;
 
 /// A segment: the number of its first slot, how many it has, the next segment; then, from `SLOTS`, the slots.
 mod segment {
@@ -144,8 +154,9 @@ impl Drop for Prepared {
 }
 
 impl<'a> Channel<'a> {
-    /// Writes an empty channel into a new block, which is in the hands of this process until it is attached.
-    pub fn create(arena: &Arena, capacity: u64) -> Result<Offset, Full> {
+    /// Writes an empty channel into a new block, which is in the hands of this process until it is attached. `failures`:
+    /// after how many an item that is taken by lease is set aside, 0 for never.
+    pub fn create(arena: &Arena, capacity: u64, failures: u64) -> Result<Offset, Full> {
         let block = arena.alloc_zeroed(BYTES)?;
         let first = match new_segment(arena, 0, FIRST_SLOTS) {
             Ok(first) => first,
@@ -155,6 +166,7 @@ impl<'a> Channel<'a> {
             }
         };
         arena.put_word(block + at::CAPACITY, capacity);
+        arena.put_word(block + at::FAILURES, failures);
         arena.put_word(block + at::TAIL_SEGMENT, first);
         arena.put_word(block + at::HEAD_SEGMENT, first);
         arena.commit(first);
@@ -188,8 +200,13 @@ impl<'a> Channel<'a> {
     }
 
     fn lock_put(&self) -> SideGuard<'a> {
-        // A dead putter leaves nothing to repair: its message is not counted, and segments are found by walking.
-        side::lock(self.arena, self.block + at::PUT_LOCK)
+        let guard = side::lock(self.arena, self.block + at::PUT_LOCK);
+        // A dead putter leaves nothing to repair: its message is not counted, and segments are found by walking. One that was
+        // ending a lease may have left results half put in.
+        if guard.owner_died {
+            self.finish_commit();
+        }
+        guard
     }
 
     #[inline]
@@ -275,25 +292,36 @@ impl<'a> Channel<'a> {
 
     /// The slot of a number at the tail; adds a segment when the last one is full. Under the putters' lock.
     fn slot_for_put(&self, index: u64) -> Result<Offset, Full> {
-        let mut segment = self.get(at::TAIL_SEGMENT);
+        let before = self.get(at::TAIL_SEGMENT);
+        let (segment, slot) = self.slot_ahead(before, index)?;
+        if segment != before {
+            self.set(at::TAIL_SEGMENT, segment);
+        }
+        Ok(slot)
+    }
+
+    /// The slot of a number at or behind the tail, with its segment; segments are added as they are needed.
+    #[inline]
+    fn slot_ahead(&self, mut segment: Offset, index: u64) -> Result<(Offset, Offset), Full> {
         loop {
             if let Some(slot) = slot_in(self.arena, segment, index) {
-                return Ok(slot);
+                return Ok((segment, slot));
             }
-            let mut next = self
+            let next = self
                 .arena
                 .word_at(segment + segment::NEXT)
                 .load(Ordering::Acquire);
-            if next == 0 {
-                next = self.add_segment(segment, index)?;
-            }
-            self.set(at::TAIL_SEGMENT, next);
-            segment = next;
+            segment = match next {
+                0 => self.add_segment(segment)?,
+                next => next,
+            };
         }
     }
 
     #[cold]
-    fn add_segment(&self, last: Offset, first: u64) -> Result<Offset, Full> {
+    fn add_segment(&self, last: Offset) -> Result<Offset, Full> {
+        let (first, count) = (segment::FIRST, segment::COUNT);
+        let first = self.arena.get_word(last + first) + self.arena.get_word(last + count);
         let spare = self.get(at::SPARE);
         let new = if spare != 0 {
             self.arena.claim(spare);
@@ -316,20 +344,19 @@ impl<'a> Channel<'a> {
 
     /// Names everything in it to a visitor.
     pub fn visit(&self, visitor: &mut dyn Visitor) {
-        if !visitor.wants_blocks() && self.get(at::HANDLES) == 0 {
+        let messages = visitor.wants_blocks() || self.get(at::HANDLES) != 0;
+        if !messages && self.get(at::LEASED) == 0 {
             return;
         }
         visitor.block(self.block);
         let _guard = self.lock_get();
+        self.visit_claims(visitor);
+        if !messages {
+            return;
+        }
         let spare = self.get(at::SPARE);
         if spare != 0 {
             visitor.block(spare);
-        }
-        for claim in 0..CLAIMS {
-            let (owner, block, _) = self.claim(claim);
-            if owner != 0 {
-                self.arena.visit_message(block, visitor);
-            }
         }
         let mut segment = self.get(at::HEAD_SEGMENT);
         let mut index = self.get(at::HEAD);

@@ -1,10 +1,9 @@
 //! Taking messages, and what becomes of them when their taker dies.
 
+use super::claim::{ASIDE, Claim, RETURNED, word};
 use super::side::{self, SideGuard};
-use super::{
-    CLAIM, CLAIMS, Channel, IN_BLOCK, INLINE, PUTTERS, RETURNED, TAKERS, at, segment, slot_in,
-};
-use crate::arena::{self, Hold, Offset, SlotRef};
+use super::{Channel, IN_BLOCK, INLINE, PUTTERS, TAKERS, at, segment, slot_in};
+use crate::arena::{self, Full, Hold, Offset, SlotRef};
 use crate::crash_point;
 use std::sync::atomic::Ordering;
 
@@ -19,52 +18,61 @@ pub enum Take<'a> {
 }
 
 /// A message that was taken. It is delivered when this is dropped: until then it belongs to this process only on trust, and
-/// if the process dies it goes back to the front. (A short one is delivered by taking it.)
+/// if the process dies it goes back to the front.
 pub struct Taken<'a> {
     channel: Channel<'a>,
-    content: Content,
+    content: Content<'a>,
 }
 
-enum Content {
-    Inline([u64; INLINE / 8], usize),
-    /// A claim and its block.
-    Claimed(u64, Offset),
-    /// Copied, because all claims were in use, with the holds that keep its handles' objects until delivery.
+enum Content<'a> {
+    Claimed(Claim<'a>),
+    /// Copied, because all claims were in use and the arena is full, with the holds that keep its handles' objects until
+    /// delivery.
     Copied(
         Vec<u8>,
         #[expect(dead_code, reason = "kept for its drop")] Vec<Hold>,
     ),
+    /// A lease has it now.
+    Kept,
 }
 
 impl Taken<'_> {
     /// Gives the bytes of the message to a function.
     pub fn read<T>(&self, body: impl FnOnce(&[u8]) -> T) -> T {
         match &self.content {
-            Content::Inline(words, length) => {
-                let mut bytes = [0; INLINE];
-                for (place, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
-                    *place = word.to_ne_bytes();
-                }
-                body(bytes.get(..*length).unwrap_or(&bytes))
-            }
-            Content::Claimed(_, block) => body(self.channel.arena.message_bytes(*block)),
+            Content::Claimed(claim) => body(claim.bytes()),
             Content::Copied(bytes, _) => body(bytes),
+            Content::Kept => body(&[]),
+        }
+    }
+
+    /// Where the claim stands, which the caller has to end from now on.
+    pub(super) fn keep(mut self) -> Option<Offset> {
+        match std::mem::replace(&mut self.content, Content::Kept) {
+            Content::Claimed(claim) => Some(claim.at),
+            _ => None,
         }
     }
 }
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        if let Content::Claimed(claim, block) = self.content {
-            crash_point!("channel: before delivery");
-            self.channel.arena.claim(block);
-            self.channel.set_owner(claim, 0);
-            crash_point!("channel: delivered");
-            self.channel.arena.free(block);
-            // A taker that found the closed channel empty but for claims waits for what becomes of them.
-            if self.channel.is_closed() {
-                self.channel.notify(TAKERS, u32::MAX);
+        let Content::Claimed(claim) = self.content else {
+            return;
+        };
+        crash_point!("channel: before delivery");
+        match claim.block() {
+            Some(block) => {
+                self.channel.arena.claim(block);
+                claim.set(word::OWNER, 0);
+                crash_point!("channel: delivered");
+                self.channel.arena.free(block);
             }
+            None => claim.set(word::OWNER, 0),
+        }
+        // A taker that found the closed channel empty but for claims waits for what becomes of them.
+        if self.channel.is_closed() {
+            self.channel.notify(TAKERS, u32::MAX);
         }
     }
 }
@@ -78,33 +86,29 @@ impl<'a> Channel<'a> {
         guard
     }
 
-    /// Owner, block and message number of a claim.
-    pub(super) fn claim(&self, claim: u64) -> (u64, Offset, u64) {
-        let base = at::CLAIMS + claim * CLAIM;
-        // The owner first: it is stored last.
-        (self.get(base), self.get(base + 8), self.get(base + 16))
-    }
-
-    fn set_owner(&self, claim: u64, owner: u64) {
-        self.set(at::CLAIMS + claim * CLAIM, owner);
-    }
-
     /// Turns the claims of dead processes into returned messages, and counts those. Under the takers' lock.
-    fn settle_claims(&self) -> u64 {
+    pub(super) fn settle_claims(&self) -> u64 {
         let head = self.get(at::HEAD);
         let mut returned = 0;
-        for claim in 0..CLAIMS {
-            let (owner, _, number) = self.claim(claim);
-            let dead = owner != RETURNED
-                && SlotRef::from_bits(owner).is_some_and(|owner| !self.arena.is_alive(owner));
-            if owner == RETURNED {
-                returned += 1;
-            } else if dead && number >= head {
-                // It died between the claim and the counter: the message was never taken.
-                self.set_owner(claim, 0);
-            } else if dead {
-                self.set_owner(claim, RETURNED);
-                returned += 1;
+        for claim in self.claims() {
+            let owner = claim.owner();
+            match owner {
+                0 => {}
+                RETURNED => returned += 1,
+                ASIDE => self.count_done(claim),
+                _ => {
+                    let dead =
+                        SlotRef::from_bits(owner).is_some_and(|owner| !self.arena.is_alive(owner));
+                    if dead && claim.get(word::NUMBER) >= head {
+                        // It died between the claim and the counter: the message was never taken.
+                        claim.set(word::OWNER, 0);
+                    } else if dead && claim.get(word::TAKER) == 0 {
+                        claim.set(word::OWNER, RETURNED);
+                        returned += 1;
+                    } else if dead {
+                        returned += u64::from(self.settle_lease(claim));
+                    }
+                }
             }
         }
         crash_point!("channel: claims settled");
@@ -112,23 +116,35 @@ impl<'a> Channel<'a> {
         returned
     }
 
-    /// Gives back what a dead process had claimed, and tells takers.
+    /// Gives back what a dead process had claimed, completes what it had decided, and tells takers.
     pub fn bury(&self) {
+        if self.get(at::COMMITTING) != 0 {
+            drop(self.lock_put());
+        }
         let guard = self.lock_get();
         let returned = self.settle_claims();
         drop(guard);
         if returned > 0 || self.is_closed() {
             self.notify(TAKERS, u32::MAX);
         }
+        self.tell_joiners();
     }
 
     /// Takes the message at the front.
+    #[inline]
     pub fn take(&self) -> Take<'a> {
+        // Only a lease needs room in the arena.
+        self.take_as(0).unwrap_or(Take::Empty)
+    }
+
+    /// Takes the message at the front for a `get` (0), or by lease for a process object.
+    #[inline]
+    pub(super) fn take_as(&self, taker: u64) -> Result<Take<'a>, Full> {
         let guard = self.lock_get();
         if self.get(at::RETURNED) != 0
-            && let Some(content) = self.take_returned()
+            && let Some(claim) = self.take_returned(taker)
         {
-            return self.taken(content, guard);
+            return Ok(self.taken(Content::Claimed(claim), guard));
         }
         let head = self.get(at::HEAD);
         if head == self.get(at::SEEN_TAIL) {
@@ -137,17 +153,17 @@ impl<'a> Channel<'a> {
             let tail = self.get(at::TAIL);
             self.set(at::SEEN_TAIL, tail);
             if head == tail {
-                return self.take_from_empty(closed, guard);
+                return Ok(self.take_from_empty(closed, taker, guard));
             }
         }
-        match self.take_next(head) {
-            Some(content) => self.taken(content, guard),
+        match self.take_next(head, taker)? {
+            Some(content) => Ok(self.taken(content, guard)),
             // Only a channel whose memory was overwritten has no slot here.
-            None => Take::Closed,
+            None => Ok(Take::Closed),
         }
     }
 
-    fn taken(&self, content: Content, guard: SideGuard<'a>) -> Take<'a> {
+    fn taken(&self, content: Content<'a>, guard: SideGuard<'a>) -> Take<'a> {
         drop(guard);
         crash_point!("channel: take unlocked");
         let channel = *self;
@@ -161,16 +177,14 @@ impl<'a> Channel<'a> {
     }
 
     #[cold]
-    fn take_from_empty(&self, closed: bool, guard: SideGuard<'a>) -> Take<'a> {
-        let mut claimed = false;
-        for claim in 0..CLAIMS {
-            claimed |= self.claim(claim).0 != 0;
-        }
+    fn take_from_empty(&self, closed: bool, taker: u64, guard: SideGuard<'a>) -> Take<'a> {
+        let taken = |claim: &Claim<'_>| !matches!(claim.owner(), 0 | ASIDE);
+        let claimed = self.claims().any(|claim| taken(&claim));
         if claimed
             && self.settle_claims() > 0
-            && let Some(content) = self.take_returned()
+            && let Some(claim) = self.take_returned(taker)
         {
-            return self.taken(content, guard);
+            return self.taken(Content::Claimed(claim), guard);
         }
         // What a live process has claimed may yet come back.
         match closed && !claimed {
@@ -181,56 +195,76 @@ impl<'a> Channel<'a> {
 
     /// Takes over the oldest returned message.
     #[cold]
-    fn take_returned(&self) -> Option<Content> {
-        let returned = (0..CLAIMS).map(|claim| (claim, self.claim(claim)));
-        let (claim, (_, block, _)) = returned
-            .filter(|(_, (owner, ..))| *owner == RETURNED)
-            .min_by_key(|(_, (_, _, number))| *number)?;
-        self.set_owner(claim, arena::me().to_bits());
+    fn take_returned(&self, taker: u64) -> Option<Claim<'a>> {
+        let claim = self
+            .claims()
+            .filter(|claim| claim.owner() == RETURNED)
+            .min_by_key(|claim| claim.get(word::NUMBER))?;
+        if taker == 0 {
+            self.drop_error(claim);
+        } else {
+            self.set(at::LEASED, 1);
+        }
+        claim.set(word::TAKER, taker);
+        claim.set(word::DELIVERIES, claim.get(word::DELIVERIES) + 1);
+        claim.set(word::OWNER, arena::me().to_bits());
         crash_point!("channel: returned message claimed");
         self.set(at::RETURNED, self.get(at::RETURNED).saturating_sub(1));
-        Some(Content::Claimed(claim, block))
+        Some(claim)
     }
 
     /// Takes the message of a number, which is in.
-    fn take_next(&self, head: u64) -> Option<Content> {
-        let slot = self.slot_for_take(head)?;
+    #[inline]
+    fn take_next(&self, head: u64, taker: u64) -> Result<Option<Content<'a>>, Full> {
+        let Some(slot) = self.slot_for_take(head) else {
+            return Ok(None);
+        };
+        let Some(claim) = self.free_claim() else {
+            return match taker {
+                0 => Ok(Some(self.take_copied(slot, head))),
+                _ => Err(Full),
+            };
+        };
+        let length = self.arena.get_word(slot);
+        if length == IN_BLOCK {
+            claim.set(word::BLOCK, self.arena.get_word(slot + 8));
+        } else {
+            let length = length.min(INLINE as u64);
+            claim.set(word::BLOCK, length);
+            for at in 0..length.div_ceil(8) {
+                claim.set(word::BYTES + at * 8, self.arena.get_word(slot + 8 + at * 8));
+            }
+        }
+        if taker != 0 {
+            self.set(at::LEASED, 1);
+        }
+        claim.prepare(head, taker);
+        claim.set(word::OWNER, arena::me().to_bits());
+        crash_point!("channel: claimed");
+        self.set(at::HEAD, head + 1);
+        crash_point!("channel: claim committed");
+        Ok(Some(Content::Claimed(claim)))
+    }
+
+    /// Takes the message in a slot without a claim: a death before its delivery loses it.
+    #[cold]
+    fn take_copied(&self, slot: Offset, head: u64) -> Content<'a> {
         let length = self.arena.get_word(slot);
         if length != IN_BLOCK {
-            let mut words = [0; INLINE / 8];
-            let length = (length as usize).min(INLINE);
-            for (at, word) in words.iter_mut().enumerate().take(length.div_ceil(8)) {
-                *word = self.arena.get_word(slot + 8 + at as u64 * 8);
-            }
-            crash_point!("channel: slot read");
+            let bytes = self.arena.bytes(slot + 8, length.min(INLINE as u64));
+            let bytes = bytes.to_vec();
             self.set(at::HEAD, head + 1);
-            crash_point!("channel: take committed");
-            return Some(Content::Inline(words, length));
+            return Content::Copied(bytes, Vec::new());
         }
         let block = self.arena.get_word(slot + 8);
-        let free = (0..CLAIMS).find(|&claim| self.claim(claim).0 == 0);
-        Some(match free {
-            Some(claim) => {
-                let base = at::CLAIMS + claim * CLAIM;
-                self.set(base + 8, block);
-                self.set(base + 16, head);
-                self.set_owner(claim, arena::me().to_bits());
-                crash_point!("channel: claimed");
-                self.set(at::HEAD, head + 1);
-                crash_point!("channel: claim committed");
-                Content::Claimed(claim, block)
-            }
-            None => {
-                let bytes = self.arena.message_bytes(block).to_vec();
-                let handles = self.arena.message_handles(block);
-                let holds = handles.into_iter().filter_map(Hold::adopt).collect();
-                self.arena.claim(block);
-                crash_point!("channel: copied");
-                self.set(at::HEAD, head + 1);
-                self.arena.free(block);
-                Content::Copied(bytes, holds)
-            }
-        })
+        let bytes = self.arena.message_bytes(block).to_vec();
+        let handles = self.arena.message_handles(block);
+        let holds = handles.into_iter().filter_map(Hold::adopt).collect();
+        self.arena.claim(block);
+        crash_point!("channel: copied");
+        self.set(at::HEAD, head + 1);
+        self.arena.free(block);
+        Content::Copied(bytes, holds)
     }
 
     /// The slot of a number at the head; lets go of the segment before it.

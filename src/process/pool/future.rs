@@ -72,6 +72,7 @@ pub(super) fn register() {
 
 static WAIT: WaitOps = WaitOps {
     noun: "future",
+    keepers: deadlock::no_keepers,
     ready: |_, object, _, _, _| {
         State::from_number(object.cells[STATE].load(Ordering::Acquire)).is_final()
     },

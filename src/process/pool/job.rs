@@ -111,6 +111,7 @@ pub(super) fn register() {
 
 static WAIT: WaitOps = WaitOps {
     noun: "pool map",
+    keepers: deadlock::no_keepers,
     ready: |arena, object, _, _, _| {
         let block = object.payload();
         counted(arena, block) >= arena.get_word(block + TOTAL)

@@ -86,6 +86,7 @@ fn ready(arena: &Arena, object: &Object, _: HandleId, operation: Operation, _: S
 
 static WAIT: WaitOps = WaitOps {
     noun: "pool",
+    keepers: deadlock::no_keepers,
     ready,
     enders: |_, _, _, _, _| Enders::Holders,
 };
