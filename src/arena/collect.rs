@@ -79,6 +79,38 @@ impl Graph {
         }
         seen
     }
+
+    /// What lies in what, the other way round.
+    pub fn containers(&self) -> Containers {
+        let mut of: HashMap<HandleId, Vec<HandleId>> = HashMap::new();
+        for (&outer, inside) in &self.contents {
+            for &inner in inside {
+                of.entry(inner).or_default().push(outer);
+            }
+        }
+        Containers { of }
+    }
+}
+
+/// Which objects hold handles of which.
+pub struct Containers {
+    of: HashMap<HandleId, Vec<HandleId>>,
+}
+
+impl Containers {
+    /// The object itself, and everything out of which a handle of it could be taken.
+    pub fn leading_to(&self, id: HandleId) -> Vec<HandleId> {
+        let mut found = vec![id];
+        let mut seen = HashSet::from([id]);
+        let mut at = 0;
+        while let Some(inner) = found.get(at) {
+            let outer = self.of.get(inner).into_iter().flatten();
+            let new: Vec<HandleId> = outer.copied().filter(|&id| seen.insert(id)).collect();
+            found.extend(new);
+            at += 1;
+        }
+        found
+    }
 }
 
 impl Arena {
@@ -162,7 +194,8 @@ impl Arena {
 
     /// Frees entries and blocks that dead processes had in their hands and that belong to nothing.
     fn sweep_the_dead(&self) -> u32 {
-        let living: HashSet<u32> = self.live_processes().map(SlotRef::tag).collect();
+        // Who is dead and not buried yet counts as living: its wait record may name a block, which the burial reads.
+        let living: HashSet<u32> = self.processes().map(SlotRef::tag).collect();
         for index in 1..self.header().object_high.load(Ordering::Acquire) {
             let object = self.entry(index);
             let owner = object.head().owner;

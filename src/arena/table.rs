@@ -53,7 +53,7 @@ impl SlotRef {
     }
 }
 
-/// Objects that a wait record can name. A wait on more is left out of deadlock detection.
+/// Objects that a wait record names itself. The rest of a longer list is in a block of the arena.
 pub const MAX_WAIT_OBJECTS: usize = 16;
 
 /// What a process waits for: written by the process itself, read by everybody.
@@ -65,9 +65,13 @@ pub struct WaitRecord {
     pub operation: AtomicU32,
     /// Objects awaited.
     pub count: AtomicU32,
-    /// Their handles' bits.
+    /// The bits of the first handles.
     pub objects: [AtomicU64; MAX_WAIT_OBJECTS],
-    /// For object i, bits 2i and 2i+1: whether its event word 0 or 1 counts us as a waiter.
+    /// When there are more: a block with the bits of all of them, in the hands of the waiter; 0 when there was no room for
+    /// one. The epoch guards it too: who reads a block that is used for something else by now throws away what it read.
+    pub list: AtomicU64,
+    /// For object i, bits 2i and 2i+1: whether its event word 0 or 1 counts us as a waiter. Objects past the first sixteen
+    /// go on counting a waiter that died, which costs those who wake them a system call.
     pub announced: AtomicU32,
     /// The source of the line that waits.
     pub place_source: AtomicU32,

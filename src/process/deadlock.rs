@@ -12,18 +12,23 @@
 use super::tenders::PENDING_CELL;
 use super::wait::Operation;
 use super::{place, record};
-use crate::arena::collect::Graph;
-use crate::arena::table::MAX_WAIT_OBJECTS;
+use crate::arena::collect::Containers;
 use crate::arena::{Arena, HandleId, Object, ObjectKind, SlotRef};
 use crate::diag::{Error, Field, codes};
 use crate::os::clock;
 use crate::source::Span;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
 /// The cell of a slot that says which wait (by its epoch) has been found to have no source any more.
 pub const VERDICT_CELL: usize = 0;
+/// The cell of a slot that says in which wait (by its epoch) it should look for a deadlock at once: it is in one.
+pub const LOOK_CELL: usize = 2;
+/// The cell of the arena that says until when (monotonic nanoseconds) somebody has the turn to search.
+const TURN_CELL: usize = 1;
+/// How long a turn lasts if it is not given back, as by a process that is killed or stopped in it.
+const TURN: u64 = 300_000_000;
 
 /// What deadlock detection must know of a kind of object.
 pub struct WaitOps {
@@ -98,13 +103,50 @@ struct Wait {
     since: u64,
 }
 
-/// Looks whether `me`, which waits without a time-out, is in or behind a deadlock.
-pub fn look(arena: &Arena, me: SlotRef) -> Option<Verdict> {
-    // The cheap look knows direct holders only, which are a part of all holders: it finds most processes that are fine.
-    // (A group may shrink between the two looks, when a member is killed: only the second look counts.)
-    Search::new(arena, None).closure(me)?;
-    let graph = arena.contents();
-    let search = Search::new(arena, Some(&graph));
+/// The turn to search: a crowd that is blocked would else search all at one time, and find the same.
+struct Turn<'a> {
+    arena: &'a Arena,
+    until: u64,
+}
+
+impl<'a> Turn<'a> {
+    fn take(arena: &'a Arena) -> Option<Turn<'a>> {
+        let (cell, now) = (arena.cell(TURN_CELL), clock::now());
+        let taken = cell.load(Ordering::Relaxed);
+        let until = now + TURN;
+        let is_mine = taken <= now
+            && cell
+                .compare_exchange(taken, until, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        is_mine.then_some(Turn { arena, until })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let _ = self.arena.cell(TURN_CELL).compare_exchange(
+            self.until,
+            0,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+    }
+}
+
+/// Looks whether `me`, which waits without a time-out, is in or behind a deadlock. `asked`: somebody found that it is in one;
+/// without that it is left to the next slice when others search.
+pub fn look(arena: &Arena, me: SlotRef, asked: bool) -> Option<Verdict> {
+    // The first looks know direct holders only, which are a part of all holders: they find most processes that are fine,
+    // the very first almost for nothing. (A group may shrink between looks, when a member is killed: only the last counts.)
+    let search = Search::new(arena, None);
+    search.step(me)?;
+    let _turn = match asked {
+        true => None,
+        false => Some(Turn::take(arena)?),
+    };
+    search.closure(me)?;
+    let containers = arena.contents().containers();
+    let search = Search::new(arena, Some(containers));
     let blocked = search.closure(me)?;
     if !search.unchanged(&blocked) {
         return None;
@@ -116,7 +158,14 @@ pub fn look(arena: &Arena, me: SlotRef) -> Option<Verdict> {
     }
     let serial = |process: &&SlotRef| arena.slot(process.index).serial.load(Ordering::Acquire);
     let last = group.iter().max_by_key(serial)?;
-    (*last == me).then(|| Verdict::Deadlock(report(arena, &blocked, &group)))
+    if *last == me {
+        return Some(Verdict::Deadlock(report(arena, &blocked, &group)));
+    }
+    let (wait, _) = blocked.get(last)?;
+    let slot = arena.slot(last.index);
+    slot.cells[LOOK_CELL].store(wait.epoch, Ordering::SeqCst);
+    super::wait::wake_process(arena, *last);
+    None
 }
 
 /// Processes that are blocked, with their waits and who could end them.
@@ -124,28 +173,23 @@ type Blocked = HashMap<SlotRef, (Wait, Vec<SlotRef>)>;
 
 struct Search<'a> {
     arena: &'a Arena,
-    graph: Option<&'a Graph>,
+    containers: Option<Containers>,
     live: Vec<SlotRef>,
     /// Processes with dead children that they have not taken note of: they have something to do.
     bereaved: Vec<SlotRef>,
-    reach: HashMap<SlotRef, HashSet<HandleId>>,
 }
 
 impl<'a> Search<'a> {
-    fn new(arena: &'a Arena, graph: Option<&'a Graph>) -> Self {
-        let live: Vec<SlotRef> = arena.live_processes().collect();
-        let mut reach = HashMap::new();
-        if let Some(graph) = graph {
-            for &process in &live {
-                reach.insert(process, graph.reachable(arena.held_by(process)));
-            }
-        }
+    /// Without containers, only who holds an object itself counts as its holder.
+    fn new(arena: &'a Arena, containers: Option<Containers>) -> Self {
+        let (live, dead): (Vec<SlotRef>, Vec<SlotRef>) = arena
+            .processes()
+            .partition(|&process| arena.is_alive(process));
         Search {
             arena,
-            graph,
+            containers,
+            bereaved: parents(arena, &dead),
             live,
-            bereaved: bereaved(arena),
-            reach,
         }
     }
 
@@ -157,20 +201,23 @@ impl<'a> Search<'a> {
             if blocked.contains_key(&process) {
                 continue;
             }
-            if self.bereaved.contains(&process) {
-                return None;
-            }
-            let wait = read(self.arena, process)?;
-            let enders = self.enders(process, &wait)?;
-            // One that is free to go settles it. To ask all of them first keeps a crowd that waits for one busy process from
-            // looking at each other, which would cost the square of their number at every look.
-            if enders.iter().any(|&ender| is_free(self.arena, ender)) {
-                return None;
-            }
+            let (wait, enders) = self.step(process)?;
             rest.extend(&enders);
             blocked.insert(process, (wait, enders));
         }
         Some(blocked)
+    }
+
+    /// The wait of a process and who could end it; `None` when it or one of them is free to go. To ask all of them first keeps
+    /// a crowd that waits for one busy process from looking at each other, which would cost the square of their number.
+    fn step(&self, process: SlotRef) -> Option<(Wait, Vec<SlotRef>)> {
+        if self.bereaved.contains(&process) {
+            return None;
+        }
+        let wait = read(self.arena, process)?;
+        let enders = self.enders(process, &wait)?;
+        let is_settled = enders.iter().any(|&ender| is_free(self.arena, ender));
+        (!is_settled).then_some((wait, enders))
     }
 
     /// Who could end a wait; `None` when it is ready, or when the outside could.
@@ -196,18 +243,16 @@ impl<'a> Search<'a> {
     }
 
     fn holders(&self, ids: &[HandleId], but: SlotRef) -> Vec<SlotRef> {
-        let holds = |process: SlotRef| {
-            ids.iter().any(|&id| {
-                self.arena.holds(process, id)
-                    || self.graph.is_some()
-                        && self
-                            .reach
-                            .get(&process)
-                            .is_some_and(|reach| reach.contains(&id))
-            })
+        let leading: Vec<HandleId> = match &self.containers {
+            Some(containers) => ids
+                .iter()
+                .flat_map(|&id| containers.leading_to(id))
+                .collect(),
+            None => ids.to_vec(),
         };
+        let holds = |&process: &SlotRef| leading.iter().any(|&id| self.arena.holds(process, id));
         let others = self.live.iter().copied().filter(|&process| process != but);
-        others.filter(|&process| holds(process)).collect()
+        others.filter(holds).collect()
     }
 
     /// Whether all members are still in the waits that were looked at, and no process has come into being.
@@ -218,24 +263,25 @@ impl<'a> Search<'a> {
                 && self.arena.is_alive(*process)
                 && !is_free(self.arena, *process)
         };
-        let bereaved = bereaved(self.arena);
-        if bereaved.iter().any(|parent| blocked.contains_key(parent)) {
+        let dead: Vec<SlotRef> = self
+            .arena
+            .processes()
+            .filter(|&process| !self.arena.is_alive(process))
+            .collect();
+        let mut bereaved = parents(self.arena, &dead).into_iter();
+        if bereaved.any(|parent| blocked.contains_key(&parent)) {
             return false;
         }
         blocked.iter().all(same) && self.arena.live_processes().all(|p| self.live.contains(&p))
     }
 }
 
-/// Live processes with a child that has died and that they have not taken note of: they may put another in its place, or
-/// raise its failure.
-fn bereaved(arena: &Arena) -> Vec<SlotRef> {
-    let dead = arena
-        .processes()
-        .filter(|&process| !arena.is_alive(process));
-    let parents = dead.filter_map(|process| {
+/// The parents of the dead that are not buried: they may put another in its place, or raise its failure.
+fn parents(arena: &Arena, dead: &[SlotRef]) -> Vec<SlotRef> {
+    let parent = |process: &SlotRef| {
         SlotRef::from_bits(arena.slot(process.index).parent.load(Ordering::Acquire))
-    });
-    parents.filter(|&parent| arena.is_alive(parent)).collect()
+    };
+    dead.iter().filter_map(parent).collect()
 }
 
 /// Whether a process is plainly not in a wait that only processes of the tree can end.
@@ -255,15 +301,25 @@ fn read(arena: &Arena, process: SlotRef) -> Option<Wait> {
     let epoch = wait.epoch.load(Ordering::SeqCst);
     let count = wait.count.load(Ordering::Acquire) as usize;
     let operation = Operation::from_number(wait.operation.load(Ordering::Acquire))?;
-    let free_to_go =
-        is_free(arena, process) || !operation.is_inside() || count == 0 || count > MAX_WAIT_OBJECTS;
-    if free_to_go {
+    if is_free(arena, process) || !operation.is_inside() || count == 0 {
         return None;
     }
-    let ids = wait.objects[..count].iter();
-    let objects: Option<Vec<HandleId>> = ids
-        .map(|bits| HandleId::from_bits(bits.load(Ordering::Acquire)))
-        .collect();
+    let objects: Option<Vec<HandleId>> = match wait.objects.get(..count) {
+        Some(few) => {
+            let bits = few.iter().map(|bits| bits.load(Ordering::Acquire));
+            bits.map(HandleId::from_bits).collect()
+        }
+        None => {
+            let list = wait.list.load(Ordering::Acquire);
+            if list == 0 || count as u64 * 8 > arena.capacity(list) {
+                return None;
+            }
+            let words = (list..).step_by(8).take(count);
+            words
+                .map(|at| HandleId::from_bits(arena.get_word(at)))
+                .collect()
+        }
+    };
     let place = place::unpack(
         u64::from(wait.place_source.load(Ordering::Acquire)),
         wait.place_range.load(Ordering::Acquire),
@@ -280,24 +336,71 @@ fn read(arena: &Arena, process: SlotRef) -> Option<Wait> {
 }
 
 /// The smallest set of blocked processes that leads to nobody outside of itself, in a fixed order.
+///
+/// Such a set in which each leads to every other is a strongly connected component without a way out. Tarjan's search finds
+/// a component when it has found all those to which it leads, so it needs to be told only whether there were any.
 fn smallest_group(blocked: &Blocked) -> Vec<SlotRef> {
-    let mut best: Option<Vec<SlotRef>> = None;
     let mut all: Vec<SlotRef> = blocked.keys().copied().collect();
     all.sort_unstable();
-    for &start in &all {
-        let mut seen = HashSet::from([start]);
-        let mut rest = vec![start];
-        while let Some(process) = rest.pop() {
-            let enders = blocked.get(&process).map_or(&[][..], |(_, enders)| enders);
-            rest.extend(enders.iter().copied().filter(|&ender| seen.insert(ender)));
+    let number: HashMap<SlotRef, usize> = all.iter().copied().zip(0..).collect();
+    let leads_to: Vec<Vec<usize>> = all
+        .iter()
+        .map(|process| {
+            let enders = blocked.get(process).map_or(&[][..], |(_, enders)| enders);
+            let known = enders.iter().filter_map(|ender| number.get(ender));
+            known.copied().collect()
+        })
+        .collect();
+    let groups = closed_components(&leads_to).into_iter();
+    let mut best = groups.min_by_key(|group| (group.len(), group.iter().min().copied()));
+    let best = best.get_or_insert_default();
+    best.sort_unstable();
+    best.iter().map(|&at| all[at]).collect()
+}
+
+/// The strongly connected components of a graph from which no edge leads out.
+fn closed_components(leads_to: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    const UNSEEN: usize = usize::MAX;
+    let count = leads_to.len();
+    let (mut order, mut low) = (vec![UNSEEN; count], vec![UNSEEN; count]);
+    // Whether a node has been given to a component, and whether an edge leads from it or from below it to another one.
+    let (mut is_done, mut is_open) = (vec![false; count], vec![false; count]);
+    let (mut path, mut pending, mut found) = (Vec::new(), Vec::new(), Vec::new());
+    let mut next = 0;
+    for start in 0..count {
+        if order[start] == UNSEEN {
+            path.push((start, 0));
         }
-        if best.as_ref().is_none_or(|best| seen.len() < best.len()) {
-            let mut group: Vec<SlotRef> = seen.into_iter().collect();
-            group.sort_unstable();
-            best = Some(group);
+        while let Some((node, edge)) = path.pop() {
+            if edge == 0 {
+                (order[node], low[node]) = (next, next);
+                next += 1;
+                pending.push(node);
+            } else {
+                let below = leads_to[node][edge - 1];
+                if is_done[below] {
+                    is_open[node] = true;
+                } else {
+                    low[node] = low[node].min(low[below]);
+                    is_open[node] |= is_open[below];
+                }
+            }
+            if let Some(&below) = leads_to[node].get(edge) {
+                path.push((node, edge + 1));
+                if order[below] == UNSEEN {
+                    path.push((below, 0));
+                }
+            } else if low[node] == order[node] {
+                let from = pending.iter().rposition(|&at| at == node).unwrap_or(0);
+                let group = pending.split_off(from);
+                group.iter().for_each(|&at| is_done[at] = true);
+                if !is_open[node] {
+                    found.push(group);
+                }
+            }
         }
     }
-    best.unwrap_or_default()
+    found
 }
 
 /// The object that all members of a group wait to get something from, when it is one and the same.
@@ -420,5 +523,60 @@ pub(super) fn wanted(arena: &Arena, id: HandleId) -> String {
             noun if noun.starts_with('e') => format!("an {noun}"),
             noun => format!("a {noun}"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closed_components;
+
+    fn found(leads_to: &[&[usize]]) -> Vec<Vec<usize>> {
+        let edges: Vec<Vec<usize>> = leads_to.iter().map(|to| to.to_vec()).collect();
+        let mut groups = closed_components(&edges);
+        groups.iter_mut().for_each(|group| group.sort_unstable());
+        groups.sort();
+        groups
+    }
+
+    #[test]
+    fn closed_groups_are_found() {
+        assert_eq!(found(&[&[]]), [[0]]);
+        assert_eq!(found(&[&[0]]), [[0]]);
+        // A ring, and somebody behind it.
+        assert_eq!(found(&[&[1], &[2], &[0], &[0]]), [[0, 1, 2]]);
+        // Two rings, one of which leads to the other.
+        assert_eq!(found(&[&[1], &[0, 2], &[3], &[2]]), [[2, 3]]);
+        // Two that lead nowhere, and one that leads to both.
+        assert_eq!(found(&[&[1, 2], &[], &[]]), [[1], [2]]);
+        // Edges back into the middle of a path.
+        assert_eq!(found(&[&[1], &[2], &[1, 3], &[4], &[3]]), [[3, 4]]);
+        assert_eq!(found(&[&[1, 3], &[2], &[0], &[1]]), [[0, 1, 2, 3]]);
+    }
+
+    #[test]
+    fn a_component_is_closed_just_when_what_it_reaches_reaches_it() {
+        let mut state = 7_u64;
+        for _ in 0..2_000 {
+            let mut edges = vec![Vec::new(); 7];
+            for _ in 0..9 {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
+                edges[(state >> 33) as usize % 7].push((state >> 43) as usize % 7);
+            }
+            let reach = |from: usize| {
+                let (mut seen, mut rest) = (vec![false; 7], vec![from]);
+                while let Some(at) = rest.pop() {
+                    if !std::mem::replace(&mut seen[at], true) {
+                        rest.extend(&edges[at]);
+                    }
+                }
+                seen
+            };
+            let in_closed: Vec<usize> = (0..7)
+                .filter(|&at| (0..7).all(|other| !reach(at)[other] || reach(other)[at]))
+                .collect();
+            let mut flat = closed_components(&edges).concat();
+            flat.sort_unstable();
+            assert_eq!(flat, in_closed, "{edges:?}");
+        }
     }
 }

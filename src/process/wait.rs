@@ -7,7 +7,7 @@
 use super::deadlock::{self, Verdict};
 use super::{place, reaper, signals, tenders};
 use crate::arena::table::{MAX_WAIT_OBJECTS, Slot};
-use crate::arena::{self, Arena, HandleId, Object, SlotRef};
+use crate::arena::{self, Arena, HandleId, Object, Offset, SlotRef};
 use crate::diag::{Error, Field, Result, codes};
 use crate::os::futex::{self, Woken, Word};
 use crate::os::{clock, cpu};
@@ -275,13 +275,16 @@ impl Sleep {
                 }
                 until = until.min(deadline);
             }
-            if futex::wait(&words[..count], until) == Woken::Time {
+            let woken = futex::wait(&words[..count], until);
+            if record.is_asked_to_look() {
+                look_for_deadlock(arena, spec, true)?;
+            } else if woken == Woken::Time {
                 self.slice = (self.slice * 2).min(LAST_SLICE);
                 reaper::reap();
                 if tenders::are_behind() {
                     return Ok(Slept::Tend);
                 }
-                look_for_deadlock(arena, spec)?;
+                look_for_deadlock(arena, spec, false)?;
             }
         }
     }
@@ -326,11 +329,11 @@ fn words_of<'a>(
 }
 
 /// After a slice in which nothing happened. Waits with a time-out, for time and for the outside end by themselves.
-fn look_for_deadlock(arena: &Arena, spec: &WaitSpec<'_>) -> Result<()> {
+fn look_for_deadlock(arena: &Arena, spec: &WaitSpec<'_>, asked: bool) -> Result<()> {
     if spec.deadline.is_some() || !spec.operation.is_inside() {
         return Ok(());
     }
-    match deadlock::look(arena, arena::me()) {
+    match deadlock::look(arena, arena::me(), asked) {
         Some(Verdict::Deadlock(error)) => Err(error),
         Some(Verdict::StreamEnded) if spec.ends_stream => Err(stream_ended(spec)),
         _ => Ok(()),
@@ -365,6 +368,8 @@ struct Record<'a> {
     slot: &'a Slot,
     spec: &'a WaitSpec<'a>,
     epoch: u64,
+    /// The block with the objects when they are many.
+    list: Offset,
 }
 
 impl<'a> Record<'a> {
@@ -386,6 +391,11 @@ impl<'a> Record<'a> {
         for (cell, awaited) in wait.objects.iter().zip(spec.objects) {
             cell.store(awaited.id.to_bits(), Ordering::Relaxed);
         }
+        let list = match spec.objects.len() > MAX_WAIT_OBJECTS {
+            true => write_list(arena, spec.objects),
+            false => 0,
+        };
+        wait.list.store(list, Ordering::Relaxed);
         for (at, awaited) in spec.objects.iter().enumerate() {
             let side = awaited.side & 1;
             // First counted, then noted: a death in between leaves a count too high, which is harmless.
@@ -398,7 +408,12 @@ impl<'a> Record<'a> {
         }
         let epoch = wait.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         crate::crash_point!("wait: recorded");
-        Record { slot, spec, epoch }
+        Record {
+            slot,
+            spec,
+            epoch,
+            list,
+        }
     }
 
     /// Somebody who looked for deadlocks may have found that nothing can come to us any more.
@@ -410,6 +425,30 @@ impl<'a> Record<'a> {
         }
         Ok(())
     }
+}
+
+impl Record<'_> {
+    /// Whether somebody found that this wait is part of a deadlock, and that it is for us to tell.
+    fn is_asked_to_look(&self) -> bool {
+        let cell = &self.slot.cells[deadlock::LOOK_CELL];
+        if cell.load(Ordering::Relaxed) != self.epoch {
+            return false;
+        }
+        cell.store(0, Ordering::Relaxed);
+        true
+    }
+}
+
+/// Writes the handles of a long list into a block; 0 when there is no room. Such a wait is left out of deadlock detection.
+#[cold]
+fn write_list(arena: &Arena, objects: &[Awaited<'_>]) -> Offset {
+    let Ok(block) = arena.alloc(objects.len() as u64 * 8) else {
+        return 0;
+    };
+    for (at, awaited) in (block..).step_by(8).zip(objects) {
+        arena.put_word(at, awaited.id.to_bits());
+    }
+    block
 }
 
 impl Drop for Record<'_> {
@@ -426,6 +465,11 @@ impl Drop for Record<'_> {
             }
             crate::crash_point!("wait: struck out");
             awaited.object.events[side].withdraw();
+        }
+        if self.list != 0
+            && let Some(arena) = arena::get()
+        {
+            arena.free(self.list);
         }
     }
 }
