@@ -55,7 +55,10 @@ const FAILED: u64 = 40;
 const ORDER: u64 = 48;
 /// How many places of it are taken.
 const ORDERED: u64 = 56;
-const HEAD: u64 = 64;
+/// Not 0 where failures are results like others, and the map goes on.
+const COLLECTS: u64 = 64;
+/// The records begin on a line of the cache of their own.
+const HEAD: u64 = 128;
 // Words of a worker's record.
 const CLAIM_START: u64 = 0;
 const CLAIM_END: u64 = 8;
@@ -115,7 +118,7 @@ static WAIT: WaitOps = WaitOps {
     ready: |arena, object, _, _, _| {
         let block = object.payload();
         counted(arena, block) >= arena.get_word(block + TOTAL)
-            || arena.get_word(block + FAILED) != 0
+            || arena.get_word(block + FAILED) != 0 && arena.get_word(block + COLLECTS) == 0
             || has_dead_worker(arena, block)
     },
     // Without any other holder its parent is about to make another worker.
@@ -189,7 +192,7 @@ fn counted(arena: &Arena, block: Offset) -> u64 {
 
 impl Job {
     /// A job of `total` items for up to `workers` workers. When not `ordered`, it notes the order in which items finish.
-    pub fn new(total: u64, workers: u64, ordered: bool) -> Result<Job> {
+    pub fn new(total: u64, workers: u64, ordered: bool, collects: bool) -> Result<Job> {
         super::register_kinds();
         let arena = arena::ensure()?;
         let order = HEAD + workers * RECORD + total * ITEM;
@@ -201,6 +204,7 @@ impl Job {
                     let block = arena.alloc_zeroed(size)?;
                     arena.put_word(block + TOTAL, total);
                     arena.put_word(block + WORKERS, workers);
+                    arena.put_word(block + COLLECTS, u64::from(collects));
                     arena.put_word(block + ORDER, if ordered { 0 } else { order });
                     object.set_payload(block);
                     arena.commit(block);

@@ -92,7 +92,7 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
         return Ok(Value::list(context.heap(), Vec::new()));
     }
     let workers = settings.workers.min(total);
-    let job = Job::new(total, workers, settings.ordered)?;
+    let job = Job::new(total, workers, settings.ordered, settings.collect)?;
     let mut holds = travel::holds(context, &[function, Value::List(items), settings.init]);
     holds.push(job.id());
     let mut map = Map {
