@@ -5,11 +5,10 @@
 
 mod common;
 
-use common::sandbox::{Outcome, run_disturbed};
+use common::chance::{Random, kill_somebody, number};
+use common::sandbox::run_disturbed;
 use common::suite::{self, Case, Verdict};
 use common::{files_below, root};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -33,16 +32,17 @@ const ENDLESS: [&str; 3] = ["1h", "while true", "# helper"];
 
 fn main() -> ExitCode {
     let rounds = number("PAR_CHAOS_ROUNDS", 150);
-    let mut random = Random(number("PAR_CHAOS_SEED", u64::from(std::process::id())) * 2 + 1);
-    println!("seed {}", random.0 / 2);
+    let seed = number("PAR_CHAOS_SEED", u64::from(std::process::id()));
+    let mut random = Random::new(seed);
+    println!("seed {seed}");
     let scripts = scripts();
     let cases = (0..rounds)
         .map(|round| {
             let script = scripts[random.below(scripts.len() as u64) as usize].clone();
-            let seed = random.next() | 1;
+            let seed = random.next();
             Case {
                 name: format!("{round} {script}"),
-                run: Box::new(move || check(&script, Random(seed))),
+                run: Box::new(move || check(&script, Random::new(seed))),
             }
         })
         .collect();
@@ -72,69 +72,13 @@ fn check(script: &str, mut random: Random) -> Verdict {
         &args,
         "",
         Duration::from_secs(20),
-        |processes| {
-            std::thread::sleep(Duration::from_micros(random.below(15_000)));
-            let found = processes();
-            // The first process ends all others with it, which says less than the death of a child.
-            let from = usize::from(found.len() > 1 && random.below(8) > 0);
-            if let Some(victim) = pick(&found[from.min(found.len())..], &mut random) {
-                let signal = match random.below(8) {
-                    0 => Signal::SIGSEGV,
-                    1 => Signal::SIGTERM,
-                    _ => Signal::SIGKILL,
-                };
-                let _ = kill(victim, signal);
-                killed = format!("{victim} of {found:?} by {signal}");
-            }
-        },
+        |processes| killed = kill_somebody(processes, &mut random),
     );
-    match problem(&run) {
+    match run.broken_promise() {
         None => Verdict::Passed,
         Some(problem) => Verdict::Failed(format!(
             "{problem} ({killed})\nstandard output:\n{}standard error:\n{}",
             run.stdout, run.stderr
         )),
-    }
-}
-
-fn problem(run: &Outcome) -> Option<String> {
-    if run.timed_out {
-        return Some("it hangs".to_string());
-    }
-    if !run.leftovers.is_empty() {
-        return Some(format!("left behind: {}", run.leftovers.join(", ")));
-    }
-    let internal = ["panicked", "InternalError"];
-    internal
-        .iter()
-        .find(|word| run.stderr.contains(**word))
-        .map(|word| format!("standard error says `{word}`"))
-}
-
-fn pick(from: &[Pid], random: &mut Random) -> Option<Pid> {
-    from.get(random.below(from.len().max(1) as u64) as usize)
-        .copied()
-}
-
-fn number(variable: &str, default: u64) -> u64 {
-    std::env::var(variable)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
-}
-
-/// Xorshift: good enough to choose with, and the same for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
     }
 }

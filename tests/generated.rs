@@ -1,5 +1,5 @@
-//! Runs programs that nobody wrote: every construct, nested at random. None may hang, panic, be refused by the compiler or leave
-//! anything behind.
+//! Runs programs that nobody wrote: every construct, nested at random; in each second one a process is killed. None may hang,
+//! panic, be refused by the compiler or leave anything behind.
 //!
 //! What they print is not compared: most of their waits end in an error, and which one depends on who comes first.
 //! `PAR_GENERATED_ROUNDS` says how many programs are run, `PAR_GENERATED_SEED` which is the first: a failure names its seed, and the
@@ -9,9 +9,10 @@ mod common;
 #[path = "generated/program.rs"]
 mod program;
 
-use common::sandbox::{Outcome, run_par};
+use common::chance::{Random, kill_somebody, number};
+use common::sandbox::{Outcome, run_disturbed};
 use common::suite::{self, Case, Verdict};
-use program::{Random, program};
+use program::program;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -31,43 +32,43 @@ fn main() -> ExitCode {
 }
 
 fn check(seed: u64) -> Verdict {
-    let text = program(&mut Random::new(seed));
+    let mut random = Random::new(seed);
+    let text = program(&mut random);
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("generated.par"), &text).unwrap();
+    let other = std::env::var("PAR_TEST_BINARY").ok();
+    let binary = other.as_deref().unwrap_or(env!("CARGO_BIN_EXE_par"));
     let args = ["generated.par".to_string()];
-    let run = run_par(folder.path(), &args, "", Duration::from_secs(30));
-    match problem(&run) {
+    let disturbed = seed % 2 == 1;
+    let mut killed = String::from("nobody was killed");
+    let disturb = |processes: &dyn Fn() -> Vec<nix::unistd::Pid>| {
+        if disturbed {
+            killed = kill_somebody(processes, &mut random);
+        }
+    };
+    let run = run_disturbed(
+        binary,
+        folder.path(),
+        &args,
+        "",
+        Duration::from_secs(30),
+        disturb,
+    );
+    match problem(&run, disturbed) {
         None => Verdict::Passed,
         Some(problem) => Verdict::Failed(format!(
-            "{problem}; PAR_GENERATED_SEED={seed}\n{text}\nstandard output:\n{}standard error:\n{}",
+            "{problem} ({killed}); PAR_GENERATED_SEED={seed}\n{text}\nstandard output:\n{}standard error:\n{}",
             run.stdout, run.stderr
         )),
     }
 }
 
-fn problem(run: &Outcome) -> Option<String> {
-    if run.timed_out {
-        return Some("it hangs".to_string());
-    }
-    if !run.leftovers.is_empty() {
-        return Some(format!("left behind: {}", run.leftovers.join(", ")));
-    }
+fn problem(run: &Outcome, disturbed: bool) -> Option<String> {
     if run.exit == REFUSED {
         return Some("the compiler refuses it".to_string());
     }
-    if run.exit < 0 {
+    if run.exit < 0 && !disturbed {
         return Some(format!("it ended by signal {}", -run.exit));
     }
-    let internal = ["panicked", "InternalError"];
-    internal
-        .iter()
-        .find(|word| run.stderr.contains(**word))
-        .map(|word| format!("standard error says `{word}`"))
-}
-
-fn number(variable: &str, default: u64) -> u64 {
-    std::env::var(variable)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
+    run.broken_promise()
 }

@@ -49,7 +49,8 @@ use crate::diag::Result;
 use crate::os::signal;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Makes the arena and tells it about the kinds of objects, unless that was done. Everything that needs the arena comes
+/// Makes the arena and tells it about the kinds of objects, unless that was done: about all of them, because any process may come
+/// upon an object that another one made, when it collects or looks for deadlocks. Everything that needs the arena comes
 /// here first; a script that shares nothing never does.
 pub fn start() -> Result<&'static Arena> {
     static STARTED: AtomicBool = AtomicBool::new(false);
@@ -67,6 +68,7 @@ pub fn start() -> Result<&'static Arena> {
     event::register();
     condition::register();
     barrier::register();
+    pool::register();
     let arena = arena::ensure()?;
     signal::watch_children();
     spawn::make_main(arena)?;

@@ -7,6 +7,7 @@
     reason = "each suite is a crate of its own and uses a part of this"
 )]
 
+pub mod chance;
 pub mod compare;
 pub mod directives;
 pub mod sandbox;

@@ -26,6 +26,23 @@ pub struct Outcome {
     pub leftovers: Vec<String>,
 }
 
+impl Outcome {
+    /// What no program may do, whatever it says and whoever was killed: hang, leave something behind, panic.
+    pub fn broken_promise(&self) -> Option<String> {
+        if self.timed_out {
+            return Some("it hangs".to_string());
+        }
+        if !self.leftovers.is_empty() {
+            return Some(format!("left behind: {}", self.leftovers.join(", ")));
+        }
+        let internal = ["panicked", "InternalError"];
+        internal
+            .iter()
+            .find(|word| self.stderr.contains(**word))
+            .map(|word| format!("standard error says `{word}`"))
+    }
+}
+
 /// The environment variable by which the processes of one run are found, whatever group or session they are in.
 const MARK: &str = "PAR_TEST_RUN";
 

@@ -3,36 +3,8 @@
 //! Every loop is bounded and every process does a bounded number of things, so each program ends: whatever its waits come to,
 //! one that nothing can end is an error. Functions call and spawn only those behind them, which bounds the number of processes.
 
+use crate::common::chance::Random;
 use std::fmt::Write;
-
-/// Xorshift: good enough to choose with, and the same for the same seed.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Random {
-        // Neighbouring seeds must not begin alike, and the state must not be 0.
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        (self.next() >> 11) % end
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.below(from.len() as u64) as usize]
-    }
-}
 
 /// What every program declares first: an object of every kind.
 const OBJECTS: &str = "\
@@ -281,7 +253,7 @@ impl Writer<'_> {
             9 => format!("Point({a}, y: {b})"),
             10 => format!("(({a})[0] rescue {b})"),
             11 => format!("len(str({a}))"),
-            12 => format!("sorted([3, 1, 2].map(fn(x) => x * 2))"),
+            12 => String::from("sorted([3, 1, 2].map(fn(x) => x * 2))"),
             _ => a,
         }
     }
@@ -301,7 +273,7 @@ impl Writer<'_> {
             7 => format!("{end}.recv()"),
             8 => format!("{end}.poll(timeout: 2ms)"),
             9 => format!("writer.send([{value}, {queue}, m0])"),
-            10 => format!("reader.recv(timeout: 3ms)"),
+            10 => String::from("reader.recv(timeout: 3ms)"),
             11 => format!("{queue}.put([total, {end}, fn(x) => x])"),
             _ => format!("print({queue}.len(), {queue}.empty())"),
         }

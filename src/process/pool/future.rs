@@ -101,8 +101,7 @@ fn destroy(arena: &Arena, object: &Object) {
 impl Future {
     /// A future of a task that is encoded already.
     pub fn new(task: &[u8], handles: &[HandleId]) -> Result<Future> {
-        super::register_kinds();
-        arena::ensure()?;
+        crate::process::start()?;
         let hold = arena::when_full(|| {
             Hold::create(ObjectKind::Future, |arena, object| {
                 let block = arena.write_message(task, handles)?;
@@ -116,7 +115,6 @@ impl Future {
 
     /// The future of a handle that came in a message.
     pub fn from_id(id: HandleId) -> Option<Future> {
-        super::register_kinds();
         (id.kind == ObjectKind::Future)
             .then(|| Hold::adopt(id))
             .flatten()

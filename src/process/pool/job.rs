@@ -193,8 +193,7 @@ fn counted(arena: &Arena, block: Offset) -> u64 {
 impl Job {
     /// A job of `total` items for up to `workers` workers. When not `ordered`, it notes the order in which items finish.
     pub fn new(total: u64, workers: u64, ordered: bool, collects: bool) -> Result<Job> {
-        super::register_kinds();
-        let arena = arena::ensure()?;
+        crate::process::start()?;
         let order = HEAD + workers * RECORD + total * ITEM;
         let size = if ordered { order } else { order + total * 8 };
         let hold = arena::when_full(|| {
@@ -212,7 +211,6 @@ impl Job {
                 },
             )
         })?;
-        let _ = arena;
         Ok(Job { hold })
     }
 

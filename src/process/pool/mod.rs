@@ -9,7 +9,8 @@ pub mod job;
 pub mod tail;
 pub mod tasks;
 
-fn register_kinds() {
+/// Tells the arena and deadlock detection about the kinds of pools.
+pub(super) fn register() {
     job::register();
     future::register();
     tasks::register();

@@ -178,8 +178,7 @@ fn push_front(arena: &Arena, object: &Object, bits: u64) {
 impl Tasks {
     /// An empty ring for up to `workers` workers; a task whose worker dies is tried again up to `retries` times.
     pub fn new(workers: u64, retries: u64) -> Result<Tasks> {
-        super::register_kinds();
-        arena::ensure()?;
+        crate::process::start()?;
         let hold = arena::when_full(|| {
             Hold::create(ObjectKind::Pool, |arena, object| {
                 let ring = arena.alloc_zeroed(FIRST_RING * 8)?;
@@ -198,7 +197,6 @@ impl Tasks {
 
     /// The tasks of a handle that came in a message.
     pub fn from_id(id: HandleId) -> Option<Tasks> {
-        super::register_kinds();
         (id.kind == ObjectKind::Pool)
             .then(|| Hold::adopt(id))
             .flatten()
