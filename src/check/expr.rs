@@ -80,14 +80,21 @@ impl Checker<'_> {
         }
     }
 
+    fn pieces(&mut self, pieces: &[Piece]) {
+        for piece in pieces {
+            if let Piece::Expr(part) = piece {
+                self.expr(part);
+            }
+        }
+    }
+
     /// An expression that is no chain and no name.
     fn start(&mut self, expr: &Expr) {
         match &expr.kind {
-            ExprKind::Interpolation(pieces) | ExprKind::Command(pieces) => {
-                for piece in pieces {
-                    if let Piece::Expr(part) = piece {
-                        self.expr(part);
-                    }
+            ExprKind::Interpolation(pieces) => self.pieces(pieces),
+            ExprKind::Command(words) => {
+                for word in words {
+                    self.pieces(&word.parts);
                 }
             }
             ExprKind::List(elements) => {

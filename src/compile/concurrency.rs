@@ -3,7 +3,7 @@
 use super::Compiler;
 use super::code::Op;
 use super::function::Leave;
-use crate::syntax::ast::{Arg, Block, Expr, ExprKind, Piece, SelectCase, SpawnWhat};
+use crate::syntax::ast::{Arg, Block, Expr, ExprKind, Piece, SelectCase, SpawnWhat, Word};
 use std::rc::Rc;
 
 /// What `select` answers for `after` and for `else`.
@@ -14,7 +14,7 @@ impl<'a> Compiler<'a> {
     /// The constructs that are one call.
     pub(super) fn construct(&mut self, e: &'a Expr, dest: u8) {
         match &e.kind {
-            ExprKind::Command(pieces) => self.command(pieces, dest),
+            ExprKind::Command(words) => self.command(words, dest),
             ExprKind::Spawn { options, what } => self.spawn(options, what, dest),
             ExprKind::Join { options, target } => {
                 let function = self.f.temps(3);
@@ -47,24 +47,33 @@ impl<'a> Compiler<'a> {
         self.native(native, function, count, dest);
     }
 
-    fn command(&mut self, pieces: &'a [Piece], dest: u8) {
+    /// A command: a list of words, each `[kind, part, ...]`. A value's text is read where it is, when the command is made.
+    fn command(&mut self, words: &'a [Word], dest: u8) {
         let function = self.f.temps(2);
         let list = function + 1;
         self.f.emit(Op::NewList, list, 0, 0);
-        for piece in pieces {
+        for word in words {
             let mark = self.f.next;
-            let pair = self.f.temps(2);
-            let is_text = matches!(piece, Piece::Text(_));
-            self.f.emit(Op::LoadBool, pair, u8::from(is_text), 0);
-            match piece {
-                Piece::Text(text) => {
-                    let constant = self.text(text);
-                    self.f.emit_x(Op::LoadK, pair + 1, constant);
+            let inner = self.f.temps(2);
+            let kind = match (word.spreads, word.home) {
+                (true, _) => "spread",
+                (_, true) => "home",
+                _ => "plain",
+            };
+            let constant = self.text(&Rc::from(kind));
+            self.f.emit_x(Op::LoadK, inner + 1, constant);
+            self.f.emit(Op::NewList, inner, inner + 1, 1);
+            for part in &word.parts {
+                match part {
+                    Piece::Text(text) => {
+                        let constant = self.text(text);
+                        self.f.emit_x(Op::LoadK, inner + 1, constant);
+                    }
+                    Piece::Expr(e) => self.expr_to(e, inner + 1),
                 }
-                Piece::Expr(e) => self.expr_to(e, pair + 1),
+                self.f.emit(Op::ListPush, inner, inner + 1, 0);
             }
-            self.f.emit(Op::NewList, pair, pair, 2);
-            self.f.emit(Op::ListPush, list, pair, 0);
+            self.f.emit(Op::ListPush, list, inner, 0);
             self.f.next = mark;
         }
         self.call_intrinsic("@command", function, 1, dest);

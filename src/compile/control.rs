@@ -210,6 +210,22 @@ impl<'a> Compiler<'a> {
         let state = self.f.temps(2);
         self.expr_to(iterable, state);
         self.f.emit(Op::IterPrep, state, 0, 0);
+        match reads_lines(iterable) {
+            true => self.guarded(Leave::Loop, state, |this| {
+                this.iterate(patterns, iterable, state, body)
+            }),
+            false => self.iterate(patterns, iterable, state, body),
+        }
+    }
+
+    /// The rounds of a loop whose state is prepared.
+    fn iterate(
+        &mut self,
+        patterns: &'a [Pattern],
+        iterable: &'a Expr,
+        state: u8,
+        body: impl FnOnce(&mut Self),
+    ) {
         let items = self.f.temps(patterns.len());
         let body = |this: &mut Self| body(this, items);
         let first = self.f.jump(Op::Jump, 0, 0, 0);
@@ -407,5 +423,24 @@ fn range_ends(e: &Expr) -> Option<(&Expr, &Expr, bool)> {
             inclusive,
         } => Some((start, end, *inclusive)),
         _ => None,
+    }
+}
+
+/// Whether what a loop goes over is made where it stands from the lines of something, perhaps of a program that runs:
+/// leaving the loop ends it. Other loops pay nothing for it.
+fn reads_lines(iterable: &Expr) -> bool {
+    match &iterable.kind {
+        ExprKind::Method {
+            receiver,
+            name,
+            args,
+        } => {
+            &*name.name == "lines"
+                || reads_lines(receiver)
+                || args.iter().any(|arg| reads_lines(&arg.value))
+        }
+        ExprKind::Call { args, .. } => args.iter().any(|arg| reads_lines(&arg.value)),
+        ExprKind::Paren(inner) => reads_lines(inner),
+        _ => false,
     }
 }

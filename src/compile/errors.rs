@@ -142,6 +142,7 @@ impl<'a> Compiler<'a> {
         self.f.emit(Op::Move, function + 1, thing, 0);
         let (name, count) = match kind {
             Leave::Lock => ("@lock_leave", 1),
+            Leave::Loop => ("@loop_leave", 1),
             Leave::With => ("@with_leave", 2),
             Leave::Lease => ("@lease_leave", 2),
             Leave::Scope => ("@scope_leave", 2),

@@ -38,7 +38,7 @@ pub(super) enum Cleanup<'a> {
     None,
     /// A `finally` block.
     Finally(&'a Block),
-    /// The intrinsic of `with`, `lock` or `scope` that gives a thing back; the thing is in the register.
+    /// The intrinsic of `with`, `lock`, `scope` or a loop that gives a thing back; the thing is in the register.
     Leave(Leave, u8),
     /// The deferred functions in the list in the register.
     Defers(u8),
@@ -51,6 +51,8 @@ pub(super) enum Leave {
     Lease,
     Lock,
     Scope,
+    /// A loop over what must not go on when it is left: `for line in cmd.lines()`.
+    Loop,
 }
 
 /// An open stretch of code with a handler.

@@ -294,7 +294,7 @@ pub enum ExprKind {
     /// `b"..."`.
     Bytes(Rc<[u8]>),
     /// A command in backticks.
-    Command(Vec<Piece>),
+    Command(Vec<Word>),
     /// A name.
     Name(Ident),
     /// `[a, ...b]`.
@@ -410,6 +410,17 @@ pub enum Piece {
     Text(Rc<str>),
     /// `{expression}`.
     Expr(Expr),
+}
+
+/// A word of a command: one argument, whatever is put in.
+#[derive(Debug, Clone, Default)]
+pub struct Word {
+    /// Its text and the values in it.
+    pub parts: Vec<Piece>,
+    /// It is one value without text or quotes around it: a list is as many arguments as it has items.
+    pub spreads: bool,
+    /// It begins with the home folder.
+    pub home: bool,
 }
 
 /// An item of a list literal.

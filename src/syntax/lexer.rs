@@ -5,6 +5,7 @@
 
 use super::literal;
 use super::token::{Spanned, Token};
+use super::words::Quote;
 use super::{habits, text};
 use crate::diag::{Error, codes};
 use crate::source::{Source, Span};
@@ -48,6 +49,8 @@ struct Mode {
     pieces: Vec<(usize, usize, usize)>,
     /// How many braces are open inside the current interpolation.
     braces: usize,
+    /// The quotes inside a command that one is in.
+    quote: Quote,
 }
 
 struct Lexer<'s> {
@@ -171,6 +174,7 @@ impl<'s> Lexer<'s> {
                     token: self.out.len(),
                     pieces: Vec::new(),
                     braces: 0,
+                    quote: Quote::Bare,
                 });
                 self.push(start, token, end);
                 self.string_text();
@@ -228,7 +232,7 @@ impl<'s> Lexer<'s> {
             return;
         };
         let start = self.at;
-        let (length, stop) = text::scan(&self.text[start..], mode.kind);
+        let (length, stop) = text::scan(&self.text[start..], mode.kind, &mut mode.quote);
         let end = start + length;
         mode.pieces.push((self.out.len(), start, end));
         self.push(start, Token::Text("".into()), end);

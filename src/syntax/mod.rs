@@ -1,7 +1,7 @@
 //! Text to tree: tokens, the token filter, the grammar, and the explanation of syntax errors.
 //!
 //! In the order of their work: `lexer` (with `literal`, `text`), `brackets`, `filter`, `depth`, the grammar
-//! (`grammar/par.lalrpop`) with its `actions`; when it fails `recover`, `explain`, `habits`.
+//! (`grammar/par.lalrpop`) with its `actions` and the `words` of commands; when it fails `recover`, `explain`, `habits`.
 //!
 //! Imports `source`, `diag`, `limits`, `operator`. **Invariant:** no IO and no values; nothing outside this folder knows LALRPOP
 //! or logos.
@@ -21,6 +21,7 @@ pub mod print;
 mod recover;
 mod text;
 mod token;
+mod words;
 
 pub use format::format;
 pub use habits::habit_for_name;

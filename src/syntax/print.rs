@@ -214,7 +214,7 @@ impl Printer<'_> {
                 self.node(&format!("bytes b\"{}\"", value.escape_ascii()), span)
             }
             ExprKind::Interpolation(pieces) => self.pieces("interpolation", pieces, span),
-            ExprKind::Command(pieces) => self.pieces("command", pieces, span),
+            ExprKind::Command(words) => self.command(words, span),
             ExprKind::Name(name) => self.node(&format!("name {} %{}", name.name, name.id), span),
             ExprKind::List(items) => {
                 self.node("list", span);
@@ -262,6 +262,20 @@ impl Printer<'_> {
             ExprKind::Paren(inner) => self.exprs_of("paren", span, [&**inner]),
             _ => self.construct(expr),
         }
+    }
+
+    fn command(&mut self, words: &[Word], span: Span) {
+        self.node("command", span);
+        self.inside(|p| {
+            for word in words {
+                let text = match (word.home, word.spreads) {
+                    (true, _) => "word ~",
+                    (_, true) => "words",
+                    _ => "word",
+                };
+                p.pieces(text, &word.parts, span);
+            }
+        });
     }
 
     fn pieces(&mut self, text: &str, pieces: &[Piece], span: Span) {

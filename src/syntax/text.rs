@@ -1,6 +1,7 @@
 //! The insides of strings: where they end, what their escapes mean, how the indentation of triple-quoted ones goes.
 
 use super::lexer::QuoteKind;
+use super::words::Quote;
 use crate::diag::{Error, codes};
 
 /// What ends a run of literal text.
@@ -17,12 +18,16 @@ pub enum Stop {
 /// A piece of content, or what is wrong with it and where in the piece.
 pub type Content<T> = Result<T, (Box<Error>, usize, usize)>;
 
-/// How many bytes of literal text come first, and what follows them.
-pub fn scan(text: &str, kind: QuoteKind) -> (usize, Stop) {
+/// How many bytes of literal text come first, and what follows them. `quote`: the quotes inside a command that one is in;
+/// in single ones braces are text.
+pub fn scan(text: &str, kind: QuoteKind, quote: &mut Quote) -> (usize, Stop) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         match byte {
+            b'\'' | b'"' if kind == QuoteKind::Command => *quote = quote.after(byte),
+            b'{' if *quote == Quote::Single => {}
+            b'\\' if *quote == Quote::Single && bytes.get(at + 1) != Some(&b'`') => {}
             // A backslash takes the next character along, whatever it is; a line's end stays a line's end.
             b'\\' => match (bytes.get(at + 1), kind) {
                 (Some(b'\n'), QuoteKind::Plain) => return (at + 1, Stop::Unclosed),
@@ -69,12 +74,11 @@ pub fn flat_length(text: &str, close: &str, escapes: bool, several_lines: bool) 
 
 /// The contents of the pieces of one string: indentation removed (triple-quoted), escapes replaced.
 ///
-/// The text of a command keeps its backslashes and quotes for the splitting into words, but for `\{`, `\}` and an
-/// escaped backtick.
+/// The text of a command stays as it is for the splitting into words.
 pub fn contents(pieces: &[&str], kind: QuoteKind) -> Vec<Content<String>> {
     match kind {
         QuoteKind::Plain => pieces.iter().map(|piece| unescape(piece)).collect(),
-        QuoteKind::Command => pieces.iter().map(|piece| Ok(command_text(piece))).collect(),
+        QuoteKind::Command => pieces.iter().map(|piece| Ok(piece.to_string())).collect(),
         QuoteKind::Triple => {
             let indent = common_indent(pieces);
             let mut result = Vec::with_capacity(pieces.len());
@@ -220,23 +224,6 @@ fn unicode_escape(text: &str) -> Result<(Escape, usize), (Box<Error>, usize)> {
     }
 }
 
-fn command_text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            out.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some(next @ ('{' | '}' | '`')) => out.push(next),
-            Some(next) => out.extend(['\\', next]),
-            None => out.push('\\'),
-        }
-    }
-    out
-}
-
 /// A line break right after the opening quotes is not part of the text. Returns how many bytes went, and the rest.
 fn skip_first_line_break(text: &str) -> (usize, &str) {
     let trimmed = text.trim_start_matches([' ', '\t', '\r']);
@@ -316,13 +303,5 @@ mod tests {
         let pieces = contents(&["\n  Hi ", "\n    you\n  "], QuoteKind::Triple);
         let pieces: Vec<String> = pieces.into_iter().map(|p| p.unwrap()).collect();
         assert_eq!(pieces, ["Hi ", "\n  you\n"]);
-    }
-
-    #[test]
-    fn a_command_keeps_what_the_word_splitter_needs() {
-        assert_eq!(
-            command_text(r#"a \"b\" \{c\} \\d \`"#),
-            r#"a \"b\" {c} \\d `"#
-        );
     }
 }

@@ -4,6 +4,7 @@ use super::Builder;
 use crate::syntax::ast::*;
 use crate::syntax::literal;
 use crate::syntax::token::Doc;
+use crate::syntax::words;
 use std::rc::Rc;
 
 impl Builder<'_> {
@@ -74,7 +75,12 @@ impl Builder<'_> {
     /// A command in backticks.
     pub fn command(&mut self, pieces: Vec<Option<Piece>>, start: u32, end: u32) -> Expr {
         let pieces = pieces.into_iter().flatten().collect();
-        self.expr(ExprKind::Command(pieces), start, end)
+        let words = words::split(pieces).unwrap_or_else(|error| {
+            let span = self.span(start, end);
+            self.error(error.with_span(span));
+            Vec::new()
+        });
+        self.expr(ExprKind::Command(words), start, end)
     }
 
     // ------------------------------------------------------------ operators
