@@ -118,6 +118,39 @@ pub fn peek_ended() -> Option<i32> {
     }
 }
 
+/// How a child of this process ended, if it has ended; it stays to be waited for, and so keeps its number.
+pub fn peek_end(pid: i32) -> Option<WaitStatus> {
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: as in `peek_ended`.
+    let (pid, code, status) = unsafe {
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        if libc::waitid(libc::P_PID, pid as libc::id_t, info.as_mut_ptr(), flags) != 0 {
+            return None;
+        }
+        let info = info.assume_init_ref();
+        (info.si_pid(), info.si_code, info.si_status())
+    };
+    match code {
+        _ if pid == 0 => None,
+        libc::CLD_EXITED => Some(WaitStatus::Exited(status)),
+        _ => Some(WaitStatus::Signalled(status)),
+    }
+}
+
+/// A descriptor that is readable once the process has ended; `None` when there is no such process.
+pub fn open_process(pid: i32) -> Option<OwnedFd> {
+    // SAFETY: pidfd_open touches no memory of ours; the descriptor that it makes is nobody else's.
+    unsafe {
+        let file = libc::syscall(libc::SYS_pidfd_open, pid, 0) as i32;
+        (file >= 0).then(|| OwnedFd::from_raw_fd(file))
+    }
+}
+
+/// Sends a signal to every process of the group that `leader` leads. The leader must not have been waited for.
+pub fn send_signal_to_group(leader: i32, signal: i32) -> bool {
+    leader > 1 && send_signal(-leader, signal)
+}
+
 /// Sends a signal to a pid that cannot have been reused: a child that nobody has waited for, or ourselves.
 pub fn send_signal(pid: i32, signal: i32) -> bool {
     // SAFETY: kill touches no memory of ours.

@@ -3,16 +3,21 @@
 //! Imports nothing of the crate but `diag`. **Invariant:** nothing here knows the arena, processes of the language or
 //! values, and no other layer calls `libc` for what stands here.
 
+pub mod alarm;
 pub mod clock;
 pub mod cpu;
+pub mod descriptor;
 pub mod fork;
 pub mod futex;
 pub mod memory;
 pub mod output;
+pub mod poll;
+pub mod program;
 pub mod robust;
 pub mod signal;
 pub mod terminal;
 pub mod title;
+pub mod tree;
 
 use crate::diag::{Error, Field, codes};
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 pub const INTERRUPTED: u32 = 1;
 /// Somebody cancelled this process.
 pub const CANCELLED: u32 = 2;
-/// A child ended, or came to us as an orphan.
+/// A child ended, came to us as an orphan, or has had its time.
 pub const CHILD_ENDED: u32 = 4;
 /// The arena has much that may be garbage: the virtual machine should collect its heap, and then the arena.
 pub const COLLECT: u32 = 8;
@@ -56,6 +56,11 @@ pub fn status_signal() -> i32 {
     libc::SIGRTMIN() + 4
 }
 
+/// The signal by which this process is told that a program of its has had its time.
+pub fn alarm_signal() -> i32 {
+    libc::SIGRTMIN() + 5
+}
+
 /// Names the word that handlers bump; it must stay mapped for the life of this process.
 pub fn set_wake_word(word: &'static AtomicU32) {
     WAKE_WORD.store(std::ptr::from_ref(word).cast_mut(), Ordering::Release);
@@ -71,7 +76,7 @@ extern "C" fn on_signal(signal: libc::c_int) {
             reset_and_reraise(libc::SIGINT);
         }
         INTERRUPTED
-    } else if signal == libc::SIGCHLD {
+    } else if signal == libc::SIGCHLD || signal == alarm_signal() {
         CHILD_ENDED
     } else if signal == libc::SIGQUIT {
         if !TAKES_INTERRUPT.load(Ordering::Relaxed) {
@@ -109,6 +114,7 @@ pub fn watch_children() {
     handle(libc::SIGCHLD);
     handle(cancel_signal());
     handle(status_signal());
+    handle(alarm_signal());
 }
 
 /// Makes this process the one of its tree that takes Ctrl-C, and Ctrl-\, which asks what all are doing.
@@ -182,6 +188,11 @@ impl AllBlocked {
             libc::sigprocmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr());
             AllBlocked(old.assume_init())
         }
+    }
+
+    /// The signals that were blocked before.
+    pub(super) fn before(&self) -> *const libc::sigset_t {
+        &raw const self.0
     }
 }
 

@@ -23,14 +23,19 @@ pub fn prepare() {
     argument_area();
 }
 
-/// Names this process: the first 15 bytes for `top`, as much as the old command line had room for in `ps`.
-pub fn set(name: &str) {
+/// Names this process for `top` only.
+pub fn set_short(name: &str) {
     let mut short = [0_u8; 16];
     for (to, from) in short[..15].iter_mut().zip(name.bytes().filter(|&b| b != 0)) {
         *to = from;
     }
     // SAFETY: PR_SET_NAME reads at most 16 bytes of a terminated string.
     unsafe { libc::prctl(libc::PR_SET_NAME, short.as_ptr(), 0, 0, 0) };
+}
+
+/// Names this process: the first 15 bytes for `top`, as much as the old command line had room for in `ps`.
+pub fn set(name: &str) {
+    set_short(name);
     let Some((start, length)) = argument_area() else {
         return;
     };

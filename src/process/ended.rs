@@ -1,6 +1,6 @@
 //! How a process ended, with what it left: one answer for `join`, `wait`, `select`, scopes and pools.
 
-use super::record::{Record, Status};
+use super::record::{PASSED, Record, Status};
 use super::spawn::Message;
 use crate::arena::{self, Hold};
 use crate::diag::{Error, Field, codes};
@@ -15,6 +15,8 @@ pub enum Ended {
     Raised(Message),
     /// It left by `exit(code)`.
     Exited(i32),
+    /// A program left with a code that it may leave with: 0, or one of `ok_codes`.
+    Passed(i32),
     /// A signal ended it.
     Killed(i32),
 }
@@ -27,6 +29,7 @@ impl Ended {
             Status::Open => return None,
             Status::Returned => Ended::Returned(message(&record)),
             Status::Raised => Ended::Raised(message(&record)),
+            Status::Exited(code) if record.flags() & PASSED != 0 => Ended::Passed(code),
             Status::Exited(code) => Ended::Exited(code),
             Status::Killed(number) => Ended::Killed(number),
         })
@@ -37,7 +40,7 @@ impl Ended {
         match self {
             Ended::Returned(_) => 0,
             Ended::Raised(_) => 1,
-            Ended::Exited(code) => *code,
+            Ended::Exited(code) | Ended::Passed(code) => *code,
             Ended::Killed(number) => -number,
         }
     }
@@ -58,6 +61,40 @@ impl Ended {
                     format!(
                         "{name} (pid {pid}) was to return a value, but was killed by {signal_name}"
                     ),
+                )
+                .with_field("signal", Field::Int(i64::from(number)))
+                .with_field("signal_name", Field::Text(signal_name))
+            }
+            _ => return None,
+        };
+        Some(
+            error
+                .with_field("name", Field::Text(name.to_string()))
+                .with_field("pid", Field::Int(i64::from(pid))),
+        )
+    }
+}
+
+impl Ended {
+    /// As [`Ended::error`] for a program; `out_of_time`: it was ended when its time was over.
+    pub fn program_error(&self, name: &str, pid: i32, out_of_time: bool) -> Option<Box<Error>> {
+        let expected = format!("`{name}` (pid {pid}) was to exit with 0");
+        let error = match *self {
+            Ended::Exited(_) | Ended::Killed(_) if out_of_time => Error::new(
+                codes::TIMEOUT,
+                format!(
+                    "`{name}` (pid {pid}) was to end within its time, but did not and was ended"
+                ),
+            ),
+            Ended::Exited(code) if code != 0 => {
+                Error::new(codes::EXIT, format!("{expected}, but exited with {code}"))
+                    .with_field("code", Field::Int(i64::from(code)))
+            }
+            Ended::Killed(number) => {
+                let signal_name = signal::name_of(number);
+                Error::new(
+                    codes::PROCESS_DIED,
+                    format!("{expected}, but was killed by {signal_name}"),
                 )
                 .with_field("signal", Field::Int(i64::from(number)))
                 .with_field("signal_name", Field::Text(signal_name))

@@ -3,7 +3,7 @@
 use super::record::{DAEMON, Record, STARTED, Status};
 use super::spawn::{ChildOutcome, Message, Process, seconds_until};
 use super::wait::{self, Awaited, Operation, WaitSpec};
-use super::{reaper, signals};
+use super::{programs, reaper, signals};
 use crate::arena;
 use crate::crash_point;
 use crate::diag::codes;
@@ -91,10 +91,10 @@ pub fn end_children() -> usize {
     let Some(arena) = arena::get() else {
         return 0;
     };
-    let children: Vec<Process> = super::spawn::active_children();
-    let (daemons, others): (Vec<_>, Vec<_>) = children
-        .into_iter()
-        .partition(|child| Record::of(child.hold().object()).flags() & DAEMON != 0);
+    let children = super::spawn::active_children().into_iter();
+    let children = children.filter(|child| !child.is_program());
+    let (daemons, others): (Vec<_>, Vec<_>) =
+        children.partition(|child| Record::of(child.hold().object()).flags() & DAEMON != 0);
     let mut patience = signals::grace_ends().map(seconds_until);
     for child in &others {
         loop {
@@ -116,6 +116,7 @@ pub fn end_children() -> usize {
             }
         }
     }
+    programs::end_all();
     for daemon in &daemons {
         daemon.kill();
     }
@@ -155,5 +156,6 @@ fn wait_for(child: &Process, timeout: Option<f64>) -> crate::diag::Result<bool> 
 /// anybody looking after it (the exit status is 1 then).
 pub fn finish_main() -> bool {
     end_children();
+    programs::guardian::dismiss();
     arena::get().is_some_and(|arena| arena.cell(FAILURES_CELL).load(Ordering::Relaxed) != 0)
 }

@@ -4,7 +4,8 @@
 //! machine: what travels is bytes, with the list of the handles in them.
 //!
 //! In reading order: [`wait`] (the one place where anything sleeps), [`tenders`], [`deadlock`], [`signals`] (Ctrl-C, cancelling),
-//! [`spawn`] and [`ended`] (what processes do and leave), [`record`] (what is known of a process), [`reaper`], [`scope`],
+//! [`spawn`] and [`ended`] (what processes do and leave), [`record`] (what is known of a process), [`reaper`], [`programs`]
+//! (the other executables that were started), [`scope`],
 //! [`status`] (what everybody is doing);
 //! then the objects: [`lock`], [`semaphore`], [`event`], [`condition`], [`barrier`], [`channel`] with
 //! [`queue`], [`lease`] and [`pipe`], [`pool`].
@@ -21,6 +22,7 @@ pub mod lock;
 pub mod pipe;
 pub mod place;
 pub mod pool;
+pub mod programs;
 pub mod queue;
 pub mod reaper;
 pub mod record;

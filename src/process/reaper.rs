@@ -3,12 +3,12 @@
 //! There is no race with a handler, because the handler only sets a bit; and no child of anybody else is waited for,
 //! unless this process owns itself (then orphans that come to it are taken too).
 
+use super::programs;
 use super::record::{self, OBSERVED, REPORTED, Record, SIGNALLED, Status};
 use super::tenders;
 use crate::arena::{self, Arena, Hold, SlotRef};
 use crate::os::fork::{self, WaitStatus};
 use crate::os::terminal;
-use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,10 +24,6 @@ struct Children {
     running: Vec<Child>,
     /// Ended by an error or a signal; kept until somebody reports them.
     failed: Vec<Hold>,
-    /// Programs (no processes of Par) that this process started, with their ends.
-    programs: HashMap<i32, Option<WaitStatus>>,
-    /// Descendants that came to us when a program of ours ended and left them running.
-    tolerated: Vec<i32>,
 }
 
 static CHILDREN: Mutex<Option<Children>> = Mutex::new(None);
@@ -59,7 +55,23 @@ pub fn forget_all() {
     // Not dropped: to count the holds down would copy pages of memory that this process may never need.
     std::mem::forget(old);
     HAD_CHILDREN.store(false, Ordering::Relaxed);
+    programs::forget_all();
     own_process();
+}
+
+/// Whether every child of this process is Par's.
+pub(super) fn owns_process() -> bool {
+    OWNS_PROCESS.load(Ordering::Relaxed)
+}
+
+/// Whether a process is a child that this one forked and has not waited for.
+pub(super) fn is_child(pid: i32) -> bool {
+    with(|children| children.running.iter().any(|child| child.pid == pid))
+}
+
+/// Keeps the failure of a child until somebody looks after it or it is told.
+pub(super) fn note_failure(hold: Hold) {
+    with(|children| children.failed.push(hold));
 }
 
 /// Notes a child that was forked.
@@ -68,15 +80,18 @@ pub(super) fn note_child(pid: i32, slot: SlotRef, hold: Hold) {
     with(|children| children.running.push(Child { pid, slot, hold }));
 }
 
-/// Holds on the children that have not ended, oldest first.
+/// Holds on the children that have not ended, oldest first, and then on the programs that were spawned.
 pub fn running() -> Vec<Hold> {
     reap();
+    let programs = programs::running();
     with(|children| {
         let open = children
             .running
             .iter()
             .filter(|child| Record::of(child.hold.object()).status() == Status::Open);
-        open.map(|child| child.hold.clone()).collect()
+        open.map(|child| child.hold.clone())
+            .chain(programs)
+            .collect()
     })
 }
 
@@ -87,11 +102,12 @@ pub fn reap() {
 
 /// As [`reap`]; `patient` waits for those that have told their end and are only on their way out.
 fn reap_ended(patient: bool) {
+    let died = programs::reap();
     if !HAD_CHILDREN.load(Ordering::Relaxed) {
+        programs::settle(died);
         return;
     }
     let Some(arena) = arena::get() else {
-        reap_programs();
         return;
     };
     let mut ended = Vec::new();
@@ -114,12 +130,12 @@ fn reap_ended(patient: bool) {
     for (slot, hold, status) in ended {
         killed |= note_end(arena, slot, hold, status);
     }
-    reap_programs();
+    reap_orphans();
     if killed {
         // What a killed child has left behind: its children die with it, and their slots come to nobody else.
         bury_orphans(arena);
-        end_strays();
     }
+    programs::settle(killed || died);
 }
 
 /// Seals the end of a child unless it did so itself, and frees its slot. True when it did not end in order.
@@ -176,99 +192,22 @@ pub fn take_failures() -> Vec<Hold> {
     failed.into_iter().filter(untold).collect()
 }
 
-/// Lets the reaper wait for a program (not a process of Par) that was started with this pid.
-pub fn add_program(pid: i32) {
-    HAD_CHILDREN.store(true, Ordering::Relaxed);
-    with(|children| children.programs.insert(pid, None));
-}
-
-/// How a program ended; `None` while it runs, and for pids that were not added.
-pub fn program_status(pid: i32) -> Option<WaitStatus> {
-    reap_programs();
-    with(|children| children.programs.get(&pid).copied().flatten())
-}
-
-/// Forgets a program.
-pub fn drop_program(pid: i32) {
-    with(|children| children.programs.remove(&pid));
-}
-
-/// Takes the ends of programs, and of orphans that came to us.
-fn reap_programs() {
-    let open: Vec<i32> = with(|children| {
-        let open = children
-            .programs
-            .iter()
-            .filter(|(_, status)| status.is_none());
-        open.map(|(&pid, _)| pid).collect()
-    });
-    let mut any = false;
-    for pid in open {
-        if let Some(status) = fork::wait_for(pid, false) {
-            with(|children| children.programs.insert(pid, Some(status)));
-            any = true;
-        }
-    }
-    if !OWNS_PROCESS.load(Ordering::Relaxed) {
+/// Takes the ends of processes of Par that came to us when their parents were killed.
+fn reap_orphans() {
+    if !owns_process() {
         return;
     }
     while let Some(pid) = fork::peek_ended() {
-        let ours = with(|children| {
-            children.programs.contains_key(&pid)
-                || children.running.iter().any(|child| child.pid == pid)
-        });
-        if ours {
+        if is_child(pid) || programs::is_program(pid) {
             break;
         }
         fork::wait_for(pid, false);
     }
-    if any {
-        let strays = strays();
-        with(|children| children.tolerated = strays);
-    }
 }
 
-/// Children of this process that it did not start: they came to it when their parents ended.
-fn strays() -> Vec<i32> {
-    let all = fork::children();
-    with(|children| {
-        let known = |pid: &i32| {
-            children.programs.contains_key(pid)
-                || children.running.iter().any(|child| child.pid == *pid)
-        };
-        all.into_iter().filter(|pid| !known(pid)).collect()
-    })
-}
-
-/// Kills strays that did not come from programs of our own: what a killed child had started and what had left its
-/// process group, session or parent.
-fn end_strays() {
-    if !OWNS_PROCESS.load(Ordering::Relaxed) {
-        return;
-    }
-    let tolerated = with(|children| children.tolerated.clone());
-    for pid in strays() {
-        if !tolerated.contains(&pid) {
-            fork::send_signal(pid, libc::SIGKILL);
-        }
-    }
-}
-
-/// At the end of this process: kills every stray, and those that come to us by that, until none is left.
+/// At the end of this process: kills everything that came to us, until nothing is left.
 pub fn end_all_strays() {
-    if !OWNS_PROCESS.load(Ordering::Relaxed) || !HAD_CHILDREN.load(Ordering::Relaxed) {
-        return;
-    }
-    for _ in 0..100 {
-        let strays = strays();
-        if strays.is_empty() {
-            return;
-        }
-        for &pid in &strays {
-            fork::send_signal(pid, libc::SIGKILL);
-        }
-        for pid in strays {
-            fork::wait_for(pid, true);
-        }
+    if HAD_CHILDREN.load(Ordering::Relaxed) || programs::used() {
+        programs::end_strays();
     }
 }

@@ -58,6 +58,12 @@ pub const SIGNALLED: u64 = 4;
 pub const STARTED: u64 = 8;
 /// Set when its failure was told.
 pub const REPORTED: u64 = 16;
+/// Set when it is a program, not a process of Par: it has no slot.
+pub const PROGRAM: u64 = 1 << 16;
+/// Set when a program had its time and was ended.
+pub const OUT_OF_TIME: u64 = 1 << 17;
+/// Set when a program left with a code other than 0 that it may leave with.
+pub const PASSED: u64 = 1 << 18;
 
 // Offsets in the payload.
 const PID: u64 = 0;
@@ -193,6 +199,13 @@ impl<'a> Record<'a> {
         self.word(PARENT).store(parent.to_bits(), Ordering::Relaxed);
         self.word(SLOT).store(slot.to_bits(), Ordering::Release);
         self.flag(STARTED);
+    }
+
+    /// Notes that a program was started by `parent`, which will say how it ends.
+    pub fn note_program(&self, pid: i32, parent: SlotRef) {
+        self.note_pid(pid);
+        self.word(PARENT).store(parent.to_bits(), Ordering::Release);
+        self.flag(STARTED | PROGRAM);
     }
 
     /// Notes the process id.

@@ -68,7 +68,7 @@ pub(super) fn forget_all() {
 }
 
 /// Before a process is started: waits until the innermost scope has room for it.
-pub(super) fn wait_for_room(place: Option<Span>) -> Result<()> {
+pub fn wait_for_room(place: Option<Span>) -> Result<()> {
     let state = with(|scopes| {
         let scope = scopes.last()?;
         Some((scope.limit?, scope.deadline, scope.children.clone()))
@@ -125,7 +125,7 @@ pub fn leave(failed: bool) -> Left {
                 let handled = Record::of(process.hold().object()).flag(OBSERVED) & OBSERVED != 0;
                 if !ended.is_failure()
                     || handled
-                    || cancelled && ended == Ended::Killed(libc::SIGKILL)
+                    || cancelled && (process.is_program() || ended == Ended::Killed(libc::SIGKILL))
                 {
                     continue;
                 }
@@ -179,6 +179,15 @@ fn wait_for_one(
     })
 }
 
+/// Notes a program that was spawned in the innermost scope.
+pub(super) fn note_program(process: &Process) {
+    with(|scopes| {
+        if let Some(scope) = scopes.last_mut() {
+            scope.children.push(process.clone());
+        }
+    });
+}
+
 fn cancel(rest: &VecDeque<Process>) {
     for process in rest {
         process.ask_to_cancel();
@@ -206,6 +215,9 @@ pub fn depth() -> usize {
 impl Ended {
     /// Whether it is an end that a scope raises: an error, a signal, a code other than 0.
     pub fn is_failure(&self) -> bool {
-        !matches!(self, Ended::Returned(_) | Ended::Exited(0))
+        !matches!(
+            self,
+            Ended::Returned(_) | Ended::Exited(0) | Ended::Passed(_)
+        )
     }
 }

@@ -1,6 +1,6 @@
 //! Ctrl-C and cancellation, as the script meets them: errors raised where the machine polls and in the waiting place.
 
-use super::reaper;
+use super::{programs, reaper};
 use crate::arena;
 use crate::diag::{Error, Result, codes};
 use crate::os::{clock, fork, signal};
@@ -73,8 +73,9 @@ fn check_cancelled() -> Result<()> {
     Err(Error::new(codes::CANCELLED, "this process was cancelled"))
 }
 
-/// Sends a signal to every other process of the tree.
+/// Sends a signal to every other process of the tree, and to the programs of this one: those of the others end with them.
 pub fn end_tree(number: i32) {
+    programs::signal_all(number);
     let Some(arena) = arena::get() else {
         return;
     };

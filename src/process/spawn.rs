@@ -2,9 +2,11 @@
 
 use super::deadlock::{self, Enders, WaitOps};
 use super::ended::Ended;
-use super::record::{self, DAEMON, ENDED, OBSERVED, Record, SIGNALLED, STARTED, Status};
+use super::record::{
+    self, DAEMON, ENDED, OBSERVED, OUT_OF_TIME, PROGRAM, Record, SIGNALLED, STARTED, Status,
+};
 use super::wait::{self, Awaited, Operation, WaitSpec};
-use super::{finish, reaper, scope, tenders};
+use super::{finish, programs, reaper, scope, tenders};
 use crate::arena::kinds::{self, KindOps};
 use crate::arena::{self, Arena, HandleId, Hold, ObjectKind, SlotRef};
 use crate::crash_point;
@@ -290,8 +292,39 @@ impl Process {
         }
     }
 
+    /// Whether it is a program, not a process of Par.
+    pub fn is_program(&self) -> bool {
+        self.record().flags() & PROGRAM != 0
+    }
+
+    /// The error that `join` raises for an end without a value or an error of its own.
+    pub fn end_error(&self, ended: &Ended) -> Option<Box<Error>> {
+        let (name, pid) = (self.name(), self.pid().unwrap_or(0));
+        match self.is_program() {
+            true => ended.program_error(&name, pid, self.record().flags() & OUT_OF_TIME != 0),
+            false => ended.error(&name, pid),
+        }
+    }
+
+    /// Looks whether a program has ended: the process that started it says how, unless it is dead; then the kernel has
+    /// killed the program with it.
+    fn find_program_end(&self) {
+        let record = self.record();
+        let (Some(arena), Some(owner)) = (arena::get(), record.parent()) else {
+            return;
+        };
+        if owner == arena::me() {
+            reaper::reap();
+        } else if !arena.is_alive(owner) {
+            record.seal(arena, Status::Killed(libc::SIGKILL), 0);
+        }
+    }
+
     /// Looks whether it died without a word.
     fn find_end(&self) {
+        if self.is_program() {
+            return self.find_program_end();
+        }
         let (Some(arena), Some(slot)) = (arena::get(), self.record().slot()) else {
             return;
         };
@@ -343,10 +376,18 @@ impl Process {
         let awaited = [self.awaited()];
         let mut spec = WaitSpec::new(Operation::Join, &awaited, place).with_timeout(timeout);
         spec.watch = self
-            .record()
-            .slot()
+            .watched()
             .filter(|_| self.record().status() == Status::Open);
         wait::wait(&spec, || Ok(self.ended()))
+    }
+
+    /// The process whose death says that this one has ended: itself, or for a program the one that started it.
+    fn watched(&self) -> Option<SlotRef> {
+        let record = self.record();
+        match self.is_program() {
+            true => record.parent().filter(|&owner| owner != arena::me()),
+            false => record.slot(),
+        }
     }
 
     /// `p.wait(timeout:)`: true when it has ended.
@@ -354,8 +395,31 @@ impl Process {
         Ok(self.join(timeout, place)?.is_some())
     }
 
+    /// Sends a signal to a program, and to all that runs in its group.
+    fn signal_program(&self, number: i32) -> bool {
+        let (Some(arena), Some(leader)) = (arena::get(), self.pid()) else {
+            return false;
+        };
+        if !self.alive() {
+            return false;
+        }
+        self.record().flag(SIGNALLED);
+        if self.record().parent() == Some(arena::me()) {
+            return programs::signal_spawned(&self.hold, number);
+        }
+        // Its owner waits for it only when its end is sealed: while it is open, the number of its group is its own.
+        let open = || self.record().status() == Status::Open;
+        let owner = self.record().parent();
+        open()
+            && owner.is_some_and(|owner| arena.is_alive(owner))
+            && fork::send_signal_to_group(leader, number)
+    }
+
     /// Sends it a signal by number; false when it is not alive.
     pub fn signal(&self, number: i32) -> bool {
+        if self.is_program() {
+            return self.signal_program(number);
+        }
         let (Some(arena), Some(slot), Some(pid)) = (arena::get(), self.record().slot(), self.pid())
         else {
             return false;
@@ -397,6 +461,9 @@ impl Process {
 
     /// The first half of [`Process::cancel`]: marks and wakes it. False when it is not alive.
     pub fn ask_to_cancel(&self) -> bool {
+        if self.is_program() {
+            return self.terminate();
+        }
         let (Some(arena), Some(process)) = (arena::get(), self.record().slot()) else {
             return false;
         };

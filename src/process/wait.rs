@@ -10,6 +10,7 @@ use crate::arena::table::{MAX_WAIT_OBJECTS, Slot};
 use crate::arena::{self, Arena, HandleId, Object, Offset, SlotRef};
 use crate::diag::{Error, Field, Result, codes};
 use crate::os::futex::{self, Woken, Word};
+use crate::os::poll::{self, Interest};
 use crate::os::{clock, cpu};
 use crate::source::Span;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
@@ -226,6 +227,44 @@ struct Sleep {
     since: u64,
     /// How long it sleeps next.
     slice: u64,
+}
+
+/// Waits for what comes through descriptors: pipes to and from programs, and their ends. `step` does what can be done
+/// without waiting, and names what it waits for if it gives nothing. `Ok(None)`: the deadline (monotonic nanoseconds) came
+/// first. Never part of a deadlock; an error of the step ends it too, and `Interrupted` and `Cancelled` do.
+pub fn outside<T>(
+    place: Option<Span>,
+    deadline: Option<u64>,
+    mut step: impl FnMut(&mut Vec<Interest>) -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    let mut interests = Vec::new();
+    if let Some(value) = step(&mut interests)? {
+        return Ok(Some(value));
+    }
+    let arena = super::start()?;
+    let mut spec = WaitSpec::new(Operation::Outside, &[], place);
+    spec.deadline = deadline;
+    let since = clock::now();
+    loop {
+        tenders::tend();
+        let record = Record::write(arena, &spec, since);
+        while !tenders::have_news() {
+            if deadline.is_some_and(|deadline| deadline <= clock::now()) {
+                return Ok(None);
+            }
+            let slice = tenders::are_behind().then(|| clock::now() + LAST_SLICE);
+            let until = deadline.into_iter().chain(slice).min();
+            poll::wait(&interests, until, signals::check)?;
+            interests.clear();
+            if let Some(value) = step(&mut interests)? {
+                return Ok(Some(value));
+            }
+            if slice.is_some() {
+                break;
+            }
+        }
+        drop(record);
+    }
 }
 
 /// Tries the condition again and again for a short time.

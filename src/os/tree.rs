@@ -1,0 +1,71 @@
+//! The tree of processes as `/proc` shows it: who is below whom, and what an environment says.
+
+use super::fork;
+use std::collections::HashSet;
+
+/// The children of a process, of all its threads. Empty when it is gone.
+pub fn children_of(pid: i32) -> Vec<i32> {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for thread in threads.flatten() {
+        let text = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        found.extend(
+            text.split_whitespace()
+                .filter_map(|word| word.parse::<i32>().ok()),
+        );
+    }
+    found
+}
+
+/// Everything below some processes, parents before children; themselves not included.
+pub fn below(roots: &[i32]) -> Vec<i32> {
+    let mut seen: HashSet<i32> = roots.iter().copied().collect();
+    let (mut found, mut open) = (Vec::new(), roots.to_vec());
+    while let Some(pid) = open.pop() {
+        for child in children_of(pid) {
+            if seen.insert(child) {
+                found.push(child);
+                open.push(child);
+            }
+        }
+    }
+    found
+}
+
+/// The parent of a process; `None` when it is gone.
+pub fn parent_of(pid: i32) -> Option<i32> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in parentheses and may itself hold spaces and parentheses.
+    let rest = text.get(text.rfind(')')? + 1..)?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// The value of a variable in the environment that a process was started with; `None` when it has none, or when it has
+/// ended or may not be looked at.
+pub fn variable_of(pid: i32, name: &str) -> Option<String> {
+    let all = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let prefix = format!("{name}=");
+    let found = all
+        .split(|&byte| byte == 0)
+        .find_map(|variable| variable.strip_prefix(prefix.as_bytes()))?;
+    Some(String::from_utf8_lossy(found).into_owned())
+}
+
+/// Sends a signal to processes that are not our children: each is pinned first and then looked at again, so that a number
+/// which was given to another process in between is not hit.
+pub fn signal_each(pids: &[i32], signal: i32) {
+    for &pid in pids {
+        let parent = parent_of(pid);
+        fork::send_signal_pinned(pid, signal, || parent.is_some() && parent_of(pid) == parent);
+    }
+}
+
+/// The numbers of all processes.
+pub fn all() -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}

@@ -1,0 +1,480 @@
+//! Programs (no processes of Par) that this process started: how they end, and that nothing of them stays behind.
+//!
+//! Programs that are started together, as the stages of a pipeline, are one *job*. A job belongs to the process that
+//! started it: a foreground job until the call that runs it returns, a spawned one until it has ended, and then its end is
+//! written into its process object for everybody who holds it. What jobs leave running is [`sweep`]'s to judge, and
+//! [`guardian`] ends everything when the main process itself is killed.
+
+pub mod guardian;
+mod pipe;
+mod sweep;
+
+use super::record::{DAEMON, OBSERVED, OUT_OF_TIME, PASSED, PROGRAM, Record, SIGNALLED, Status};
+use super::scope;
+use super::spawn::{self, Process};
+use crate::arena::{self, Hold};
+use crate::diag::Result;
+use crate::os::fork::{self, WaitStatus};
+use crate::os::poll::{self, Interest};
+use crate::os::program::Started;
+use crate::os::{alarm, clock};
+use crate::source::Span;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::os::fd::AsRawFd;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use pipe::Pipe;
+pub(super) use sweep::{end_strays, settle};
+
+/// The variable in the environment of every program by which it is known whose it is, however it hides: elements
+/// `tree-owner-job`, one for each Par program around it, separated by commas.
+pub const VARIABLE: &str = "PAR_TREE";
+/// Seconds between SIGTERM and SIGKILL for what is ended: enough to remove temporary files, too short to be noticed.
+pub const GRACE: f64 = 0.2;
+/// Seconds to wait for what was sent SIGKILL: it ends at once, unless the kernel keeps it (a dead disk).
+const LAST_WAIT: f64 = 1.0;
+/// How many jobs that were killed are remembered, for what they left behind and shows up late.
+const REMEMBERED: usize = 4096;
+
+/// A job of this process.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct JobId(u64);
+
+/// How programs that run in the background are to be known and judged.
+#[derive(Clone, Debug, Default)]
+pub struct Background {
+    /// The name of its process handle.
+    pub name: String,
+    /// The line that started it.
+    pub place: Option<Span>,
+    /// The codes that each stage may leave with.
+    pub allowed: Vec<Vec<i32>>,
+    /// When it is ended (monotonic nanoseconds).
+    pub deadline: Option<u64>,
+    /// Whether the innermost scope waits for it.
+    pub in_scope: bool,
+}
+
+struct Program {
+    started: Started,
+    status: Option<WaitStatus>,
+}
+
+#[derive(Default)]
+struct Job {
+    programs: Vec<Program>,
+    /// We ended it: so is what it left.
+    killed: bool,
+    /// For spawned ones.
+    spawned: Option<Spawned>,
+}
+
+struct Spawned {
+    hold: Hold,
+    allowed: Vec<Vec<i32>>,
+    deadline: Option<u64>,
+    /// SIGTERM was sent: the next is SIGKILL.
+    terminated: bool,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: BTreeMap<JobId, Job>,
+    last: u64,
+    /// Jobs that are gone and that were killed.
+    killed: VecDeque<JobId>,
+    /// Strays that may stay until this process ends.
+    tolerated: HashSet<i32>,
+}
+
+static STATE: Mutex<Option<State>> = Mutex::new(None);
+/// Whether this process has ever started a program: without one there is nothing to look for.
+static USED: AtomicBool = AtomicBool::new(false);
+
+fn with<T>(body: impl FnOnce(&mut State) -> T) -> T {
+    let mut guard = match STATE.lock() {
+        Ok(guard) => guard,
+        Err(poisoned) => poisoned.into_inner(),
+    };
+    body(guard.get_or_insert_default())
+}
+
+/// In a new child: it has started none.
+pub(super) fn forget_all() {
+    if USED.swap(false, Ordering::Relaxed) {
+        pipe::lose_all();
+        // Not dropped: see the reaper. Numbers are not given again, because values of the parent still name jobs.
+        let old = with(|state| {
+            let last = state.last;
+            let empty = State {
+                last,
+                ..State::default()
+            };
+            std::mem::replace(state, empty)
+        });
+        std::mem::forget(old);
+    }
+}
+
+/// Whether this process has ever started a program.
+pub(super) fn used() -> bool {
+    USED.load(Ordering::Relaxed)
+}
+
+/// Whether a process is a program of this process, or the guardian.
+pub(super) fn is_program(pid: i32) -> bool {
+    used() && (guardian::is(pid) || with(|state| state.knows(pid)))
+}
+
+/// Begins a job; with the value that [`VARIABLE`] must have in its programs.
+///
+/// # Errors
+/// There is no room for the arena.
+pub fn begin() -> Result<(JobId, String)> {
+    let arena = super::start()?;
+    USED.store(true, Ordering::Relaxed);
+    guardian::ensure();
+    let job = with(|state| {
+        state.last += 1;
+        let job = JobId(state.last);
+        state.jobs.insert(job, Job::default());
+        job
+    });
+    let mark = format!("{:016x}-{}-{}", guardian::tree(arena), fork::pid(), job.0);
+    let mark = match std::env::var(VARIABLE) {
+        Ok(outer) => format!("{outer},{mark}"),
+        Err(_) => mark,
+    };
+    Ok((job, mark))
+}
+
+/// Notes a program that was started.
+pub fn add(job: JobId, started: Started) {
+    with(|state| {
+        if let Some(job) = state.jobs.get_mut(&job) {
+            let status = None;
+            job.programs.push(Program { started, status });
+        }
+    });
+}
+
+/// How the programs of a job have ended, those that have, in order.
+pub fn statuses(job: JobId) -> Vec<Option<WaitStatus>> {
+    look();
+    with(|state| match state.jobs.get(&job) {
+        Some(job) => job.programs.iter().map(|program| program.status).collect(),
+        None => Vec::new(),
+    })
+}
+
+/// What tells that programs of a job have ended, for those that have not.
+pub fn interests(job: JobId) -> Vec<Interest> {
+    with(|state| match state.jobs.get(&job) {
+        Some(job) => job.interests(),
+        None => Vec::new(),
+    })
+}
+
+impl Job {
+    fn interests(&self) -> Vec<Interest> {
+        let open = self.open();
+        open.map(|program| Interest::Readable(program.started.ended.as_raw_fd()))
+            .collect()
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Program> {
+        self.programs
+            .iter()
+            .filter(|program| program.status.is_none())
+    }
+
+    fn is_over(&self) -> bool {
+        self.open().next().is_none()
+    }
+
+    /// Whether a program of it died by a signal that is no news: an earlier stage whose reader had enough.
+    fn died(&self) -> bool {
+        let last = self.programs.len().saturating_sub(1);
+        let mut all = self.programs.iter().enumerate();
+        all.any(|(at, program)| match program.status {
+            Some(WaitStatus::Signalled(number)) => at == last || number != libc::SIGPIPE,
+            _ => false,
+        })
+    }
+}
+
+/// Ends a foreground job's time in the table. Everything of it must have ended.
+pub fn forget(job: JobId) {
+    look();
+    with(|state| state.strike(job));
+    settle(false);
+}
+
+impl State {
+    fn strike(&mut self, id: JobId) {
+        let Some(job) = self.jobs.remove(&id) else {
+            return;
+        };
+        for program in &job.programs {
+            fork::wait_for(program.started.pid, false);
+        }
+        if job.killed || job.died() {
+            self.killed.push_back(id);
+            if self.killed.len() > REMEMBERED {
+                self.killed.pop_front();
+            }
+        }
+    }
+
+    fn is_killed(&self, id: JobId) -> bool {
+        self.killed.contains(&id) || self.jobs.get(&id).is_some_and(|job| job.killed)
+    }
+}
+
+/// Makes a job one that runs in the background, with a process handle. It runs in a group of its own, whose leader is its
+/// first program.
+///
+/// # Errors
+/// There is no room for another process object.
+pub fn hand_over(job: JobId, background: Background) -> Result<Process> {
+    let own = spawn::current()?.id();
+    let name = &background.name;
+    let flags = DAEMON | PROGRAM;
+    let place = background.place;
+    let hold = arena::when_full(|| Record::create(name, flags, place, Some(own)))?;
+    let process = Process::of_hold(hold.clone());
+    let leader = with(|state| {
+        let job = state.jobs.get_mut(&job)?;
+        job.spawned = Some(Spawned {
+            hold,
+            allowed: background.allowed,
+            deadline: background.deadline,
+            terminated: false,
+        });
+        job.programs.first().map(|program| program.started.pid)
+    });
+    Record::of(process.hold().object()).note_program(leader.unwrap_or(0), arena::me());
+    if background.in_scope {
+        scope::note_program(&process);
+    }
+    set_alarm();
+    Ok(process)
+}
+
+/// Takes the ends of programs. True when some died by a signal.
+pub(super) fn reap() -> bool {
+    if !used() {
+        return false;
+    }
+    look();
+    let now = clock::now();
+    let mut late = Vec::new();
+    let mut sealed = Vec::new();
+    let died = with(|state| {
+        let mut over = Vec::new();
+        for (&id, job) in &mut state.jobs {
+            let is_over = job.is_over();
+            let Some(spawned) = &mut job.spawned else {
+                continue;
+            };
+            if is_over {
+                over.push(id);
+            } else if spawned.deadline.is_some_and(|deadline| deadline <= now) {
+                let signal = match spawned.terminated {
+                    false => libc::SIGTERM,
+                    true => libc::SIGKILL,
+                };
+                spawned.terminated = true;
+                spawned.deadline = Some(now.saturating_add(clock::nanoseconds(GRACE)));
+                Record::of(spawned.hold.object()).flag(OUT_OF_TIME | SIGNALLED);
+                job.killed = true;
+                late.push((id, signal));
+            }
+        }
+        for &id in &over {
+            sealed.extend(state.jobs.get(&id).and_then(Job::verdict));
+            state.strike(id);
+        }
+        over.iter().any(|&id| state.is_killed(id))
+    });
+    for (job, signal) in &late {
+        sweep::signal_job(*job, *signal);
+    }
+    if !late.is_empty() || !sealed.is_empty() {
+        set_alarm();
+    }
+    for (hold, status, passed) in sealed {
+        seal(hold, status, passed);
+    }
+    died
+}
+
+impl Job {
+    /// The process object of a spawned job that is over, how it ended as a whole, and whether that is well.
+    fn verdict(&self) -> Option<(Hold, WaitStatus, bool)> {
+        let spawned = self.spawned.as_ref()?;
+        let statuses: Vec<WaitStatus> = self.programs.iter().filter_map(|p| p.status).collect();
+        let failed = first_failure(&statuses, &spawned.allowed);
+        let status = failed
+            .and_then(|at| statuses.get(at))
+            .or(statuses.last())
+            .copied()
+            .unwrap_or(WaitStatus::Exited(0));
+        Some((spawned.hold.clone(), status, failed.is_none()))
+    }
+}
+
+/// The first stage that failed. A stage before the last that dies because its reader has ended has not.
+pub fn first_failure(statuses: &[WaitStatus], allowed: &[Vec<i32>]) -> Option<usize> {
+    let last = statuses.len().saturating_sub(1);
+    statuses.iter().enumerate().position(|(at, status)| {
+        let unread = at < last;
+        match *status {
+            WaitStatus::Exited(code) => {
+                let may = allowed.get(at).is_some_and(|codes| codes.contains(&code));
+                // A shell tells in this way that what it ran died of it.
+                code != 0 && !may && !(unread && code == 128 + libc::SIGPIPE)
+            }
+            WaitStatus::Signalled(number) => !(unread && number == libc::SIGPIPE),
+        }
+    })
+}
+
+fn seal(hold: Hold, status: WaitStatus, passed: bool) {
+    let Some(arena) = arena::get() else {
+        return;
+    };
+    let record = Record::of(hold.object());
+    if passed {
+        record.flag(PASSED);
+    }
+    let status = match status {
+        WaitStatus::Exited(code) => Status::Exited(code),
+        WaitStatus::Signalled(number) => Status::Killed(number),
+    };
+    record.seal(arena, status, 0);
+    let is_news = record.flags() & (SIGNALLED | OBSERVED) == 0;
+    if matches!(status, Status::Killed(_)) && is_news {
+        super::reaper::note_failure(hold);
+    }
+}
+
+/// Looks which programs have ended. They stay to be waited for until their whole job is over, so that the number of a group
+/// is not given away while it may be signalled.
+fn look() {
+    let open: Vec<i32> = with(|state| {
+        let programs = state.jobs.values().flat_map(Job::open);
+        programs.map(|program| program.started.pid).collect()
+    });
+    for pid in open {
+        let Some(status) = fork::peek_end(pid) else {
+            continue;
+        };
+        with(|state| {
+            let programs = state.jobs.values_mut().flat_map(|job| &mut job.programs);
+            for program in programs.filter(|program| program.started.pid == pid) {
+                program.status = Some(status);
+            }
+        });
+    }
+}
+
+/// Sets the alarm for the spawned job whose time is over first.
+fn set_alarm() {
+    let next = with(|state| {
+        let spawned = state.jobs.values().filter_map(|job| job.spawned.as_ref());
+        spawned.filter_map(|spawned| spawned.deadline).min()
+    });
+    alarm::set(next);
+}
+
+/// Ends a job with everything that it started: SIGTERM, SIGKILL after [`GRACE`]. Its own programs have ended then.
+pub fn end(job: JobId) {
+    end_jobs(&[job]);
+}
+
+fn end_jobs(jobs: &[JobId]) {
+    with(|state| {
+        for id in jobs {
+            if let Some(job) = state.jobs.get_mut(id) {
+                job.killed = true;
+            }
+        }
+    });
+    let mut signal = libc::SIGTERM;
+    let mut patience = GRACE;
+    // The second round ends what the first had time for; the others what escaped them.
+    for _ in 0..4 {
+        let mut any = false;
+        for &job in jobs {
+            any |= sweep::signal_job(job, signal);
+        }
+        if !any {
+            break;
+        }
+        wait_for_all(jobs, patience);
+        (signal, patience) = (libc::SIGKILL, LAST_WAIT);
+    }
+}
+
+/// Waits until every program of these jobs has ended, at most so many seconds.
+fn wait_for_all(jobs: &[JobId], seconds: f64) {
+    let until = clock::deadline(seconds);
+    loop {
+        look();
+        let interests: Vec<Interest> = jobs.iter().flat_map(|&job| interests(job)).collect();
+        if interests.is_empty() || clock::now() >= until {
+            return;
+        }
+        // Nothing but time and ends counts here: what ends programs must not be ended itself.
+        let _ = poll::wait(&interests, Some(until), || Ok(()));
+    }
+}
+
+/// The spawned programs that run, oldest first.
+pub(super) fn running() -> Vec<Hold> {
+    with(|state| {
+        let spawned = state.jobs.values().filter_map(|job| job.spawned.as_ref());
+        spawned.map(|spawned| spawned.hold.clone()).collect()
+    })
+}
+
+/// Sends a signal to every spawned job of this process.
+pub(super) fn signal_all(signal: i32) {
+    if !used() {
+        return;
+    }
+    let jobs: Vec<JobId> = with(|state| state.jobs.keys().copied().collect());
+    for job in jobs {
+        sweep::signal_job(job, signal);
+    }
+}
+
+/// At the end of this process: ends what was spawned and not joined.
+pub(super) fn end_all() {
+    if !used() {
+        return;
+    }
+    reap();
+    let jobs: Vec<JobId> = with(|state| {
+        for spawned in state.jobs.values().filter_map(|job| job.spawned.as_ref()) {
+            Record::of(spawned.hold.object()).flag(SIGNALLED);
+        }
+        state.jobs.keys().copied().collect()
+    });
+    end_jobs(&jobs);
+    reap();
+}
+
+/// Sends a signal to the group of a spawned job of this process; false when it is over.
+pub(super) fn signal_spawned(hold: &Hold, signal: i32) -> bool {
+    look();
+    let leader = with(|state| {
+        let mut jobs = state.jobs.values();
+        let job = jobs.find(|job| job.spawned.as_ref().is_some_and(|s| s.hold == *hold))?;
+        let leader = job.programs.first()?.started.pid;
+        (!job.is_over()).then_some(leader)
+    });
+    leader.is_some_and(|leader| fork::send_signal_to_group(leader, signal))
+}

@@ -1,0 +1,163 @@
+//! What programs leave behind, and the processes of Par that were killed: who it belongs to, and whether it may stay.
+//!
+//! Every process of Par is the one that orphans below it come to (a *subreaper*), so nothing below it gets lost. Such a
+//! stray tells by its environment which job of which process it came from. What a job left that ended in order (a shell
+//! with jobs in its background) stays until its owner ends; what a killed job or a killed process left is killed, with all
+//! below it. Deaths bring new strays, and are signals themselves: nothing is looked for by time.
+
+use super::{JobId, State, VARIABLE, guardian, used, with};
+use crate::arena;
+use crate::os::{fork, tree};
+use crate::process::reaper;
+
+/// Whose a stray is.
+#[derive(PartialEq, Eq, Debug)]
+enum Origin {
+    /// A job of this process.
+    Mine(JobId),
+    /// A process of this tree that is gone: it would have the stray otherwise.
+    TheDead,
+    /// It does not say.
+    Unknown,
+}
+
+/// Reads the elements of [`VARIABLE`].
+fn origin(text: &str, tree: u64, me: i32) -> Origin {
+    let element = text.split(',').find_map(|element| {
+        let mut parts = element.split('-');
+        let of = u64::from_str_radix(parts.next()?, 16).ok()?;
+        let owner: i32 = parts.next()?.parse().ok()?;
+        let job: u64 = parts.next()?.parse().ok()?;
+        (of == tree).then_some((owner, job))
+    });
+    match element {
+        Some((owner, job)) if owner == me => Origin::Mine(JobId(job)),
+        Some(_) => Origin::TheDead,
+        None => Origin::Unknown,
+    }
+}
+
+fn origin_of(pid: i32) -> Origin {
+    match (tree::variable_of(pid, VARIABLE), arena::get()) {
+        (Some(text), Some(arena)) => origin(&text, guardian::tree(arena), fork::pid()),
+        _ => Origin::Unknown,
+    }
+}
+
+impl State {
+    pub(super) fn knows(&self, pid: i32) -> bool {
+        let mut programs = self.jobs.values().flat_map(|job| &job.programs);
+        programs.any(|program| program.started.pid == pid)
+    }
+}
+
+/// Children of this process that it did not start: they came to it when their parents ended. The guardian is none.
+fn strays() -> Vec<i32> {
+    let mut all = fork::children();
+    all.retain(|&pid| !guardian::is(pid) && !reaper::is_child(pid));
+    with(|state| all.retain(|&pid| !state.knows(pid)));
+    all
+}
+
+/// Takes the ends of strays and of the guardian, and kills the strays that may not stay. `killed`: a child or a program
+/// of this process died by a signal, so that strays which do not say whose they are, are taken for what it left.
+pub(in crate::process) fn settle(killed: bool) {
+    if !reaper::owns_process() || !(killed || used()) {
+        return;
+    }
+    guardian::look_after();
+    let mut doomed = Vec::new();
+    for pid in strays() {
+        if fork::wait_for(pid, false).is_some() {
+            with(|state| state.tolerated.remove(&pid));
+        } else if with(|state| !state.tolerated.contains(&pid)) {
+            let origin = origin_of(pid);
+            let stays = with(|state| match origin {
+                Origin::Mine(job) => !state.is_killed(job),
+                Origin::TheDead => false,
+                Origin::Unknown => !killed,
+            });
+            match stays {
+                true => with(|state| {
+                    state.tolerated.insert(pid);
+                }),
+                false => doomed.push(pid),
+            }
+        }
+    }
+    kill_with_all_below(&doomed);
+}
+
+/// Kills children of this process, and what is below them before it loses its parents.
+fn kill_with_all_below(pids: &[i32]) {
+    if pids.is_empty() {
+        return;
+    }
+    let below = tree::below(pids);
+    for &pid in pids {
+        fork::send_signal(pid, libc::SIGKILL);
+    }
+    tree::signal_each(&below, libc::SIGKILL);
+}
+
+/// Sends a signal to the programs of a job, to everything below them, and to what came to us from it. True when there was
+/// anything.
+pub(super) fn signal_job(job: JobId, signal: i32) -> bool {
+    super::look();
+    let programs: Vec<i32> = with(|state| match state.jobs.get(&job) {
+        Some(job) => job.open().map(|program| program.started.pid).collect(),
+        None => Vec::new(),
+    });
+    let mut left = Vec::new();
+    if reaper::owns_process() {
+        for pid in strays() {
+            if fork::wait_for(pid, false).is_none() && origin_of(pid) == Origin::Mine(job) {
+                left.push(pid);
+            }
+        }
+    }
+    let roots: Vec<i32> = programs.iter().chain(&left).copied().collect();
+    let below = tree::below(&roots);
+    for &pid in &roots {
+        fork::send_signal(pid, signal);
+        if signal != libc::SIGKILL {
+            // What is stopped does not take a signal otherwise.
+            fork::send_signal(pid, libc::SIGCONT);
+        }
+    }
+    tree::signal_each(&below, signal);
+    !roots.is_empty()
+}
+
+/// At the end of this process: kills every stray, and those that come to us by that, until none is left.
+pub(in crate::process) fn end_strays() {
+    if !reaper::owns_process() {
+        return;
+    }
+    for _ in 0..100 {
+        let strays = strays();
+        if strays.is_empty() {
+            return;
+        }
+        kill_with_all_below(&strays);
+        for pid in strays {
+            fork::wait_for(pid, true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stray_says_whose_it_is() {
+        let mine = "00000000000000aa-7-3";
+        assert_eq!(origin(mine, 0xaa, 7), Origin::Mine(JobId(3)));
+        assert_eq!(origin(mine, 0xaa, 8), Origin::TheDead);
+        assert_eq!(origin(mine, 0xbb, 7), Origin::Unknown);
+        let nested = "00000000000000bb-1-1,00000000000000aa-7-3";
+        assert_eq!(origin(nested, 0xbb, 1), Origin::Mine(JobId(1)));
+        assert_eq!(origin("rubbish,--,a-b-c", 0xaa, 7), Origin::Unknown);
+    }
+}
