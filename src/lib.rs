@@ -8,6 +8,8 @@
 //!                                                                                │
 //!                            builtins: what scripts call ◀───────────────────────┘
 //!                                │
+//!                            program: commands, pipelines
+//!                                │
 //!                            process: spawn, join, lock, queue, pipe, shared, pool, select
 //!                                │
 //!                            wire: values as bytes · arena: memory that all processes share · os: system calls
@@ -45,6 +47,7 @@
 //! | [`arena`] | memory that all processes of a tree share, and the one place that sleeps |
 //! | [`wire`] | values as bytes |
 //! | [`process`] | the language's nouns on top of that: spawn, join, lock, queue, pipe |
+//! | [`program`] | commands: other executables and pipelines of them |
 //! | [`builtins`] | the functions, methods and modules that scripts use |
 //! | [`driver`] | puts the stages together; imports of modules |
 //! | [`engine`] | Par inside another program |
@@ -63,6 +66,7 @@ pub mod limits;
 pub mod operator;
 pub mod os;
 pub mod process;
+pub mod program;
 pub mod source;
 pub mod syntax;
 pub mod value;

@@ -14,7 +14,6 @@ pub static FUNCTIONS: Table = natives! {
     "assert" ("condition", "message?") assert, "Raises AssertionError unless the condition is true.";
     "error" ("message?", "kind?", "cause?", "**attributes") error, "Makes an error to throw; further named arguments become its attributes.";
     "exit" ("code?") exit, "Leaves the process with an exit code, after `finally` and `defer` have run.";
-    "sh" ("command") sh, "A command of the shell.";
     "sleep" ("seconds") sleep, "Waits so many seconds.";
 };
 
@@ -78,11 +77,6 @@ fn exit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         },
     };
     Err(Fault::Exit(code))
-}
-
-fn sh(_: &mut dyn Context, _: Args<'_>) -> Outcome {
-    let message = "sh: commands of the shell are not supported in this version";
-    Err(diag::Error::new(codes::NOT_SUPPORTED, message).into())
 }
 
 /// Waits so many seconds in the waiting place, so that Ctrl-C and cancellation end it.

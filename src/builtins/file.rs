@@ -164,6 +164,16 @@ fn open(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::handle(context.heap(), Rc::new(handle)))
 }
 
+/// The open file of a file value, for a program to use at the same place; `None` for other values.
+pub(super) fn share(value: &Value) -> Option<Outcome<File>> {
+    let inner = &value.as_handle::<FileHandle>()?.inner;
+    let shared = match &mut *inner.open.borrow_mut() {
+        Some(stream) => stream.forget_ahead().and_then(|()| stream.file.try_clone()),
+        None => return Some(Err(inner.closed("command"))),
+    };
+    Some(shared.map_err(|error| system::failed("command", &inner.path, &error)))
+}
+
 fn parse_mode(mode: &str, value: &Value) -> Outcome<(OpenOptions, bool)> {
     let has = |c| mode.contains(c);
     let kinds = mode.chars().filter(|c| "rwax".contains(*c)).count();

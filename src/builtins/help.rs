@@ -7,6 +7,7 @@ use std::fmt::Write;
 /// The methods of handles, by what `type(x)` answers. (At run time a handle brings its own.)
 static HANDLES: &[(&str, &[Table])] = &[
     ("barrier", &[super::barrier::METHODS]),
+    ("command", &[super::command::METHODS]),
     ("condition", &[super::condition::METHODS]),
     ("event", &[super::event::METHODS]),
     ("file", &[super::file::METHODS]),
@@ -24,6 +25,8 @@ static HANDLES: &[(&str, &[Table])] = &[
     ("shared ints", &[super::shared::array::METHODS]),
     ("shared list", &[super::shared::list::METHODS]),
     ("shared map", &[super::shared::map::METHODS]),
+    ("stream stdin", &[super::command::STDIN]),
+    ("stream stdout", &[super::command::STDOUT]),
 ];
 
 /// How a function is called.

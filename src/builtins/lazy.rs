@@ -35,6 +35,10 @@ impl NativeIter for Enumerate {
         Ok(Some(Value::list(context.heap(), pair)))
     }
 
+    fn close(&self) {
+        self.source.close();
+    }
+
     fn trace(&self, marker: &mut Marker<'_>) {
         self.source.trace(marker);
     }
@@ -62,6 +66,10 @@ impl NativeIter for Zip {
             row.push(context.heap(), item);
         }
         Ok(Some(Value::List(row)))
+    }
+
+    fn close(&self) {
+        self.sources.iter().for_each(|source| source.close());
     }
 
     fn trace(&self, marker: &mut Marker<'_>) {
@@ -119,6 +127,10 @@ impl NativeIter for Mapped {
         }
     }
 
+    fn close(&self) {
+        self.source.close();
+    }
+
     fn trace(&self, marker: &mut Marker<'_>) {
         self.source.trace(marker);
         marker.value(self.function);
@@ -155,6 +167,10 @@ impl NativeIter for Filtered {
         Ok(None)
     }
 
+    fn close(&self) {
+        self.source.close();
+    }
+
     fn trace(&self, marker: &mut Marker<'_>) {
         self.source.trace(marker);
         marker.value(self.function);
@@ -187,6 +203,10 @@ impl NativeIter for After {
             }
         }
         self.source.next(context)
+    }
+
+    fn close(&self) {
+        self.source.close();
     }
 
     fn trace(&self, marker: &mut Marker<'_>) {
@@ -223,6 +243,10 @@ impl NativeIter for Part {
         self.source.next(context)
     }
 
+    fn close(&self) {
+        self.source.close();
+    }
+
     fn trace(&self, marker: &mut Marker<'_>) {
         self.source.trace(marker);
     }
@@ -249,6 +273,10 @@ impl NativeIter for Chunks {
             }
         }
         Ok((!chunk.is_empty()).then_some(Value::List(chunk)))
+    }
+
+    fn close(&self) {
+        self.source.close();
     }
 
     fn trace(&self, marker: &mut Marker<'_>) {

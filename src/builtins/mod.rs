@@ -4,7 +4,7 @@
 //! Each file of a family holds its functions and a static table of rows, sorted by name; the lists below name the
 //! tables. Nothing is built at start-up: a look-up is a binary search.
 //!
-//! Imports `value`, `process`, `wire`, `os` (the clock), `diag`, `operator`, `limits`. **Invariant:** nothing here knows the virtual machine or
+//! Imports `value`, `program`, `process`, `wire`, `os` (the clock), `diag`, `operator`, `limits`. **Invariant:** nothing here knows the virtual machine or
 //! the compiler: calls back go through [`crate::value::native::Context`].
 
 /// Writes a table: `"name" ("param", "optional?") code, "What it does.";`, sorted by name.
@@ -70,6 +70,7 @@ pub mod arguments;
 mod assertion;
 mod barrier;
 mod bytes;
+mod command;
 mod condition;
 mod control;
 mod convert;
@@ -124,6 +125,7 @@ pub type Table = &'static [Native];
 /// The tables of built-in functions.
 static FUNCTIONS: &[Table] = &[
     barrier::FUNCTIONS,
+    command::FUNCTIONS,
     condition::FUNCTIONS,
     control::FUNCTIONS,
     event::FUNCTIONS,
@@ -144,6 +146,7 @@ static FUNCTIONS: &[Table] = &[
 /// The tables of intrinsics.
 static INTRINSICS: &[Table] = &[
     assertion::INTRINSICS,
+    command::INTRINSICS,
     lease::INTRINSICS,
     lock::INTRINSICS,
     pool::INTRINSICS,

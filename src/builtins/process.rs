@@ -1,5 +1,6 @@
 //! Processes as values: attributes, methods, and the functions that ask about processes.
 
+use super::command::{self, Conversation};
 use super::{Table, arguments, spawn, travel};
 use crate::arena::HandleId as ArenaId;
 use crate::diag::{Error, codes};
@@ -41,6 +42,8 @@ pub struct ProcessHandle {
     pub process: Process,
     /// What it is to run once it is started (function, arguments, named arguments).
     pending: Cell<Option<[Value; 3]>>,
+    /// The streams of a program that was started to talk with; they stay in this process.
+    streams: Option<Rc<Conversation>>,
 }
 
 impl ProcessHandle {
@@ -49,6 +52,7 @@ impl ProcessHandle {
         ProcessHandle {
             process,
             pending: Cell::new(None),
+            streams: None,
         }
     }
 
@@ -57,7 +61,30 @@ impl ProcessHandle {
         ProcessHandle {
             process,
             pending: Cell::new(Some(work)),
+            streams: None,
         }
+    }
+
+    /// A handle of a program with its streams.
+    pub fn talking(process: Process, streams: Rc<Conversation>) -> ProcessHandle {
+        ProcessHandle {
+            process,
+            pending: Cell::new(None),
+            streams: Some(streams),
+        }
+    }
+
+    fn stream(&self, context: &mut dyn Context, name: &str) -> Outcome<Option<Value>> {
+        if let Some(streams) = &self.streams {
+            return Ok(Some(
+                command::stream(context, streams, name).unwrap_or(Value::Nil),
+            ));
+        }
+        let message = format!(
+            "a process has `{name}` where it was started with start(), but this handle has none"
+        );
+        let help = "p = `program`.start() has streams, in the process that started it";
+        Err(Error::new(codes::VALUE, message).with_help(help).into())
     }
 }
 
@@ -79,7 +106,9 @@ impl Handle for ProcessHandle {
     }
 
     fn attribute_names(&self) -> &'static [&'static str] {
-        &["alive", "daemon", "exitcode", "name", "pid"]
+        &[
+            "alive", "daemon", "exitcode", "name", "pid", "stdin", "stdout",
+        ]
     }
 
     fn attribute(&self, context: &mut dyn Context, name: &str) -> Outcome<Option<Value>> {
@@ -91,6 +120,7 @@ impl Handle for ProcessHandle {
             "alive" => Value::Bool(self.process.alive()),
             "exitcode" => or_nil(self.process.exitcode()),
             "daemon" => Value::Bool(self.process.daemon()),
+            "stdin" | "stdout" => return self.stream(context, name),
             _ => return Ok(None),
         }))
     }

@@ -258,8 +258,9 @@ pub fn value_of(context: &mut dyn Context, process: &Process, ended: Ended) -> O
     let message = match ended {
         Ended::Returned(message) => return unpack_or_nil(context, &message),
         Ended::Raised(message) => message,
+        Ended::Passed(code) => return Ok(Value::Int(i64::from(code))),
         Ended::Exited(_) | Ended::Killed(_) => {
-            return match ended.error(&process.name(), process.pid().unwrap_or(0)) {
+            return match process.end_error(&ended) {
                 Some(mut error) => {
                     error.spawned_at = process.place();
                     Err(error.into())

@@ -15,6 +15,8 @@ mod testing;
 use crate::check::Mode;
 use crate::driver::Driver;
 use crate::os::signal;
+use crate::process::programs::guardian;
+use crate::process::reaper;
 use args::{Command, Options};
 use report::Reporter;
 use run::Input;
@@ -27,6 +29,11 @@ const USAGE: u8 = 2;
 
 /// Does what the arguments (without the program's name) say.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    if let Some(end) = guardian::serve(&args) {
+        return end;
+    }
+    reaper::own_process();
+    guardian::allow();
     signal::default_sigpipe();
     signal::default_faults();
     if let Some((file, rest)) = args::plain_script(&args) {

@@ -105,5 +105,7 @@ reference! {
     DECODE "R022" "DecodeError" "bytes that are no message";
     USER "R023" "Error" "an error thrown by the script";
     CALL "R024" "TypeError" "arguments that do not fit the function";
+    NOT_FOUND "R026" "NotFound" "a program that does not exist";
+    NOT_EXECUTABLE "R027" "NotExecutable" "a file that is no program";
     INTERNAL "R025" "InternalError" "a mistake of Par itself: please report it";
 }

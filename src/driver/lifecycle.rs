@@ -72,7 +72,7 @@ fn failure_of(process: &Process, ended: Ended) -> Option<Box<diag::Error>> {
                 diag::Error::new(codes::PROCESS_DIED, message)
             }
         },
-        other => other.error(&name, pid)?,
+        other => process.end_error(other)?,
     };
     error.severity = Severity::Error;
     error.process.get_or_insert(ProcessTag { name, pid });

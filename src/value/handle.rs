@@ -88,6 +88,11 @@ pub trait Handle: Any {
         Ok(None)
     }
 
+    /// `handle | other`; `None` when it has no such operator.
+    fn join_with(&self, _other: &dyn Handle) -> Outcome<Option<Rc<dyn Handle>>> {
+        Ok(None)
+    }
+
     /// What `for` goes over; `None` when it cannot be iterated.
     fn iterate(&self, _: &mut dyn Context) -> Outcome<Option<Rc<dyn NativeIter>>> {
         Ok(None)

@@ -160,6 +160,9 @@ pub trait NativeIter {
         None
     }
 
+    /// The loop over it was left, perhaps before its end: what it gets its items from is ended.
+    fn close(&self) {}
+
     /// Marks the values that it holds.
     fn trace(&self, marker: &mut Marker<'_>);
 }

@@ -339,6 +339,12 @@ fn combine(heap: &mut Heap, op: BinaryOp, a: Value, b: Value) -> Outcome {
             }
             Ok(Value::Map(Map::new(heap, table)))
         }
+        (Value::Handle(x), Value::Handle(y), BinaryOp::BitOr) => {
+            match x.get().join_with(y.get())? {
+                Some(joined) => Ok(Value::handle(heap, joined)),
+                None => Err(mismatch(op, a, b)),
+            }
+        }
         _ => Err(mismatch(op, a, b)),
     }
 }

@@ -7,7 +7,7 @@ mod csv;
 mod fs;
 mod glob;
 mod json;
-mod json_read;
+pub mod json_read;
 mod math;
 mod os;
 mod path;

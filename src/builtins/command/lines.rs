@@ -1,0 +1,118 @@
+//! The lines of a command while it runs.
+
+use super::receiver;
+use super::run::{Foreground, decode};
+use crate::builtins::lazy;
+use crate::diag::{self, codes};
+use crate::limits::MAX_STRING;
+use crate::program::{Output, Plan, Running};
+use crate::value::Value;
+use crate::value::heap::Marker;
+use crate::value::native::{Args, Context, NativeIter, Outcome};
+use crate::value::operate;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Bytes that are read ahead: a program that is faster than the loop waits.
+const AHEAD: usize = 256 * 1024;
+
+/// The lines; the command runs as long as there is one.
+struct Lines {
+    /// `None` once it has ended. Taken out while it is at work: what feeds it may call back.
+    open: RefCell<Option<Foreground>>,
+    /// What its input is read from.
+    feed: Option<Rc<dyn NativeIter>>,
+}
+
+pub(super) fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let handle = receiver("lines", &args[0])?;
+    if !matches!(handle.command.output, Output::Default) {
+        let message = "lines: the output of the command must come here, but goes elsewhere";
+        let help = "leave .stdout(...) out, or use .check()";
+        return Err(diag::Error::new(codes::VALUE, message)
+            .with_help(help)
+            .into());
+    }
+    let plan = Plan {
+        captures: true,
+        captures_errors: true,
+        ..Plan::default()
+    };
+    let mut foreground = Foreground::start(context, handle, plan)?;
+    foreground.running.most_ahead = AHEAD;
+    let feed = foreground.feed.clone();
+    let open = RefCell::new(Some(foreground));
+    Ok(lazy::value(context, Lines { open, feed }))
+}
+
+/// The length of the next line with its end, if it is there; the whole rest when nothing more can come.
+pub(super) fn next_line(running: &Running, searched: &mut usize) -> Option<usize> {
+    let source = running.output.as_ref()?;
+    let rest = source.rest();
+    let from = rest.get(*searched..).unwrap_or_default();
+    if let Some(at) = memchr::memchr(b'\n', from) {
+        return Some(*searched + at + 1);
+    }
+    *searched = rest.len();
+    source.is_over().then_some(rest.len())
+}
+
+/// A line without its end.
+pub(super) fn trim(mut line: Vec<u8>) -> Vec<u8> {
+    if line.last() == Some(&b'\n') {
+        line.pop();
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+    }
+    line
+}
+
+impl NativeIter for Lines {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        let Some(mut foreground) = self.open.take() else {
+            return Ok(None);
+        };
+        if !foreground.running.is_own() {
+            let message =
+                "the lines of a command are read by the process that runs it, but this is another";
+            return Err(diag::Error::new(codes::VALUE, message).into());
+        }
+        let (mut searched, mut found) = (0, None);
+        foreground.pump(context, |running| {
+            found = next_line(running, &mut searched);
+            if found.is_none() && searched >= running.most_ahead {
+                // A line longer than what is read ahead.
+                running.most_ahead = running.most_ahead.saturating_mul(2).min(MAX_STRING + 1);
+            }
+            found.is_some() || searched > MAX_STRING
+        })?;
+        operate::within("lines", searched, MAX_STRING)?;
+        let source = foreground.running.output.as_mut();
+        let line = source.map_or_else(Vec::new, |source| source.take(found.unwrap_or(0)));
+        if line.is_empty() {
+            foreground.pump(context, |running| running.is_over())?;
+            let verdict = foreground.finish(context)?;
+            return match verdict.error(&foreground.running) {
+                Some(error) => Err(error.into()),
+                None => Ok(None),
+            };
+        }
+        let value = decode(context, "lines", trim(line))?;
+        self.open.replace(Some(foreground));
+        Ok(Some(value))
+    }
+
+    fn close(&self) {
+        if let Ok(mut open) = self.open.try_borrow_mut() {
+            // Dropped: that ends it.
+            open.take();
+        }
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        if let Some(feed) = &self.feed {
+            feed.trace(marker);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Commands as values: what a literal in backticks and `sh` make, and the methods that say how it is to run.
+//!
+//! A command is not changed by its methods: each gives a new one. `run` has the methods that run it and wait, `lines` the
+//! one that reads while it runs, `background` those that give a process handle.
+
+mod background;
+mod lines;
+mod run;
+mod settings;
+
+use super::{Table, arguments};
+use crate::diag::{self, codes};
+use crate::program::{Command, Input, Output};
+use crate::value::handle::Handle;
+use crate::value::heap::Marker;
+use crate::value::native::{Args, Context, Fault, Native, Outcome};
+use crate::value::{Value, show};
+use std::any::Any;
+use std::os::unix::ffi::OsStringExt;
+use std::rc::Rc;
+
+pub use background::{Conversation, STDIN, STDOUT, stream};
+
+/// Sorted by name.
+pub static FUNCTIONS: Table = natives! {
+    "sh" ("script", "...values") sh, "A command that the shell reads; further values are its `$1`, `$2`, each one word whatever is in it.";
+};
+
+/// Sorted by name.
+pub static INTRINSICS: Table = natives! {
+    "@command" ("words") literal, "A command in backticks.";
+    "@loop_leave" ("iterator") leave_loop, "A loop over lines was left.";
+    "@spawn_command" ("options", "command") background::spawn_literal, "`spawn(options)` of a command in backticks.";
+};
+
+/// Sorted by name.
+pub static METHODS: Table = natives! {
+    "bytes" () run::bytes, "Runs it and gives its standard output as bytes; ExitError when it fails.";
+    "capture" () run::capture, "Runs it and gives {code, ok, out, err, ...} without raising.";
+    "check" () run::check, "Runs it with its output to the terminal; ExitError when it fails.";
+    "cwd" ("folder") settings::cwd, "With another folder to run in.";
+    "env" ("variables?", "clear?") settings::env, "With changed variables in its environment: nil takes one away, `clear: true` all others.";
+    "input" ("data") settings::input, "With this input: a str, bytes, or something to go through, whose strs are lines.";
+    "json" () run::json, "Runs it and reads its standard output as JSON; ExitError when it fails.";
+    "lines" () lines::lines, "Runs it and goes through the lines of its standard output while it runs; leaving the loop ends it.";
+    "merge" () settings::merge, "With its standard error going where its standard output goes.";
+    "name" ("text") settings::name, "With a name for messages and process handles.";
+    "ok_codes" ("codes") settings::ok_codes, "With exit codes other than 0 that are no failure.";
+    "run" () run::run, "Runs it with its output to the terminal and gives {code, ok, ...} without raising.";
+    "spawn" ("name?") background::spawn, "Runs it in the background and gives its process handle, as `spawn` does.";
+    "start" () background::start, "Runs it in the background and gives its process handle with `stdin` to write and `stdout` to read.";
+    "stderr" ("target", "append?") settings::stderr, "With its standard error going to a file (a path or an open file), or nowhere (nil).";
+    "stdin" ("source") settings::stdin, "With its standard input coming from a file (a path or an open file), or from nowhere (nil).";
+    "stdout" ("target", "append?") settings::stdout, "With its standard output going to a file (a path or an open file), or nowhere (nil).";
+    "text" () run::text, "Runs it and gives its standard output as a str; ExitError when it fails.";
+    "timeout" ("seconds") settings::timeout, "With a time after which it is ended with everything that it started: Timeout.";
+};
+
+/// A command as a value.
+pub struct CommandHandle {
+    pub(super) command: Command,
+    /// What its input is read from, piece by piece.
+    pub(super) feed: Option<Value>,
+}
+
+impl Handle for CommandHandle {
+    fn type_name(&self) -> &'static str {
+        "command"
+    }
+
+    fn show(&self) -> String {
+        format!("<command {}>", self.command.text())
+    }
+
+    fn methods(&self) -> &'static [Native] {
+        METHODS
+    }
+
+    fn join_with(&self, other: &dyn Handle) -> Outcome<Option<Rc<dyn Handle>>> {
+        match other.as_any().downcast_ref::<CommandHandle>() {
+            Some(other) => Ok(Some(Rc::new(self.pipe_into(other)?))),
+            None => Ok(None),
+        }
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        if let Some(value) = self.feed {
+            marker.value(value);
+        }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl CommandHandle {
+    /// `self | next`.
+    fn pipe_into(&self, next: &CommandHandle) -> Outcome<CommandHandle> {
+        if !matches!(self.command.output, Output::Default) {
+            let rule = "must send its output into the pipe, but sends it elsewhere";
+            return Err(refuse_pipe(&self.command, rule));
+        }
+        if !matches!(next.command.input, Input::Default) {
+            let rule = "must take its input from the pipe, but takes it from elsewhere";
+            return Err(refuse_pipe(&next.command, rule));
+        }
+        let (first, then) = (&self.command, &next.command);
+        let timeout = match (first.timeout, then.timeout) {
+            (Some(first), Some(then)) => Some(first.min(then)),
+            (first, then) => first.or(then),
+        };
+        let stages = first.stages.iter().chain(&then.stages).cloned().collect();
+        let command = Command {
+            stages,
+            input: first.input.clone(),
+            output: then.output.clone(),
+            timeout,
+            name: then.name.clone().or(first.name.clone()),
+        };
+        let feed = self.feed;
+        Ok(CommandHandle { command, feed })
+    }
+
+    /// A changed copy, as a value.
+    fn with(&self, context: &mut dyn Context, change: impl FnOnce(&mut CommandHandle)) -> Value {
+        let mut changed = CommandHandle {
+            command: self.command.clone(),
+            feed: self.feed,
+        };
+        change(&mut changed);
+        Value::handle(context.heap(), Rc::new(changed))
+    }
+}
+
+fn refuse_pipe(command: &Command, rule: &str) -> Fault {
+    let message = format!("a command in a pipeline {rule}: `{}`", command.label());
+    diag::Error::new(codes::VALUE, message).into()
+}
+
+fn receiver<'a>(method: &str, value: &'a Value) -> Outcome<&'a CommandHandle> {
+    match value.as_handle::<CommandHandle>() {
+        Some(handle) => Ok(handle),
+        None => Err(arguments::wrong(method, "self", "a command", value)),
+    }
+}
+
+/// A command from its words, each a list `[kind, part, ...]`.
+fn literal(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let mut words: Vec<Vec<u8>> = Vec::new();
+    for word in arguments::list("command", "words", &args[0])?
+        .items()
+        .to_values()
+    {
+        let parts = arguments::list("command", "word", &word)?
+            .items()
+            .to_values();
+        let Some((kind, parts)) = parts.split_first() else {
+            continue;
+        };
+        match (kind.as_str(), parts) {
+            (Some("spread"), [Value::List(items)]) => {
+                for item in items.items().to_values() {
+                    words.push(bytes_of(&item, "an item of a list in a command")?);
+                }
+            }
+            (kind, parts) => {
+                let mut whole = match kind {
+                    Some("home") => home(),
+                    _ => Vec::new(),
+                };
+                for part in parts {
+                    if matches!(part, Value::List(_)) {
+                        let message =
+                            "a value inside a word of a command must be one text, but is a list";
+                        let help = "write {list} with blanks around it: each item becomes a word";
+                        let error = diag::Error::new(codes::TYPE, message);
+                        return Err(error.with_help(help).into());
+                    }
+                    whole.extend(bytes_of(part, "a value in a command")?);
+                }
+                words.push(whole);
+            }
+        }
+    }
+    let command = Command::new(words);
+    let feed = None;
+    Ok(Value::handle(
+        context.heap(),
+        Rc::new(CommandHandle { command, feed }),
+    ))
+}
+
+/// What `~` stands for.
+fn home() -> Vec<u8> {
+    std::env::var_os("HOME").map_or_else(|| b"/".to_vec(), |home| home.into_vec())
+}
+
+/// A value as an argument of a program.
+fn bytes_of(value: &Value, what: &str) -> Outcome<Vec<u8>> {
+    let bytes = match (value, value.as_str()) {
+        (_, Some(text)) => text.as_bytes().to_vec(),
+        (Value::Bytes(bytes), _) => bytes.data().to_vec(),
+        (Value::Int(_) | Value::Float(_) | Value::Bool(_), _) => show::display(*value).into_bytes(),
+        _ => {
+            let kind = show::kind(value);
+            let message = format!("{what} must be a str, bytes, a number or a bool, but is {kind}");
+            return Err(diag::Error::new(codes::TYPE, message).into());
+        }
+    };
+    if bytes.contains(&0) {
+        let message = format!("{what} must not have a zero byte in it, but has one");
+        let help = "programs cannot take one in an argument: use .input(...)";
+        return Err(diag::Error::new(codes::VALUE, message)
+            .with_help(help)
+            .into());
+    }
+    Ok(bytes)
+}
+
+fn sh(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let script = bytes_of(&args[0], "a script of the shell")?;
+    let mut words = vec![b"/bin/sh".to_vec(), b"-c".to_vec(), script];
+    if args.len() > 1 {
+        // What the script sees as `$0`.
+        words.push(b"sh".to_vec());
+    }
+    for value in args.get(1..).unwrap_or_default() {
+        words.push(bytes_of(value, "a value for the shell")?);
+    }
+    let command = Command::new(words);
+    let feed = None;
+    Ok(Value::handle(
+        context.heap(),
+        Rc::new(CommandHandle { command, feed }),
+    ))
+}
+
+fn leave_loop(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    if let Value::Iter(iterator) = args[0] {
+        iterator.iter.close();
+    }
+    Ok(Value::Nil)
+}

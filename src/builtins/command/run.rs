@@ -1,0 +1,295 @@
+//! Running a command to its end.
+
+use super::{CommandHandle, receiver};
+use crate::builtins::gather;
+use crate::builtins::modules::json_read;
+use crate::diag::{self, codes};
+use crate::limits::MAX_STRING;
+use crate::program::failure::{self, Verdict};
+use crate::program::running::TAIL;
+use crate::program::{Plan, Pumped, Running};
+use crate::value::map::{Map, Table};
+use crate::value::native::{Args, Context, NativeIter, Outcome};
+use crate::value::{Value, operate, show, text as texts};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Bytes of input that are asked for at once.
+const PIECE: usize = 64 * 1024;
+
+/// A command in the foreground.
+pub(super) struct Foreground {
+    pub(super) running: Running,
+    /// What its input is read from.
+    pub(super) feed: Option<Rc<dyn NativeIter>>,
+}
+
+impl Foreground {
+    /// Starts it; what feeds it stays alive as long as the native call, or is traced by who keeps this.
+    pub(super) fn start(
+        context: &mut dyn Context,
+        handle: &CommandHandle,
+        plan: Plan,
+    ) -> Outcome<Foreground> {
+        let feed = match handle.feed {
+            Some(feed) => Some(gather::open(context, feed)?),
+            None => None,
+        };
+        let running = crate::program::start(&handle.command, plan)?;
+        Ok(Foreground { running, feed })
+    }
+
+    /// Lets it run until `done`, feeding it and passing on what it complains about.
+    pub(super) fn pump(
+        &mut self,
+        context: &mut dyn Context,
+        mut done: impl FnMut(&mut Running) -> bool,
+    ) -> Outcome<()> {
+        let place = context.place();
+        loop {
+            let deadline = self.running.deadline();
+            match self.running.pump(place, deadline, &mut done)? {
+                Pumped::Done => return Ok(()),
+                Pumped::WantsInput => self.feed(context)?,
+                Pumped::Complains => {
+                    let complaints = self.running.complaints();
+                    context.write_err(&complaints)?;
+                }
+                Pumped::OutOfTime => {
+                    let error = failure::out_of_time(&self.running);
+                    self.running.end_with_all();
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    /// Gives it the next piece of its input.
+    fn feed(&mut self, context: &mut dyn Context) -> Outcome<()> {
+        let Some(feed) = &self.feed else {
+            self.running.end_input();
+            return Ok(());
+        };
+        let mut piece = Vec::new();
+        while piece.len() < PIECE {
+            let Some(item) = feed.next(context)? else {
+                self.running.give(&piece);
+                self.running.end_input();
+                return Ok(());
+            };
+            add_line(&mut piece, &item)?;
+        }
+        self.running.give(&piece);
+        Ok(())
+    }
+
+    /// Its end, once all has ended that is waited for.
+    pub(super) fn finish(&mut self, context: &mut dyn Context) -> Outcome<Verdict> {
+        self.running.drain_errors();
+        let verdict = failure::judge(&self.running);
+        let complaints = self.running.complaints();
+        // What it said is in the error when it failed.
+        if verdict.failed.is_none() && !complaints.is_empty() {
+            context.write_err(&complaints)?;
+        }
+        Ok(verdict)
+    }
+}
+
+/// An item of an input: a str is a line, bytes are what they are.
+pub(super) fn add_line(piece: &mut Vec<u8>, item: &Value) -> Outcome<()> {
+    match (item, item.as_str()) {
+        (_, Some(line)) => {
+            piece.extend_from_slice(line.as_bytes());
+            if !line.ends_with('\n') {
+                piece.push(b'\n');
+            }
+            Ok(())
+        }
+        (Value::Bytes(bytes), _) => {
+            piece.extend_from_slice(bytes.data());
+            Ok(())
+        }
+        _ => {
+            let kind = show::kind(item);
+            let message =
+                format!("an item of the input of a command must be a str or bytes, but is {kind}");
+            Err(diag::Error::new(codes::TYPE, message).into())
+        }
+    }
+}
+
+/// All that has to end before a command has: its programs, and its output if it comes here.
+fn is_finished(running: &mut Running) -> bool {
+    running
+        .output
+        .as_ref()
+        .is_none_or(|source| source.is_over())
+        && running.is_over()
+}
+
+/// Runs it and gives its output, or raises its error.
+fn output_of(context: &mut dyn Context, method: &str, value: &Value) -> Outcome<Vec<u8>> {
+    let handle = receiver(method, value)?;
+    if !matches!(handle.command.output, crate::program::Output::Default) {
+        let message =
+            format!("{method}: the output of the command must come here, but goes elsewhere");
+        let help = "leave .stdout(...) out, or use .check()";
+        return Err(diag::Error::new(codes::VALUE, message)
+            .with_help(help)
+            .into());
+    }
+    let plan = Plan {
+        captures: true,
+        captures_errors: true,
+        ..Plan::default()
+    };
+    let mut foreground = Foreground::start(context, handle, plan)?;
+    foreground.running.held = TAIL;
+    let mut length = 0;
+    foreground.pump(context, |running| {
+        length = running
+            .output
+            .as_ref()
+            .map_or(0, |source| source.rest().len());
+        length > MAX_STRING || is_finished(running)
+    })?;
+    operate::within(method, length, MAX_STRING)?;
+    let verdict = foreground.finish(context)?;
+    if let Some(error) = verdict.error(&foreground.running) {
+        return Err(error.into());
+    }
+    let source = foreground.running.output.as_mut();
+    Ok(source.map_or_else(Vec::new, |source| source.take(usize::MAX)))
+}
+
+/// Bytes that a program wrote, as a text.
+pub(super) fn decode(context: &mut dyn Context, method: &str, data: Vec<u8>) -> Outcome {
+    match String::from_utf8(data) {
+        Ok(text) => texts::checked(context.heap(), text),
+        Err(_) => {
+            let message =
+                format!("{method}: the output of the command must be UTF-8, but has other bytes");
+            let help = "read it with .bytes()";
+            Err(diag::Error::new(codes::VALUE, message)
+                .with_help(help)
+                .into())
+        }
+    }
+}
+
+pub(super) fn text(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let data = output_of(context, "text", &args[0])?;
+    decode(context, "text", data)
+}
+
+pub(super) fn bytes(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let data = output_of(context, "bytes", &args[0])?;
+    Ok(Value::bytes(context.heap(), data))
+}
+
+pub(super) fn json(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let data = output_of(context, "json", &args[0])?;
+    let text = decode(context, "json", data)?;
+    context.protect(text);
+    json_read::read(context.heap(), text.as_str().unwrap_or_default())
+}
+
+/// Runs it with its output to the terminal.
+fn run_open(
+    context: &mut dyn Context,
+    method: &str,
+    value: &Value,
+) -> Outcome<(Foreground, Verdict, f64)> {
+    let begin = Instant::now();
+    let handle = receiver(method, value)?;
+    let mut foreground = Foreground::start(context, handle, Plan::default())?;
+    foreground.pump(context, is_finished)?;
+    let verdict = foreground.finish(context)?;
+    Ok((foreground, verdict, begin.elapsed().as_secs_f64()))
+}
+
+pub(super) fn check(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (foreground, verdict, seconds) = run_open(context, "check", &args[0])?;
+    match verdict.error(&foreground.running) {
+        Some(error) => Err(error.into()),
+        None => Ok(report(context, &verdict, seconds, Vec::new())),
+    }
+}
+
+pub(super) fn run(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (_, verdict, seconds) = run_open(context, "run", &args[0])?;
+    Ok(report(context, &verdict, seconds, Vec::new()))
+}
+
+pub(super) fn capture(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let begin = Instant::now();
+    let handle = receiver("capture", &args[0])?;
+    let plan = Plan {
+        captures: true,
+        captures_errors: true,
+        ..Plan::default()
+    };
+    let mut foreground = Foreground::start(context, handle, plan)?;
+    foreground.running.held = usize::MAX;
+    let mut length = 0;
+    foreground.pump(context, |running| {
+        let output = running
+            .output
+            .as_ref()
+            .map_or(0, |source| source.rest().len());
+        length = output.max(running.held_back());
+        length > MAX_STRING || is_finished(running)
+    })?;
+    operate::within("capture", length, MAX_STRING)?;
+    foreground.running.drain_errors();
+    let verdict = failure::judge(&foreground.running);
+    let source = foreground.running.output.as_mut();
+    let out = source.map_or_else(Vec::new, |source| source.take(usize::MAX));
+    let out = decode(context, "capture", out)?;
+    context.protect(out);
+    let err = foreground.running.complaints();
+    let err = Value::str(context.heap(), &String::from_utf8_lossy(&err));
+    context.protect(err);
+    let more = vec![("out", out), ("err", err)];
+    Ok(report(
+        context,
+        &verdict,
+        begin.elapsed().as_secs_f64(),
+        more,
+    ))
+}
+
+/// `{code, ok, codes, signal, seconds}`.
+fn report(
+    context: &mut dyn Context,
+    verdict: &Verdict,
+    seconds: f64,
+    more: Vec<(&str, Value)>,
+) -> Value {
+    let code = verdict.code();
+    let codes = verdict.codes().into_iter();
+    let codes = codes.map(|code| Value::Int(i64::from(code))).collect();
+    let codes = Value::list(context.heap(), codes);
+    context.protect(codes);
+    let signal = match code {
+        code if code < 0 => Value::str(context.heap(), &crate::os::signal::name_of(-code)),
+        _ => Value::Nil,
+    };
+    context.protect(signal);
+    let mut table = Table::default();
+    let rows = [
+        ("code", Value::Int(i64::from(code))),
+        ("ok", Value::Bool(verdict.failed.is_none())),
+    ];
+    let last = [
+        ("codes", codes),
+        ("signal", signal),
+        ("seconds", Value::Float(seconds)),
+    ];
+    for (name, value) in rows.into_iter().chain(more).chain(last) {
+        let key = Value::str(context.heap(), name);
+        table.insert(key, value);
+    }
+    Value::Map(Map::new(context.heap(), table))
+}

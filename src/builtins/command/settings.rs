@@ -1,0 +1,225 @@
+//! The methods that say how a command is to run.
+
+use super::receiver;
+use crate::builtins::{arguments, file};
+use crate::diag::{self, codes};
+use crate::program::{Errors, Input, Output};
+use crate::value::native::{Args, Context, Outcome};
+use crate::value::{Value, iterate, show};
+use std::rc::Rc;
+
+pub(super) fn cwd(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let folder = arguments::text("cwd", "folder", &args[1])?.to_string();
+    Ok(receiver("cwd", &args[0])?.with(context, |handle| {
+        for stage in &mut handle.command.stages {
+            stage.folder = Some(folder.clone());
+        }
+    }))
+}
+
+pub(super) fn env(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let clear = match arguments::given(&args[2]) {
+        Some(clear) => arguments::boolean("env", "clear", clear)?,
+        None => false,
+    };
+    let mut changes = Vec::new();
+    if let Some(variables) = arguments::given(&args[1]) {
+        let variables = arguments::map("env", "variables", variables)?;
+        for (key, value) in variables.table().iter() {
+            let name = arguments::text("env", "the name of a variable", &key)?;
+            if name.is_empty() || name.contains(['=', '\0']) {
+                let rule = "must have names of variables as keys";
+                return Err(arguments::refuse("env", "variables", rule, &key));
+            }
+            let text = match value {
+                Value::Nil => None,
+                Value::Int(_) | Value::Float(_) => Some(show::display(value)),
+                _ => Some(arguments::text("env", name, &value)?.to_string()),
+            };
+            changes.push((name.to_string(), text));
+        }
+    }
+    Ok(receiver("env", &args[0])?.with(context, |handle| {
+        for stage in &mut handle.command.stages {
+            if clear {
+                stage.bare = true;
+                stage.environment.clear();
+            }
+            stage.environment.extend(changes.iter().cloned());
+        }
+    }))
+}
+
+pub(super) fn input(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let data = args[1];
+    let (input, feed) = match (data, data.as_str()) {
+        (_, Some(text)) => (Input::Bytes(text.as_bytes().into()), None),
+        (Value::Bytes(bytes), _) => (Input::Bytes(bytes.data().into()), None),
+        (
+            Value::List(_) | Value::Set(_) | Value::Range(_) | Value::Iter(_) | Value::Handle(_),
+            _,
+        ) => (Input::Fed, Some(data)),
+        (Value::Map(_), _) => {
+            let help = "make text of it: .input(json.dumps(map))";
+            return Err(wrong_input(&data, Some(help)));
+        }
+        _ => return Err(wrong_input(&data, None)),
+    };
+    if let Value::Handle(handle) = data
+        && handle.share().iterate(context)?.is_none()
+    {
+        return Err(iterate::not_iterable(&data));
+    }
+    Ok(receiver("input", &args[0])?.with(context, |handle| {
+        handle.command.input = input;
+        handle.feed = feed;
+    }))
+}
+
+fn wrong_input(value: &Value, help: Option<&str>) -> crate::value::native::Fault {
+    let kind = show::kind(value);
+    let message =
+        format!("input: `data` must be a str, bytes or something to go through, but is {kind}");
+    let error = diag::Error::new(codes::TYPE, message);
+    match help {
+        Some(help) => error.with_help(help).into(),
+        None => error.into(),
+    }
+}
+
+pub(super) fn stdin(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let source = match (args[1], args[1].as_str()) {
+        (_, Some(path)) => Input::Path(path.to_string()),
+        (Value::Nil, _) => Input::Nothing,
+        (value, _) => match file::share(&value) {
+            Some(file) => Input::File(Rc::new(file?)),
+            None => {
+                let expected = "a path, an open file or nil";
+                return Err(arguments::wrong("stdin", "source", expected, &value));
+            }
+        },
+    };
+    Ok(receiver("stdin", &args[0])?.with(context, |handle| {
+        handle.command.input = source;
+        handle.feed = None;
+    }))
+}
+
+fn target(method: &str, args: Args<'_>) -> Outcome<Output> {
+    let append = match arguments::given(&args[2]) {
+        Some(append) => arguments::boolean(method, "append", append)?,
+        None => false,
+    };
+    Ok(match (args[1], args[1].as_str()) {
+        (_, Some(path)) => Output::Path {
+            path: path.to_string(),
+            append,
+        },
+        (Value::Nil, _) => Output::Nothing,
+        (value, _) => match file::share(&value) {
+            Some(file) => Output::File(Rc::new(file?)),
+            None => {
+                let expected = "a path, an open file or nil";
+                return Err(arguments::wrong(method, "target", expected, &value));
+            }
+        },
+    })
+}
+
+pub(super) fn stdout(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let target = target("stdout", args)?;
+    Ok(receiver("stdout", &args[0])?.with(context, |handle| handle.command.output = target))
+}
+
+pub(super) fn stderr(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let target = target("stderr", args)?;
+    Ok(receiver("stderr", &args[0])?.with(context, |handle| {
+        let count = handle.command.stages.len();
+        for (at, stage) in handle.command.stages.iter_mut().enumerate() {
+            stage.errors = Errors::To(match &target {
+                // Several programs that write to one file must not write over each other.
+                Output::Path { path, append } => Output::Path {
+                    path: path.clone(),
+                    append: *append || at > 0 || count > 1,
+                },
+                target => target.clone(),
+            });
+        }
+        // The first was to begin the file anew.
+        if let (
+            Output::Path {
+                path,
+                append: false,
+            },
+            true,
+        ) = (&target, count > 1)
+        {
+            let _ = std::fs::File::create(path);
+        }
+    }))
+}
+
+pub(super) fn merge(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    Ok(receiver("merge", &args[0])?.with(context, |handle| {
+        for stage in &mut handle.command.stages {
+            stage.errors = Errors::Merged;
+        }
+    }))
+}
+
+pub(super) fn name(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let text = arguments::text("name", "text", &args[1])?;
+    if text.is_empty() || text.contains('\0') {
+        return Err(arguments::refuse(
+            "name",
+            "text",
+            "must be a name",
+            &args[1],
+        ));
+    }
+    let text = text.to_string();
+    Ok(receiver("name", &args[0])?.with(context, |handle| handle.command.name = Some(text)))
+}
+
+pub(super) fn ok_codes(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let values = match args[1] {
+        Value::List(list) => list.items().to_values(),
+        Value::Int(_) => vec![args[1]],
+        other => {
+            return Err(arguments::wrong(
+                "ok_codes",
+                "codes",
+                "a list of ints or an int",
+                &other,
+            ));
+        }
+    };
+    let mut codes = Vec::new();
+    for value in values {
+        let code = arguments::int("ok_codes", "code", &value)?;
+        match i32::try_from(code)
+            .ok()
+            .filter(|code| (0..=255).contains(code))
+        {
+            Some(code) => codes.push(code),
+            None => {
+                return Err(arguments::refuse(
+                    "ok_codes",
+                    "code",
+                    "must be from 0 to 255",
+                    &value,
+                ));
+            }
+        }
+    }
+    Ok(receiver("ok_codes", &args[0])?.with(context, |handle| {
+        for stage in &mut handle.command.stages {
+            stage.allowed = codes.clone();
+        }
+    }))
+}
+
+pub(super) fn timeout(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let seconds = arguments::timeout("timeout", "seconds", &args[1])?;
+    Ok(receiver("timeout", &args[0])?.with(context, |handle| handle.command.timeout = seconds))
+}

@@ -1,0 +1,168 @@
+//! A command: programs with their arguments and what surrounds them, before anything runs.
+
+use std::fs::File;
+use std::rc::Rc;
+
+/// Characters of a command's text that messages show.
+const SHOWN: usize = 100;
+
+/// One program of a command.
+#[derive(Clone, Debug, Default)]
+pub struct Stage {
+    /// The program's name or path, and its arguments: whatever bytes but zeros.
+    pub words: Vec<Vec<u8>>,
+    /// Changes of the environment, in order; `None` takes a variable away.
+    pub environment: Vec<(String, Option<String>)>,
+    /// It begins with an empty environment.
+    pub bare: bool,
+    /// The folder that it runs in.
+    pub folder: Option<String>,
+    /// Where its standard error goes.
+    pub errors: Errors,
+    /// The codes other than 0 that it may leave with.
+    pub allowed: Vec<i32>,
+}
+
+/// Where the standard error of a stage goes.
+#[derive(Clone, Debug, Default)]
+pub enum Errors {
+    /// To that of this process; where output is captured, its end is kept for the error.
+    #[default]
+    Default,
+    /// Where its standard output goes.
+    Merged,
+    /// Somewhere else.
+    To(Output),
+}
+
+/// Where a command's output goes.
+#[derive(Clone, Debug, Default)]
+pub enum Output {
+    /// To that of this process, or to who captures it.
+    #[default]
+    Default,
+    /// Nowhere.
+    Nothing,
+    /// To a file, anew or at its end.
+    Path {
+        /// The file.
+        path: String,
+        /// At its end.
+        append: bool,
+    },
+    /// To an open file.
+    File(Rc<File>),
+}
+
+/// Where a command's input comes from.
+#[derive(Clone, Debug, Default)]
+pub enum Input {
+    /// From that of this process; a command in the background gets none.
+    #[default]
+    Default,
+    /// From nowhere.
+    Nothing,
+    /// These bytes.
+    Bytes(Rc<[u8]>),
+    /// From a file.
+    Path(String),
+    /// From an open file.
+    File(Rc<File>),
+    /// From whoever runs it, piece by piece.
+    Fed,
+}
+
+/// One program, or several whose outputs are the inputs of the next.
+#[derive(Clone, Debug, Default)]
+pub struct Command {
+    /// The programs, at least one.
+    pub stages: Vec<Stage>,
+    /// The input of the first.
+    pub input: Input,
+    /// The output of the last.
+    pub output: Output,
+    /// Seconds that it may take.
+    pub timeout: Option<f64>,
+    /// What messages and process handles call it.
+    pub name: Option<String>,
+}
+
+impl Command {
+    /// A command of one program.
+    pub fn new(words: Vec<Vec<u8>>) -> Command {
+        let stage = Stage {
+            words,
+            ..Stage::default()
+        };
+        Command {
+            stages: vec![stage],
+            ..Command::default()
+        }
+    }
+
+    /// How messages call it: its name, or its text as a shell would take it.
+    pub fn label(&self) -> String {
+        match &self.name {
+            Some(name) => name.clone(),
+            None => clip(self.text()),
+        }
+    }
+
+    /// Its text as a shell would take it.
+    pub fn text(&self) -> String {
+        let stages: Vec<String> = self.stages.iter().map(Stage::text).collect();
+        stages.join(" | ")
+    }
+}
+
+impl Stage {
+    /// How messages call it.
+    pub fn label(&self) -> String {
+        clip(self.text())
+    }
+
+    fn text(&self) -> String {
+        let words: Vec<String> = self.words.iter().map(|word| quoted(word)).collect();
+        words.join(" ")
+    }
+
+    /// The value of a variable in its environment.
+    pub fn variable(&self, name: &str) -> Option<std::ffi::OsString> {
+        let changed = self.environment.iter().rev().find(|(key, _)| key == name);
+        match changed {
+            Some((_, value)) => value.as_ref().map(Into::into),
+            None if self.bare => None,
+            None => std::env::var_os(name),
+        }
+    }
+}
+
+/// A word as a shell would have to be given it.
+fn quoted(word: &[u8]) -> String {
+    let text = String::from_utf8_lossy(word);
+    let plain = |c: char| c.is_alphanumeric() || "_-./:=,+@%^".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+fn clip(text: String) -> String {
+    let line = text.replace('\n', " ");
+    match line.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}...", &line[..at]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_could_be_given_to_a_shell() {
+        let words: [&[u8]; 4] = [b"git", b"commit", b"-m", b"it's done; rm *"];
+        let command = Command::new(words.map(<[u8]>::to_vec).to_vec());
+        assert_eq!(command.label(), r"git commit -m 'it'\''s done; rm *'");
+    }
+}

@@ -1,0 +1,279 @@
+//! From a command to programs that run: files and pipes are opened, then the programs are started one after the other.
+
+use super::command::{Command, Errors, Input, Output, Stage};
+use super::lookup;
+use super::running::{Feed, Running, Source, Tail};
+use crate::diag::{Error, Field, Result, codes};
+use crate::os::program::{self, Group, ProgramSpec, Refused};
+use crate::os::{clock, descriptor};
+use crate::process::programs::{self, JobId};
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsString};
+use std::fs::{File, OpenOptions};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStringExt;
+
+/// What whoever runs a command wants of it.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Plan {
+    /// The output of the last program comes here, unless the command sends it elsewhere.
+    pub captures: bool,
+    /// The standard errors come here, unless the command sends them elsewhere.
+    pub captures_errors: bool,
+    /// The input of the first program comes from here, unless the command takes it from elsewhere.
+    pub feeds: bool,
+    /// It runs in the background: without this process's input, in a group of its own.
+    pub background: bool,
+}
+
+/// An end of a pipe or a file, or a descriptor that the program shares with this process.
+enum End {
+    Own(OwnedFd),
+    Inherited(RawFd),
+}
+
+impl End {
+    fn number(&self) -> RawFd {
+        match self {
+            End::Own(file) => file.as_raw_fd(),
+            End::Inherited(number) => *number,
+        }
+    }
+}
+
+/// Starts the programs of a command.
+///
+/// # Errors
+/// A program that does not exist or cannot be executed, a file that cannot be opened. Nothing runs then.
+pub fn start(command: &Command, plan: Plan) -> Result<Running> {
+    let mut paths = Vec::new();
+    for stage in &command.stages {
+        paths.push(lookup::find(stage)?);
+    }
+    let (input, feed) = open_input(command, plan)?;
+    let (output, source) = open_output(command, plan)?;
+    let (job, mark) = programs::begin()?;
+    let deadline = command.timeout.map(clock::deadline);
+    let mut running = Running::new(job, command, deadline);
+    running.feed = feed;
+    running.output = source;
+    let mut next_input = input;
+    let mut last_output = Some(output);
+    let last = command.stages.len().saturating_sub(1);
+    let mut leader = None;
+    for (at, (stage, path)) in command.stages.iter().zip(&paths).enumerate() {
+        let (output, following) = match at == last {
+            true => (last_output.take(), None),
+            false => {
+                let (reader, writer) = pipe()?;
+                (Some(End::Own(writer)), Some(End::Own(reader)))
+            }
+        };
+        let output = output.unwrap_or(End::Inherited(1));
+        let (errors, tail) = open_errors(stage, &output, plan)?;
+        running.tails.push(tail);
+        let descriptors = [
+            (next_input.number(), 0),
+            (output.number(), 1),
+            (errors.number(), 2),
+        ];
+        let group = match (plan.background, leader) {
+            (false, _) => Group::Inherited,
+            (true, None) => Group::New,
+            (true, Some(leader)) => Group::Of(leader),
+        };
+        let pid = launch(job, stage, path, &mark, &descriptors, group)?;
+        leader = leader.or(Some(pid));
+        if let Some(following) = following {
+            next_input = following;
+        }
+    }
+    running.pid = leader.unwrap_or(0);
+    Ok(running)
+}
+
+/// Starts one program; its pid. An error ends those before it, when `Running` is dropped.
+fn launch(
+    job: JobId,
+    stage: &Stage,
+    path: &CString,
+    mark: &str,
+    descriptors: &[(RawFd, RawFd)],
+    group: Group,
+) -> Result<i32> {
+    let text = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| lookup::no_zeros());
+    let words = stage.words.iter().cloned().map(text);
+    let arguments = words.collect::<Result<Vec<_>>>()?;
+    let environment = environment(stage, mark)?;
+    let folder = stage.folder.clone().map(String::into_bytes);
+    let folder = folder.map(text).transpose()?;
+    let spec = ProgramSpec {
+        path,
+        arguments: &arguments,
+        environment: &environment,
+        folder: folder.as_deref(),
+        descriptors,
+        group,
+        dies_with_parent: true,
+    };
+    match program::start(&spec) {
+        Ok(started) => {
+            let pid = started.pid;
+            programs::add(job, started);
+            Ok(pid)
+        }
+        Err(refused) => Err(refusal(stage, path, refused)),
+    }
+}
+
+fn refusal(stage: &Stage, path: &CString, refused: Refused) -> Box<Error> {
+    let reason = std::io::Error::from_raw_os_error(refused.errno).to_string();
+    let reason = reason
+        .split(" (os error")
+        .next()
+        .unwrap_or("")
+        .to_lowercase();
+    match (refused.call, &stage.folder) {
+        ("execve", _) => lookup::refused(stage, path, refused.errno),
+        ("chdir", Some(folder)) => Error::new(
+            codes::IO,
+            format!("the folder of a command must be one, but {folder:?}: {reason}"),
+        )
+        .with_field("path", Field::Text(folder.clone()))
+        .with_field("errno", Field::Int(i64::from(refused.errno))),
+        ("clone", _) => Error::new(
+            codes::LIMIT,
+            format!("a program could not be started: {reason}"),
+        )
+        .with_help("the machine allows no more processes (see `ulimit -u`)"),
+        (call, _) => Error::new(
+            codes::IO,
+            format!("a program could not be started: {call}: {reason}"),
+        )
+        .with_field("errno", Field::Int(i64::from(refused.errno))),
+    }
+}
+
+fn environment(stage: &Stage, mark: &str) -> Result<Vec<CString>> {
+    let inherited = (!stage.bare).then(std::env::vars_os);
+    let mut all: BTreeMap<OsString, OsString> = inherited.into_iter().flatten().collect();
+    for (name, value) in &stage.environment {
+        match value {
+            Some(value) => all.insert(name.into(), value.into()),
+            None => all.remove(&OsString::from(name)),
+        };
+    }
+    all.insert(programs::VARIABLE.into(), mark.into());
+    let join = |(name, value): (OsString, OsString)| {
+        let mut bytes = name.into_vec();
+        bytes.push(b'=');
+        bytes.extend(value.into_vec());
+        CString::new(bytes).map_err(|_| lookup::no_zeros())
+    };
+    all.into_iter().map(join).collect()
+}
+
+fn open_input(command: &Command, plan: Plan) -> Result<(End, Option<Feed>)> {
+    let fed = || -> Result<(End, Option<Feed>)> {
+        let (reader, writer) = pipe()?;
+        Ok((End::Own(reader), Some(Feed::new(writer))))
+    };
+    Ok(match &command.input {
+        Input::Default if plan.feeds => fed()?,
+        Input::Default if plan.background => (null()?, None),
+        Input::Default => (End::Inherited(0), None),
+        Input::Nothing => (null()?, None),
+        Input::Fed => fed()?,
+        // In a file in memory: nobody has to feed it while the outputs are read.
+        Input::Bytes(bytes) => (End::Own(descriptor::memory_file(bytes)?), None),
+        Input::Path(path) => (
+            End::Own(open(path, OpenOptions::new().read(true))?.into()),
+            None,
+        ),
+        Input::File(file) => (copy(file)?, None),
+    })
+}
+
+fn open_output(command: &Command, plan: Plan) -> Result<(End, Option<Source>)> {
+    if plan.captures && matches!(command.output, Output::Default) {
+        let (reader, writer) = pipe()?;
+        descriptor::widen_pipe(&reader);
+        return Ok((End::Own(writer), Some(Source::new(reader))));
+    }
+    Ok((open_to(&command.output, 1)?, None))
+}
+
+fn open_errors(stage: &Stage, output: &End, plan: Plan) -> Result<(End, Option<Tail>)> {
+    Ok(match &stage.errors {
+        Errors::Merged => match output {
+            End::Own(file) => (
+                End::Own(file.try_clone().map_err(|error| failed("dup", &error))?),
+                None,
+            ),
+            End::Inherited(number) => (End::Inherited(*number), None),
+        },
+        Errors::Default if plan.captures_errors => {
+            let (reader, writer) = pipe()?;
+            (End::Own(writer), Some(Tail::new(reader)))
+        }
+        Errors::Default => (End::Inherited(2), None),
+        Errors::To(output) => (open_to(output, 2)?, None),
+    })
+}
+
+fn open_to(output: &Output, inherited: RawFd) -> Result<End> {
+    Ok(match output {
+        Output::Default => End::Inherited(inherited),
+        Output::Nothing => null()?,
+        Output::Path { path, append } => {
+            let mut options = OpenOptions::new();
+            options.create(true).write(true);
+            options.append(*append).truncate(!*append);
+            End::Own(open(path, &options)?.into())
+        }
+        Output::File(file) => copy(file)?,
+    })
+}
+
+fn copy(file: &File) -> Result<End> {
+    let copy = file.try_clone().map_err(|error| failed("dup", &error))?;
+    Ok(End::Own(copy.into()))
+}
+
+fn null() -> Result<End> {
+    let options = &mut OpenOptions::new();
+    Ok(End::Own(
+        open("/dev/null", options.read(true).write(true))?.into(),
+    ))
+}
+
+fn open(path: &str, options: &OpenOptions) -> Result<File> {
+    options.open(path).map_err(|error| {
+        let message = format!("open {path:?}: {}", reason(&error));
+        let report = Error::new(codes::IO, message);
+        let number = i64::from(error.raw_os_error().unwrap_or(0));
+        report
+            .with_field("path", Field::Text(path.to_string()))
+            .with_field("errno", Field::Int(number))
+    })
+}
+
+/// A pipe that no other program inherits: what reads, what writes.
+fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    match std::io::pipe() {
+        Ok((reader, writer)) => Ok((reader.into(), writer.into())),
+        Err(error) => Err(failed("pipe", &error)),
+    }
+}
+
+fn failed(call: &str, error: &std::io::Error) -> Box<Error> {
+    Error::new(
+        codes::IO,
+        format!("the system call {call} failed: {}", reason(error)),
+    )
+}
+
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or("").to_lowercase()
+}
