@@ -224,7 +224,7 @@ impl<'a> Compiler<'a> {
         patterns: &'a [Pattern],
         iterable: &'a Expr,
         state: u8,
-        body: impl FnOnce(&mut Self),
+        body: impl FnOnce(&mut Self, u8),
     ) {
         let items = self.f.temps(patterns.len());
         let body = |this: &mut Self| body(this, items);

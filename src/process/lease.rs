@@ -171,7 +171,7 @@ pub fn cause_of_death(taker: Option<HandleId>) -> Box<Error> {
         .as_ref()
         .map_or(String::from("died"), |ended| match ended {
             Ended::Killed(number) => format!("was killed by {}", signal::name_of(*number)),
-            Ended::Exited(code) => format!("left with exit({code})"),
+            Ended::Exited(code) | Ended::Passed(code) => format!("left with exit({code})"),
             Ended::Raised(_) => String::from("failed"),
             Ended::Returned(_) => String::from("returned"),
         });
