@@ -156,8 +156,13 @@ pub fn look(arena: &Arena, me: SlotRef, asked: bool) -> Option<Verdict> {
         let group = those_to_end(arena, group, stream);
         return end_stream(arena, &blocked, &group, stream, me);
     }
-    let serial = |process: &&SlotRef| arena.slot(process.index).serial.load(Ordering::Acquire);
-    let last = group.iter().max_by_key(serial)?;
+    // A worker that has nothing to do could only leave, and its pool would put another in its place.
+    let order = |process: &&SlotRef| {
+        let wait = blocked.get(*process).map(|(wait, _)| wait.operation);
+        let serial = arena.slot(process.index).serial.load(Ordering::Acquire);
+        (wait != Some(Operation::Work), serial)
+    };
+    let last = group.iter().max_by_key(order)?;
     if *last == me {
         return Some(Verdict::Deadlock(report(arena, &blocked, &group)));
     }
