@@ -1,7 +1,7 @@
 //! Event words: what waiters sleep on, and how they are woken.
 
-use crate::os::futex;
-use std::sync::atomic::{AtomicU32, Ordering, fence};
+use crate::os::{cpu, futex};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A place to wait at. Each object has two (a queue: "an item came", "room came"), each process slot has its own.
 ///
@@ -52,7 +52,7 @@ impl EventWord {
     #[inline]
     pub fn notify(&self, count: u32) {
         // The state's stores must come before the load: either we see the waiter, or its condition sees the state.
-        fence(Ordering::SeqCst);
+        cpu::full_fence();
         if self.waiters.load(Ordering::Relaxed) != 0 {
             self.wake(count);
         }

@@ -97,6 +97,8 @@ struct Header {
 pub struct Arena {
     mapping: memory::Mapping,
     layout: Layout,
+    /// Bytes of the data region, less a word: the last place of a word in it.
+    last_word: u64,
 }
 
 // SAFETY: the mapping is made for being used by many processes at once; every access goes through atomics, or through
@@ -171,17 +173,23 @@ fn want_collection() {
 }
 
 /// Runs an operation again after a collection when the arena was full. The operation must have let go of its mutexes.
+#[inline]
 pub fn when_full<T>(mut operation: impl FnMut() -> std::result::Result<T, Full>) -> Result<T> {
     match operation() {
         Ok(value) => Ok(value),
         Err(Full) => {
-            if let Some(arena) = get() {
-                arena.collect();
-            }
-            want_collection();
+            make_room();
             Ok(operation()?)
         }
     }
+}
+
+#[cold]
+fn make_room() {
+    if let Some(arena) = get() {
+        arena.collect();
+    }
+    want_collection();
 }
 
 impl Arena {
@@ -189,7 +197,12 @@ impl Arena {
     fn new(wanted: usize, least: usize) -> Result<Arena> {
         let mapping = memory::reserve_shared(wanted, least)?;
         let layout = Layout::for_size(mapping.size as u64);
-        let arena = Arena { mapping, layout };
+        let last_word = (u64::from(layout.chunks) * layout::CHUNK).saturating_sub(8);
+        let arena = Arena {
+            mapping,
+            layout,
+            last_word,
+        };
         let header = arena.header();
         header.world.initialise();
         header.chunk_mutex.initialise();
@@ -263,6 +276,7 @@ impl Arena {
         self.header().world.lock()
     }
 
+    #[inline]
     fn pointer(&self, offset: Offset) -> *mut u8 {
         debug_assert!(offset < self.layout.size);
         // SAFETY: callers pass offsets below the size of the mapping: computed from the layout, or clamped by `range`.
@@ -271,6 +285,7 @@ impl Arena {
 
     /// A structure of the arena. `offset` comes from the layout and is aligned for `T`, which consists of atomics
     /// and mutexes only.
+    #[inline]
     fn at<T: Sync>(&self, offset: Offset) -> &T {
         debug_assert!(offset + size_of::<T>() as u64 <= self.layout.size);
         debug_assert_eq!(offset as usize % align_of::<T>(), 0);
@@ -289,13 +304,10 @@ impl Arena {
     /// An atomic word of a block; `offset` is a multiple of 8 inside it.
     #[inline]
     pub fn word_at(&self, offset: Offset) -> &AtomicU64 {
-        let (offset, length) = self.range(offset & !7, 8);
-        let offset = if length < 8 {
-            self.layout.data_at
-        } else {
-            offset
-        };
-        self.at(offset)
+        // As in `range`, with one comparison: this is the way to nearly every word.
+        let within = (offset & !7).wrapping_sub(self.layout.data_at);
+        let within = if within <= self.last_word { within } else { 0 };
+        self.at(self.layout.data_at + within)
     }
 
     /// An atomic 32-bit word of a block; `offset` is a multiple of 4 inside it.
@@ -323,11 +335,13 @@ impl Arena {
     }
 
     /// Writes a word of a block in our hands.
+    #[inline]
     pub fn put_word(&self, offset: Offset, value: u64) {
         self.word_at(offset).store(value, Ordering::Relaxed);
     }
 
     /// Reads a word of a block.
+    #[inline]
     pub fn get_word(&self, offset: Offset) -> u64 {
         self.word_at(offset).load(Ordering::Relaxed)
     }

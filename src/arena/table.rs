@@ -35,11 +35,13 @@ const TAG_SLOT_BITS: u32 = 13;
 
 impl SlotRef {
     /// One number, never 0.
+    #[inline]
     pub fn to_bits(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.index + 1)
     }
 
     /// What [`SlotRef::to_bits`] made; `None` for 0.
+    #[inline]
     pub fn from_bits(bits: u64) -> Option<SlotRef> {
         Some(SlotRef {
             index: (bits as u32).checked_sub(1)?,

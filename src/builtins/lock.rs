@@ -22,6 +22,7 @@ pub static FUNCTIONS: Table = natives! {
 pub static INTRINSICS: Table = natives! {
     "@lock_enter" ("options", "locks") enter, "The beginning of `lock(options) a, b { ... }`.";
     "@lock_leave" ("guard") leave, "The end of a `lock` block.";
+    "@lock_one" ("lock") enter_one, "The beginning of `lock a { ... }`.";
 };
 
 pub static METHODS: Table = natives! {
@@ -121,11 +122,6 @@ fn enter(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let Value::List(list) = args[1] else {
         return Err(arguments::wrong("lock", "lock", "a lock", &args[1]));
     };
-    if let (1, Some(value)) = (list.len(), list.get(0))
-        && let Some(handle) = value.as_handle::<LockHandle>()
-    {
-        return taken(handle.0.acquire(timeout, place)?, timeout, args[1]);
-    }
     let mut wanted = Vec::with_capacity(list.len());
     for value in list.items().to_values() {
         wanted.push(Taken::of(&value)?);
@@ -143,6 +139,16 @@ fn enter(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(args[1])
 }
 
+/// Takes one without a time-out; it is its own guard.
+fn enter_one(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let place = context.place();
+    let done = match args[0].as_handle::<LockHandle>() {
+        Some(handle) => handle.0.acquire(None, place)?,
+        None => Taken::of(&args[0])?.acquire(None, place)?,
+    };
+    taken(done, None, args[0])
+}
+
 fn taken(done: bool, timeout: Option<f64>, guard: Value) -> Outcome {
     if done {
         return Ok(guard);
@@ -151,17 +157,24 @@ fn taken(done: bool, timeout: Option<f64>, guard: Value) -> Outcome {
 }
 
 fn leave(_: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let Value::List(list) = args[0] else {
-        return Ok(Value::Nil);
-    };
-    for at in (0..list.len()).rev() {
-        let Some(value) = list.get(at) else { continue };
-        match value.as_handle::<LockHandle>() {
-            Some(handle) => {
-                handle.0.release_if_held();
+    match args[0] {
+        Value::List(list) => {
+            for at in (0..list.len()).rev() {
+                release_one(&list.get(at).unwrap_or(Value::Nil))?;
             }
-            None => Taken::of(&value)?.release(),
         }
+        one => release_one(&one)?,
     }
     Ok(Value::Nil)
+}
+
+#[inline]
+fn release_one(value: &Value) -> Outcome<()> {
+    match value.as_handle::<LockHandle>() {
+        Some(handle) => {
+            handle.0.release_if_held();
+        }
+        None => Taken::of(value)?.release(),
+    }
+    Ok(())
 }

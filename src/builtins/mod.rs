@@ -99,7 +99,7 @@ mod select;
 mod semaphore;
 mod sequences;
 mod set;
-mod shared;
+pub(crate) mod shared;
 mod sorting;
 pub mod spawn;
 pub mod state;

@@ -44,7 +44,10 @@ pub fn prepare(context: &mut dyn Context, value: Value) -> Outcome<Prepared> {
 
 /// The value of a message that was taken from a queue or pipe, which is delivered with that.
 pub fn deliver(context: &mut dyn Context, taken: &Taken<'_>) -> Outcome {
-    taken.read(|bytes| unpack(context, bytes))
+    taken.read(|bytes| match wire::decode_small(bytes) {
+        Some(value) => Ok(value),
+        None => unpack(context, bytes),
+    })
 }
 
 /// As [`pack`], into a message whose memory is used again.

@@ -112,15 +112,21 @@ impl<'a> Compiler<'a> {
     ) {
         let mark = self.f.next;
         let guard = self.f.temps(3);
-        self.options_to(options, guard + 1);
-        self.f.emit(Op::NewList, guard + 2, 0, 0);
-        for e in locks {
-            let mark = self.f.next;
-            let item = self.expr(e);
-            self.f.emit(Op::ListPush, guard + 2, item, 0);
-            self.f.next = mark;
+        if let ([], [one]) = (options, locks) {
+            // Nearly every block: nothing is made on the way in or out.
+            self.expr_to(one, guard + 1);
+            self.call_intrinsic("@lock_one", guard, 1, guard);
+        } else {
+            self.options_to(options, guard + 1);
+            self.f.emit(Op::NewList, guard + 2, 0, 0);
+            for e in locks {
+                let mark = self.f.next;
+                let item = self.expr(e);
+                self.f.emit(Op::ListPush, guard + 2, item, 0);
+                self.f.next = mark;
+            }
+            self.call_intrinsic("@lock_enter", guard, 2, guard);
         }
-        self.call_intrinsic("@lock_enter", guard, 2, guard);
         self.f.next = u16::from(guard) + 1;
         self.guarded(Leave::Lock, guard, |this| this.block(body, dest));
         self.f.next = mark;

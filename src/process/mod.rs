@@ -54,13 +54,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Makes the arena and tells it about the kinds of objects, unless that was done: about all of them, because any process may come
 /// upon an object that another one made, when it collects or looks for deadlocks. Everything that needs the arena comes
 /// here first; a script that shares nothing never does.
+#[inline]
 pub fn start() -> Result<&'static Arena> {
-    static STARTED: AtomicBool = AtomicBool::new(false);
     if STARTED.load(Ordering::Acquire)
         && let Some(arena) = arena::get()
     {
         return Ok(arena);
     }
+    begin()
+}
+
+/// Set when all is made.
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+#[cold]
+fn begin() -> Result<&'static Arena> {
     spawn::register();
     shared::register();
     queue::register();

@@ -1,10 +1,12 @@
 //! Handles: values whose content lives elsewhere (processes, locks, queues, files, modules).
 
+#![allow(unsafe_code)]
+
 use super::Value;
 use super::heap::{Gc, Header, Heap, Marker};
 use super::native::{Context, Native, NativeIter, Outcome};
 use crate::operator::BinaryOp;
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::rc::Rc;
 
 /// What a kind of handle can do. Implemented by `builtins` over the nouns of `process` and by native objects such as files.
@@ -121,10 +123,17 @@ pub struct HandleId {
     pub offset: u64,
 }
 
+/// Set in every [`HandleBox::family`] and in no address.
+const FAMILY: usize = 1 << (usize::BITS - 1);
+
 /// A handle in the heap.
 #[repr(C)]
 pub struct HandleBox {
     header: Header,
+    /// See [`HandleBox::family`].
+    family: usize,
+    /// The type behind the handle.
+    of: TypeId,
     handle: Rc<dyn Handle>,
 }
 
@@ -132,13 +141,23 @@ impl HandleBox {
     /// Puts a handle into the heap; it is dropped when the collector finds the value dead.
     pub fn new(heap: &mut Heap, handle: Rc<dyn Handle>) -> Gc<HandleBox> {
         heap.charge(64);
+        let any: &dyn Any = &*handle;
+        let of = any.type_id();
         heap.alloc(
             HandleBox {
                 header: Header::new(0),
+                family: handle.methods().as_ptr() as usize | FAMILY,
+                of,
                 handle,
             },
             0,
         )
+    }
+
+    /// A number for all handles with the same methods, which no struct type and no built-in type has (for inline caches).
+    #[inline]
+    pub fn family(&self) -> usize {
+        self.family
     }
 
     /// The handle.
@@ -152,8 +171,14 @@ impl HandleBox {
     }
 
     /// The handle as its own type.
+    #[inline]
     pub fn downcast<T: Handle>(&self) -> Option<&T> {
-        self.handle.as_any().downcast_ref::<T>()
+        if self.of != TypeId::of::<T>() {
+            return None;
+        }
+        // SAFETY: `of` is the type of the value behind the handle, which is never exchanged: so the data pointer of the trait
+        // object points at a T, alive as long as the box.
+        Some(unsafe { &*Rc::as_ptr(&self.handle).cast::<T>() })
     }
 
     pub(super) fn trace(&self, marker: &mut Marker<'_>) {

@@ -54,13 +54,14 @@ impl Machine {
     pub(super) fn run_native(
         &mut self,
         native: &'static Native,
-        args: *const Value,
+        args: *mut Value,
         count: usize,
         to: *mut Value,
     ) -> Result<(), Stop> {
-        self.top = self.frame_top();
+        self.top = self.frame_top().max(args.wrapping_add(count));
         let kept = self.protected.len();
-        // SAFETY: the arguments stand in registers of the running frame, which nobody writes while it waits.
+        // SAFETY: the arguments stand in registers of the running frame (or right after it: see `run_method`), which nobody
+        // writes while it waits.
         let args = unsafe { std::slice::from_raw_parts(args, count) };
         match (native.code)(self, args) {
             // SAFETY: a register of the running frame.
@@ -72,6 +73,24 @@ impl Machine {
         }
         self.protected.truncate(kept);
         Ok(())
+    }
+
+    /// Calls a native method from the loop with `count` arguments after its receiver; the parameters that are left are
+    /// optional ones, and at most `MOST_PLAIN`.
+    #[inline(always)]
+    pub(super) fn run_method(
+        &mut self,
+        native: &'static Native,
+        receiver: *mut Value,
+        count: usize,
+        to: *mut Value,
+    ) -> Result<(), Stop> {
+        let all = native.params.len();
+        for missing in count..all {
+            // SAFETY: registers above the arguments of a call are not in use, and there are SLACK slots above every frame.
+            unsafe { receiver.add(1 + missing).write(Value::Undef) };
+        }
+        self.run_native(native, receiver, 1 + all, to)
     }
 
     /// Calls the function in a slot from the loop. The result goes to register `dest` now, or when the frame returns.

@@ -1,7 +1,7 @@
 //! Fields and methods by name, and their inline caches.
 //!
 //! An entry belongs to an owner: for instances the serial number of the struct type (256 and up), for values of built-in
-//! types their tag (below 256).
+//! types their tag (below 256), for handles the number that all with the same methods have (above all others).
 
 #![allow(unsafe_code)]
 
@@ -10,6 +10,7 @@ use super::call::Begun;
 use super::raw;
 use super::state::Machine;
 use crate::builtins;
+use crate::builtins::shared::scalar::{self, ScalarHandle};
 use crate::diag::{self, codes};
 use crate::operator::BinaryOp;
 use crate::value::function::Site;
@@ -31,22 +32,13 @@ fn fits(native: &'static Native, count: usize) -> bool {
             .is_some_and(|left| left.iter().all(|param| param.ends_with('?')))
 }
 
-/// The native method that a site calls. For handles the site remembers the last one by the table that it is in (an address, so
-/// never the number of a type).
-fn native_of(receiver: Value, site: &Site) -> Option<&'static Native> {
-    let Value::Handle(handle) = receiver else {
-        return builtins::method(&receiver, &site.name);
-    };
-    let table = handle.get().methods().as_ptr() as usize;
-    if site.owner.get() == table
-        && let Value::Native(native) = site.function.get()
-    {
-        return Some(native);
+/// Who a call site's entry for a value of a built-in type belongs to.
+fn owner_of(receiver: &Value) -> usize {
+    match receiver {
+        Value::Handle(handle) => handle.family(),
+        // SAFETY: a value that is alive.
+        other => unsafe { raw::tag(other) as usize },
     }
-    let native = builtins::method(&receiver, &site.name)?;
-    site.function.set(Value::Native(native));
-    site.owner.set(table);
-    Some(native)
 }
 
 impl Machine {
@@ -73,7 +65,7 @@ impl Machine {
         if let Value::Instance(instance) = receiver {
             return self.instance_method(instance, callee, count, dest, site, shape);
         }
-        if let Some(native) = native_of(receiver, site) {
+        if let Some(native) = builtins::method(&receiver, &site.name) {
             return self.native_method(native, callee, count, dest, site, shape);
         }
         let function = match receiver {
@@ -148,15 +140,11 @@ impl Machine {
             .params
             .iter()
             .any(|p| p.starts_with("...") || p.starts_with("**"));
-        // SAFETY: a value that is alive.
-        let tag = unsafe { raw::tag(&receiver) };
-        if shape.is_none() && plain && native.params.len() == count && tag != raw::HANDLE {
+        if shape.is_none() && plain && fits(native, count) {
             // The next call with as many arguments goes straight to the function.
             site.function.set(Value::Native(native));
             site.slot.set(count as u32);
-            site.owner.set(tag as usize);
-        }
-        if shape.is_none() && plain && fits(native, count) {
+            site.owner.set(owner_of(&receiver));
             // Arguments in order, and only optional ones left out: nothing to sort and nothing to allocate.
             let mut args = [Value::Undef; MOST_PLAIN + 1];
             args[0] = receiver;
@@ -218,6 +206,10 @@ impl Machine {
                     instance.fields().get(slot).map(|field| field.get())
                 }
                 None => None,
+            },
+            Value::Handle(handle) => match handle.downcast::<ScalarHandle>() {
+                Some(scalar) if &*site.name == "value" => Some(scalar::value(self, &scalar.0)?),
+                _ => None,
             },
             Value::Map(map) => {
                 let table = map.table();
@@ -283,6 +275,13 @@ impl Machine {
     ) -> Outcome<()> {
         let site = self.site(index);
         let op = operator(op);
+        if let Value::Int(by) = operand
+            && let Some(scalar) = object.as_handle::<ScalarHandle>()
+            && &*site.name == "value"
+            && scalar::step(&scalar.0, op, by)
+        {
+            return Ok(());
+        }
         self.top = self.frame_top();
         if let Value::Handle(handle) = object {
             let handle = handle.share();

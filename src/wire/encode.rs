@@ -288,8 +288,8 @@ impl Encoder {
 
     fn list(&mut self, list: Gc<List>, out: &mut Vec<u8>) {
         match list.items() {
-            Items::Any(values) => {
-                if self.open(tag::LIST, list.address(), values.len(), out) {
+            Items::Any(_) | Items::Bools(_) => {
+                if self.open(tag::LIST, list.address(), list.len(), out) {
                     self.stack.push(Open::List(list, 0));
                 }
             }
@@ -430,11 +430,12 @@ impl Sink for Vec<u8> {
 impl Sink for SmallMessage {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
-        // Never longer than SMALL, by its definition; cut rather than panic.
-        for (place, byte) in self.bytes.iter_mut().skip(self.len).zip(bytes) {
-            *place = *byte;
+        // Never longer than SMALL, by its definition; left out rather than panic.
+        let end = self.len + bytes.len();
+        if let Some(place) = self.bytes.get_mut(self.len..end) {
+            place.copy_from_slice(bytes);
+            self.len = end;
         }
-        self.len = (self.len + bytes.len()).min(SMALL);
     }
 }
 

@@ -17,7 +17,7 @@ mod encode;
 pub mod report;
 
 pub use bytes::{Reader, put_count, put_text};
-pub use decode::decode;
+pub use decode::{decode, decode_small};
 pub use encode::{Bulk, Encoder, SmallMessage, encode_small};
 
 use crate::value::Value;

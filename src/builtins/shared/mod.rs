@@ -8,7 +8,7 @@ pub(super) mod array;
 pub(super) mod list;
 mod look;
 pub(super) mod map;
-pub(super) mod scalar;
+pub(crate) mod scalar;
 
 use super::{Table, travel};
 use crate::arena::{HandleId as ArenaId, ObjectKind};

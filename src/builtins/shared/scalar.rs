@@ -90,6 +90,17 @@ impl Handle for ScalarHandle {
     }
 }
 
+/// `value += by` and `value -= by` of ints, in one step and by the shortest way; false where that is not all there is to it.
+#[inline]
+pub fn step(scalar: &Scalar, op: BinaryOp, by: i64) -> bool {
+    let stepped = match op {
+        BinaryOp::Add => scalar.step(|value| value.checked_add(by)),
+        BinaryOp::Sub => scalar.step(|value| value.checked_sub(by)),
+        _ => None,
+    };
+    stepped.is_some()
+}
+
 /// The content.
 #[inline]
 pub fn value(context: &mut dyn Context, scalar: &Scalar) -> Outcome {

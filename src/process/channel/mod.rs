@@ -125,6 +125,7 @@ pub struct Channel<'a> {
 
 impl Prepared {
     /// Prepares the message that consists of some parts with the handles in them.
+    #[inline]
     pub fn new(arena: &Arena, parts: [&[u8]; 2], handles: &[HandleId]) -> Result<Prepared, Full> {
         let length = parts[0].len() + parts[1].len();
         if length > INLINE || !handles.is_empty() {
@@ -132,8 +133,10 @@ impl Prepared {
             return Ok(Prepared::Block(block, !handles.is_empty()));
         }
         let mut bytes = [0; INLINE];
-        for (place, byte) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
-            *place = *byte;
+        let (first, rest) = bytes.split_at_mut(parts[0].len());
+        first.copy_from_slice(parts[0]);
+        if let Some(second) = rest.get_mut(..parts[1].len()) {
+            second.copy_from_slice(parts[1]);
         }
         let mut words = [0; INLINE / 8];
         for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {

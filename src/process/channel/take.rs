@@ -38,6 +38,7 @@ enum Content<'a> {
 
 impl Taken<'_> {
     /// Gives the bytes of the message to a function.
+    #[inline]
     pub fn read<T>(&self, body: impl FnOnce(&[u8]) -> T) -> T {
         match &self.content {
             Content::Claimed(claim) => body(claim.bytes()),

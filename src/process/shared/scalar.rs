@@ -2,7 +2,7 @@
 //! object's mutex, because it is freed with its replacement.
 
 use super::Stamp;
-use super::word::{self, Content, Item};
+use super::word::{self, Content, Item, Small};
 use crate::arena::kinds::Visitor;
 use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind};
 use crate::crash_point;
@@ -75,6 +75,25 @@ impl Scalar {
             }
             Ok(done)
         })
+    }
+
+    /// Replaces an int by what a function makes of it, in one atomic step, where both need no block; else `None`, and nothing
+    /// has changed.
+    #[inline]
+    pub fn step(&self, compute: impl Fn(i64) -> Option<i64>) -> Option<i64> {
+        let cell = &self.hold.object().cells[WORD];
+        let mut old = cell.load(Ordering::Acquire);
+        loop {
+            let Some(Small::Int(value)) = word::unpack(old) else {
+                return None;
+            };
+            let new = compute(value)?;
+            let word = word::pack(Small::Int(new))?;
+            match cell.compare_exchange(old, word, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(new),
+                Err(now) => old = now,
+            }
+        }
     }
 
     fn exchange(&self, arena: &Arena, since: Option<Stamp>, new: u64) -> bool {
