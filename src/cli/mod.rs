@@ -12,6 +12,8 @@ mod report;
 mod run;
 mod testing;
 
+pub use crate::os::alloc::Allocator;
+
 use crate::check::Mode;
 use crate::driver::Driver;
 use crate::os::signal;

@@ -4,6 +4,7 @@
 //! values, and no other layer calls `libc` for what stands here.
 
 pub mod alarm;
+pub mod alloc;
 pub mod clock;
 pub mod cpu;
 pub mod descriptor;

@@ -12,6 +12,9 @@
 #![allow(unsafe_code)]
 
 use super::Value;
+use super::block::{
+    BLOCK, Block, BlockHeader, CLASSES, GRANULE, PAGE, class_of, granule, is_marked, make_free,
+};
 use super::error::ErrorValue;
 use super::function::{Bound, Closure, Upvalue};
 use super::handle::HandleBox;
@@ -24,14 +27,14 @@ use std::alloc::Layout;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-const BLOCK: usize = 64 * 1024;
-const GRANULE: usize = 16;
-/// Blocks are taken from the system in chunks of this many.
+pub use super::block::MAX_CELL;
+
+/// Blocks are taken from the system in chunks of this many, while the heap is small.
 const CHUNK_BLOCKS: usize = 16;
-/// Cell sizes in bytes. The largest holds an instance with `MAX_FIELDS` fields.
-const CLASSES: [usize; 14] = [
-    16, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512, 1024, 2048, 4096,
-];
+/// The same once it is large (see [`LARGE_HEAP`]): so large that the allocator may use huge pages.
+const LARGE_CHUNK_BLOCKS: usize = 128;
+/// Chunks of a small heap.
+const LARGE_HEAP: usize = 16;
 /// Bytes that may be allocated before the first collection.
 const FIRST_THRESHOLD: usize = 8 << 20;
 /// The same in a debug build with `PAR_COLLECT_OFTEN` in the environment: nearly every safe point collects, and what native
@@ -172,31 +175,6 @@ impl<T> Deref for Gc<T> {
     }
 }
 
-#[repr(C)]
-struct BlockHeader {
-    /// Index of this block in the heap's tables.
-    index: u32,
-    cell_size: u32,
-}
-
-struct Block {
-    start: NonNull<u8>,
-    class: u8,
-    /// One bit per granule; set at the granule that an object starts at.
-    marks: Box<[u64; BLOCK / GRANULE / 64]>,
-}
-
-impl Block {
-    fn cells(&self) -> impl Iterator<Item = *mut Header> {
-        let size = CLASSES[self.class as usize];
-        let first = size.max(std::mem::size_of::<BlockHeader>());
-        let count = (BLOCK - first) / size;
-        let start = self.start.as_ptr();
-        // SAFETY: first + count * size <= BLOCK, so each cell lies inside the block.
-        (0..count).map(move |i| unsafe { start.add(first + i * size).cast::<Header>() })
-    }
-}
-
 /// The heap of one engine.
 pub struct Heap {
     blocks: Vec<Block>,
@@ -205,6 +183,8 @@ pub struct Heap {
     spare: Vec<NonNull<u8>>,
     /// Per class: the first free cell, linked through the word after its header.
     free: [*mut Header; CLASSES.len()],
+    /// Per class: the block in which not all cells are made yet, if there is one.
+    open: [Option<u32>; CLASSES.len()],
     /// Bytes allocated and charged since the last collection.
     since: usize,
     /// Bytes alive after the last collection.
@@ -238,6 +218,7 @@ impl Heap {
             chunks: Vec::new(),
             spare: Vec::new(),
             free: [std::ptr::null_mut(); CLASSES.len()],
+            open: [None; CLASSES.len()],
             since: 0,
             live: 0,
             threshold: if often { OFTEN } else { FIRST_THRESHOLD },
@@ -280,8 +261,34 @@ impl Heap {
         cell
     }
 
+    /// Makes more cells: a page of them at a time, so that a small heap touches, and a fork copies, few pages.
     #[cold]
     fn refill(&mut self, class: usize) -> *mut Header {
+        let index = match self.open[class] {
+            Some(index) => index,
+            None => self.add_block(class),
+        };
+        let Some(block) = self.blocks.get_mut(index as usize) else {
+            std::process::abort()
+        };
+        let from = block.made;
+        let to = block
+            .room()
+            .min(from + (PAGE / CLASSES[class]).max(1) as u32);
+        block.made = to;
+        self.open[class] = (to < block.room()).then_some(index);
+        let mut last: *mut Header = std::ptr::null_mut();
+        for cell in block.cells(from, to).rev() {
+            // SAFETY: cells are inside the block and at least 16 bytes.
+            unsafe { make_free(cell, last) };
+            last = cell;
+        }
+        // SAFETY: as in take_cell; at least one cell was made, since an open block has room and a block holds a cell.
+        self.free[class] = unsafe { *last.cast::<*mut Header>().add(1) };
+        last
+    }
+
+    fn add_block(&mut self, class: usize) -> u32 {
         let start = self.take_block();
         let index = self.blocks.len() as u32;
         // SAFETY: the block is fresh memory of BLOCK bytes, aligned to BLOCK.
@@ -291,35 +298,30 @@ impl Heap {
                 cell_size: CLASSES[class] as u32,
             })
         };
-        let block = Block {
+        self.blocks.push(Block {
             start,
             class: class as u8,
+            made: 0,
             marks: Box::new([0; BLOCK / GRANULE / 64]),
-        };
-        let mut last: *mut Header = std::ptr::null_mut();
-        let cells: Vec<_> = block.cells().collect();
-        for &cell in cells.iter().rev() {
-            // SAFETY: cells are inside the block and at least 16 bytes.
-            unsafe { make_free(cell, last) };
-            last = cell;
-        }
-        self.blocks.push(block);
-        // SAFETY: as in take_cell; a block has at least one cell.
-        self.free[class] = unsafe { *last.cast::<*mut Header>().add(1) };
-        last
+        });
+        index
     }
 
     fn take_block(&mut self) -> NonNull<u8> {
         if self.spare.is_empty() {
             // The size is a non-zero multiple of the alignment, so the layout is always valid.
-            let layout = Layout::from_size_align(BLOCK * CHUNK_BLOCKS, BLOCK)
-                .unwrap_or(Layout::new::<u128>());
+            let (blocks, align) = match self.chunks.len() < LARGE_HEAP {
+                true => (CHUNK_BLOCKS, BLOCK),
+                false => (LARGE_CHUNK_BLOCKS, BLOCK * 32),
+            };
+            let layout =
+                Layout::from_size_align(BLOCK * blocks, align).unwrap_or(Layout::new::<u128>());
             // SAFETY: the layout has a size.
             let Some(chunk) = NonNull::new(unsafe { std::alloc::alloc(layout) }) else {
                 std::alloc::handle_alloc_error(layout)
             };
             self.chunks.push((chunk, layout));
-            for i in (0..CHUNK_BLOCKS).rev() {
+            for i in (0..blocks).rev() {
                 // SAFETY: inside the chunk.
                 self.spare.push(unsafe { chunk.add(i * BLOCK) });
             }
@@ -400,7 +402,7 @@ impl Heap {
         for block in self.blocks.iter().rev() {
             let class = block.class as usize;
             let mut last = self.free[class];
-            for cell in block.cells() {
+            for cell in block.cells(0, block.made) {
                 // SAFETY: every cell of a block starts with a valid Header; an unmarked object is unreachable.
                 unsafe {
                     if (*cell).kind == Kind::Free {
@@ -425,7 +427,7 @@ impl Heap {
 impl Drop for Heap {
     fn drop(&mut self) {
         for block in &self.blocks {
-            for cell in block.cells() {
+            for cell in block.cells(0, block.made) {
                 // SAFETY: the heap goes away with everything in it.
                 unsafe { drop_object(cell) };
             }
@@ -436,55 +438,6 @@ impl Drop for Heap {
         }
     }
 }
-
-/// # Safety
-/// `cell` is a cell of a block that holds no object.
-unsafe fn make_free(cell: *mut Header, next: *mut Header) {
-    // SAFETY: a cell has at least 16 bytes: a header and one word.
-    unsafe {
-        cell.write(Header {
-            kind: Kind::Free,
-            flags: 0,
-            class: 0,
-            aux: 0,
-        });
-        *cell.cast::<*mut Header>().add(1) = next;
-    }
-}
-
-fn granule(cell: *mut Header) -> (usize, u64) {
-    let index = (cell as usize % BLOCK) / GRANULE;
-    (index / 64, 1 << (index % 64))
-}
-
-fn is_marked(marks: &[u64; BLOCK / GRANULE / 64], cell: *mut Header) -> bool {
-    let (word, bit) = granule(cell);
-    marks[word] & bit != 0
-}
-
-/// By size in granules, rounded up: the class of the smallest cell that holds it.
-const CLASS_OF: [u8; MAX_CELL / GRANULE + 1] = {
-    let mut table = [0; MAX_CELL / GRANULE + 1];
-    let mut class = 0;
-    let mut granules = 0;
-    while granules < table.len() {
-        if granules * GRANULE > CLASSES[class] {
-            class += 1;
-        }
-        table[granules] = class as u8;
-        granules += 1;
-    }
-    table
-};
-
-#[inline]
-fn class_of(size: usize) -> usize {
-    let class = CLASS_OF.get(size.div_ceil(GRANULE));
-    class.map_or(CLASSES.len() - 1, |&class| class as usize)
-}
-
-/// Largest object that fits a cell, in bytes.
-pub const MAX_CELL: usize = CLASSES[CLASSES.len() - 1];
 
 /// Finds what is alive.
 pub struct Marker<'a> {

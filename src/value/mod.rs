@@ -6,6 +6,7 @@
 //! the script through [`native::Context`].
 
 pub mod access;
+mod block;
 pub mod compare;
 pub mod error;
 pub mod function;
