@@ -145,6 +145,7 @@ fn insert(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     list.edit(context.heap(), |items| match (&mut *items, args[2]) {
         (Items::Ints(ints), Value::Int(i)) => ints.insert(at, i),
         (Items::Floats(floats), Value::Float(f)) => floats.insert(at, f),
+        (Items::Bools(bools), Value::Bool(b)) => bools.insert(at, b),
         (items, item) if items.is_empty() => items.push(item),
         (items, item) => items.general().insert(at, item),
     });
@@ -194,6 +195,7 @@ fn pop(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Items::Any(values) => values.remove(at),
         Items::Ints(ints) => Value::Int(ints.remove(at)),
         Items::Floats(floats) => Value::Float(floats.remove(at)),
+        Items::Bools(bools) => Value::Bool(bools.remove(at)),
     }))
 }
 
@@ -211,6 +213,7 @@ fn remove(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Items::Any(values) => drop(values.remove(at)),
         Items::Ints(ints) => drop(ints.remove(at)),
         Items::Floats(floats) => drop(floats.remove(at)),
+        Items::Bools(bools) => drop(bools.remove(at)),
     });
     Ok(Value::Nil)
 }

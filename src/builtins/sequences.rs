@@ -231,6 +231,7 @@ pub fn reverse(context: &mut dyn Context, list: crate::value::heap::Gc<List>) {
         Items::Any(v) => v.reverse(),
         Items::Ints(v) => v.reverse(),
         Items::Floats(v) => v.reverse(),
+        Items::Bools(v) => v.reverse(),
     });
 }
 

@@ -77,6 +77,11 @@ impl<'a> Compiler<'a> {
             let op = if equal { Op::JEqK } else { Op::JNeK };
             return vec![self.f.jump_x(op, left, constant)];
         }
+        if let (BinaryOp::Eq | BinaryOp::Ne, ExprKind::Nil) = (op, &right.kind) {
+            let equal = (op == BinaryOp::Eq) == sense;
+            let op = if equal { Op::JNil } else { Op::JNotNil };
+            return vec![self.f.jump(op, left, 0, 0)];
+        }
         let right = self.expr(right);
         let op = if sense { forms.yes } else { forms.no };
         vec![self.f.jump(op, left, right, 0)]

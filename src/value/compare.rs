@@ -95,6 +95,7 @@ fn lists(x: &Items, y: &Items, pairs: &mut Vec<(Value, Value)>) -> bool {
     match (x, y) {
         (Items::Ints(x), Items::Ints(y)) => return x == y,
         (Items::Floats(x), Items::Floats(y)) => return x == y,
+        (Items::Bools(x), Items::Bools(y)) => return x == y,
         _ => {}
     }
     let all = (0..x.len()).filter_map(|at| Some((x.get(at)?, y.get(at)?)));

@@ -6,7 +6,7 @@ use super::Value;
 use super::heap::{Gc, Header, Heap, Marker};
 use std::cell::UnsafeCell;
 
-/// The items of a list: unboxed while they are all ints or all floats.
+/// The items of a list: unboxed while they are all ints, all floats or all bools.
 #[derive(Clone)]
 pub enum Items {
     /// Any values (also the empty list).
@@ -15,6 +15,8 @@ pub enum Items {
     Ints(Vec<i64>),
     /// Floats only.
     Floats(Vec<f64>),
+    /// Bools only.
+    Bools(Vec<bool>),
 }
 
 impl Items {
@@ -36,6 +38,14 @@ impl Items {
                 let floats: Option<Vec<f64>> = values.iter().map(float).collect();
                 floats.map_or(Items::Any(values), Items::Floats)
             }
+            Some(Value::Bool(_)) => {
+                let bool = |v: &Value| match v {
+                    Value::Bool(b) => Some(*b),
+                    _ => None,
+                };
+                let bools: Option<Vec<bool>> = values.iter().map(bool).collect();
+                bools.map_or(Items::Any(values), Items::Bools)
+            }
             _ => Items::Any(values),
         }
     }
@@ -47,6 +57,7 @@ impl Items {
             Items::Any(v) => v.len(),
             Items::Ints(v) => v.len(),
             Items::Floats(v) => v.len(),
+            Items::Bools(v) => v.len(),
         }
     }
 
@@ -62,6 +73,7 @@ impl Items {
             Items::Any(v) => v.get(index).copied(),
             Items::Ints(v) => v.get(index).map(|&i| Value::Int(i)),
             Items::Floats(v) => v.get(index).map(|&f| Value::Float(f)),
+            Items::Bools(v) => v.get(index).map(|&b| Value::Bool(b)),
         }
     }
 
@@ -71,11 +83,12 @@ impl Items {
             Items::Any(_) => {}
             Items::Ints(v) => *self = Items::Any(v.iter().map(|&i| Value::Int(i)).collect()),
             Items::Floats(v) => *self = Items::Any(v.iter().map(|&f| Value::Float(f)).collect()),
+            Items::Bools(v) => *self = Items::Any(v.iter().map(|&b| Value::Bool(b)).collect()),
         }
         match self {
             Items::Any(v) => v,
             // The arms above left nothing else.
-            Items::Ints(_) | Items::Floats(_) => unreachable!("general list"),
+            Items::Ints(_) | Items::Floats(_) | Items::Bools(_) => unreachable!("general list"),
         }
     }
 
@@ -85,9 +98,11 @@ impl Items {
         match (&mut *self, value) {
             (Items::Ints(v), Value::Int(i)) => v.push(i),
             (Items::Floats(v), Value::Float(f)) => v.push(f),
+            (Items::Bools(v), Value::Bool(b)) => v.push(b),
             (Items::Any(v), value) if !v.is_empty() => v.push(value),
             (Items::Any(_), Value::Int(i)) => *self = Items::Ints(vec![i]),
             (Items::Any(_), Value::Float(f)) => *self = Items::Floats(vec![f]),
+            (Items::Any(_), Value::Bool(b)) => *self = Items::Bools(vec![b]),
             (_, value) => self.general().push(value),
         }
     }
@@ -101,6 +116,7 @@ impl Items {
         match (&mut *self, value) {
             (Items::Ints(v), Value::Int(i)) => v[index] = i,
             (Items::Floats(v), Value::Float(f)) => v[index] = f,
+            (Items::Bools(v), Value::Bool(b)) => v[index] = b,
             (Items::Any(v), value) => v[index] = value,
             (_, value) => self.general()[index] = value,
         }
@@ -114,6 +130,7 @@ impl Items {
             (mine, other) if mine.is_empty() => *mine = other.clone(),
             (Items::Ints(mine), Items::Ints(other)) => mine.extend(other),
             (Items::Floats(mine), Items::Floats(other)) => mine.extend(other),
+            (Items::Bools(mine), Items::Bools(other)) => mine.extend(other),
             (_, Items::Any(other)) => self.general().extend(other),
             (_, other) => {
                 let other = other.to_values();
@@ -138,6 +155,7 @@ impl Items {
             Items::Any(v) => Items::from_values(pick(v, indexes)),
             Items::Ints(v) => Items::Ints(pick(v, indexes)),
             Items::Floats(v) => Items::Floats(pick(v, indexes)),
+            Items::Bools(v) => Items::Bools(pick(v, indexes)),
         }
     }
 
@@ -147,6 +165,7 @@ impl Items {
             Items::Any(v) => v.clone(),
             Items::Ints(v) => v.iter().map(|&i| Value::Int(i)).collect(),
             Items::Floats(v) => v.iter().map(|&f| Value::Float(f)).collect(),
+            Items::Bools(v) => v.iter().map(|&b| Value::Bool(b)).collect(),
         }
     }
 
@@ -156,6 +175,7 @@ impl Items {
             Items::Any(v) => v.capacity() * 16,
             Items::Ints(v) => v.capacity() * 8,
             Items::Floats(v) => v.capacity() * 8,
+            Items::Bools(v) => v.capacity(),
         }
     }
 }

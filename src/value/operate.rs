@@ -305,6 +305,7 @@ fn multiply(heap: &mut Heap, a: Value, b: Value) -> Outcome {
                 Items::Any(v) => Items::Any(v.repeat(count)),
                 Items::Ints(v) => Items::Ints(v.repeat(count)),
                 Items::Floats(v) => Items::Floats(v.repeat(count)),
+                Items::Bools(v) => Items::Bools(v.repeat(count)),
             };
             Ok(Value::List(List::from_items(heap, items)))
         }

@@ -8,15 +8,19 @@
 
 use super::call::Stop;
 use super::frames::Frame;
+use super::quick::{
+    float_update, floor_div, floor_rem, list_get, list_push, list_set, map_get, map_set,
+    shift_left, shift_right, small_update,
+};
 use super::raw::{self, FLOAT, INT, NIL};
 use super::state::Machine;
 use crate::compile::code::Op;
 use crate::operator::BinaryOp;
 use crate::value::Value;
 use crate::value::function::{Closure, Proto, Site, Upvalue};
+use crate::value::handle::HandleBox;
 use crate::value::heap::Gc;
-use crate::value::list::{Items, List};
-use crate::value::map::Map;
+use crate::value::list::List;
 use crate::value::native::Outcome;
 use crate::value::structure::Instance;
 
@@ -392,8 +396,8 @@ impl Machine {
                             Op::BitAnd => bits!(BitAnd, &),
                             Op::BitOr => bits!(BitOr, |),
                             Op::BitXor => bits!(BitXor, ^),
-                            Op::Shl => slow!(m => m.arithmetic(BinaryOp::Shl, a!(), *b!(), *c!())),
-                            Op::Shr => slow!(m => m.arithmetic(BinaryOp::Shr, a!(), *b!(), *c!())),
+                            Op::Shl => division!(Shl, a!(), b!(), c!(), shift_left),
+                            Op::Shr => division!(Shr, a!(), b!(), c!(), shift_right),
                             Op::Neg => slow!(m => m.negate(a!(), *b!())),
                             Op::BitNot => slow!(m => m.bit_not(a!(), *b!())),
                             Op::Not => raw::set_bool(a!(), !raw::truthy(b!())),
@@ -476,12 +480,23 @@ impl Machine {
                                         call!(callee, number_b!() + 1, number_c!());
                                         continue 'run;
                                     }
-                                } else if (*site).owner.get() == tag as usize
-                                    && (*site).slot.get() as usize == number_b!()
-                                    && let Value::Native(native) = (*site).function.get()
-                                {
-                                    native!(native, receiver, number_b!() + 1);
-                                    continue 'run;
+                                } else {
+                                    let owner = match tag {
+                                        HANDLE => raw::object::<HandleBox>(receiver).family(),
+                                        tag => tag as usize,
+                                    };
+                                    if (*site).owner.get() == owner
+                                        && (*site).slot.get() as usize == number_b!()
+                                        && let Value::Native(native) = (*site).function.get()
+                                    {
+                                        store!();
+                                        let ran =
+                                            self.run_method(native, receiver, number_b!(), c!());
+                                        if ran.is_err() {
+                                            break 'fail;
+                                        }
+                                        continue 'run;
+                                    }
                                 }
                                 slow!(m => m.method(callee, number_b!(), number_c!(), index, None));
                                 load!();
@@ -674,12 +689,25 @@ impl Machine {
                             Op::UpdateField => {
                                 let index = next_word!() as usize;
                                 let (object, operand) = (a!(), b!());
-                                if raw::tag(object) == INSTANCE && raw::tag(operand) == INT {
+                                if raw::tag(object) == INSTANCE {
                                     let instance: Gc<Instance> = raw::object(object);
                                     let site: *const Site = (proto!()).sites.as_ptr().add(index);
                                     if (*site).owner.get() == instance.serial() {
                                         let field = instance.field((*site).slot.get() as usize);
-                                        if raw::tag(field) == INT
+                                        let (held, given) = (raw::tag(field), raw::tag(operand));
+                                        if held == FLOAT
+                                            && given == FLOAT
+                                            && let Some(value) = float_update(
+                                                word >> 24,
+                                                raw::float(field),
+                                                raw::float(operand),
+                                            )
+                                        {
+                                            raw::set_float(field, value);
+                                            continue 'run;
+                                        }
+                                        if held == INT
+                                            && given == INT
                                             && let Some(value) = small_update(
                                                 word >> 24,
                                                 raw::int(field),
@@ -758,134 +786,5 @@ impl Machine {
                 load!();
             }
         }
-    }
-}
-
-/// The item at an index from the start into a slot; false when there is none.
-#[inline(always)]
-unsafe fn list_get(list: &List, at: usize, to: *mut Value) -> bool {
-    // SAFETY: the index is checked; `to` is a register.
-    unsafe {
-        match list.items() {
-            Items::Any(items) if at < items.len() => raw::copy(to, items.as_ptr().add(at)),
-            Items::Ints(items) if at < items.len() => raw::set_int(to, *items.get_unchecked(at)),
-            Items::Floats(items) if at < items.len() => {
-                raw::set_float(to, *items.get_unchecked(at));
-            }
-            _ => return false,
-        }
-    }
-    true
-}
-
-/// The value of a key into a slot; false when the map does not have it.
-#[inline(never)]
-unsafe fn map_get(map: *const Value, key: *const Value, to: *mut Value) -> bool {
-    // SAFETY: the loop has seen that it is a map; `to` is a register.
-    unsafe {
-        let map: Gc<Map> = raw::object(map);
-        match map.table().place(&*key) {
-            Some(value) => raw::copy(to, value),
-            None => return false,
-        }
-    }
-    true
-}
-
-/// Replaces the value of a key; false when the map does not have it.
-#[inline(never)]
-unsafe fn map_set(map: *const Value, key: *const Value, value: *const Value) -> bool {
-    // SAFETY: as above; nobody holds a reference to the table meanwhile.
-    unsafe {
-        let map: Gc<Map> = raw::object(map);
-        match (*map.raw()).place_mut(&*key) {
-            Some(to) => raw::copy(to, value),
-            None => return false,
-        }
-    }
-    true
-}
-
-/// Replaces the item at an index by one that fits the representation as it is; false when there is no such index or it
-/// does not fit.
-#[inline(always)]
-unsafe fn list_set(list: &List, at: usize, value: *const Value) -> bool {
-    // SAFETY: the index is checked; `value` is a register. Nobody holds a reference to the items meanwhile.
-    unsafe {
-        match &mut *list.raw() {
-            Items::Any(items) if at < items.len() => {
-                raw::copy(items.as_mut_ptr().add(at), value);
-            }
-            Items::Ints(items) if at < items.len() && raw::tag(value) == INT => {
-                *items.get_unchecked_mut(at) = raw::int(value);
-            }
-            Items::Floats(items) if at < items.len() && raw::tag(value) == FLOAT => {
-                *items.get_unchecked_mut(at) = raw::float(value);
-            }
-            _ => return false,
-        }
-    }
-    true
-}
-
-/// Appends an item that fits the representation as it is to a list with room for it.
-#[inline(always)]
-unsafe fn list_push(list: *const Value, value: *const Value) -> bool {
-    // SAFETY: as above; what is behind the length, up to the capacity, may be written to.
-    unsafe {
-        if raw::tag(list) != LIST {
-            return false;
-        }
-        let list: Gc<List> = raw::object(list);
-        match &mut *list.raw() {
-            Items::Any(items) if !items.is_empty() && items.len() < items.capacity() => {
-                raw::copy(items.as_mut_ptr().add(items.len()), value);
-                items.set_len(items.len() + 1);
-            }
-            Items::Ints(items) if raw::tag(value) == INT && items.len() < items.capacity() => {
-                items.push(raw::int(value));
-            }
-            Items::Floats(items) if raw::tag(value) == FLOAT && items.len() < items.capacity() => {
-                items.push(raw::float(value));
-            }
-            _ => return false,
-        }
-    }
-    true
-}
-
-/// `//` of ints; `None` when it has no answer here.
-#[inline(always)]
-fn floor_div(x: i64, y: i64) -> Option<i64> {
-    if y == 0 || y == -1 {
-        return None;
-    }
-    let (quotient, remainder) = (x / y, x % y);
-    Some(quotient - i64::from(remainder != 0 && (remainder < 0) != (y < 0)))
-}
-
-/// `%` of ints, with the sign of the divisor; `None` when it has no answer here.
-#[inline(always)]
-fn floor_rem(x: i64, y: i64) -> Option<i64> {
-    if y == 0 || y == -1 {
-        return None;
-    }
-    let remainder = x % y;
-    Some(if remainder != 0 && (remainder < 0) != (y < 0) {
-        remainder + y
-    } else {
-        remainder
-    })
-}
-
-/// The commonest compound assignments of ints.
-#[inline(always)]
-fn small_update(op: u32, x: i64, y: i64) -> Option<i64> {
-    if op == BinaryOp::Add as u32 {
-        x.checked_add(y)
-    } else if op == BinaryOp::Sub as u32 {
-        x.checked_sub(y)
-    } else {
-        None
     }
 }

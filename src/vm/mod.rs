@@ -16,6 +16,7 @@ mod fields;
 mod frames;
 mod iterate;
 mod machine;
+mod quick;
 mod raw;
 mod stack;
 mod state;

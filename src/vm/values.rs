@@ -62,7 +62,9 @@ impl Machine {
     pub(super) fn equal(&self, a: &Value, b: &Value) -> bool {
         match (a, b) {
             (Value::Short(x), Value::Short(y)) => x == y,
-            (Value::Nil, Value::Nil) => true,
+            (Value::Nil | Value::Undef, Value::Nil | Value::Undef) => true,
+            (Value::Bool(x), Value::Bool(y)) => x == y,
+            (Value::Nil | Value::Bool(_), _) | (_, Value::Nil | Value::Bool(_)) => false,
             _ => compare::equals(*a, *b),
         }
     }
@@ -305,6 +307,7 @@ impl Machine {
                 Items::Floats(items) => {
                     Items::Floats(items.get(from..).unwrap_or_default().to_vec())
                 }
+                Items::Bools(items) => Items::Bools(items.get(from..).unwrap_or_default().to_vec()),
             },
             _ => Items::Any(Vec::new()),
         };

@@ -291,6 +291,7 @@ fn mix(context: &mut dyn Context, list: Gc<List>, count: usize) {
             Items::Any(v) => v.swap(at, other),
             Items::Ints(v) => v.swap(at, other),
             Items::Floats(v) => v.swap(at, other),
+            Items::Bools(v) => v.swap(at, other),
         });
     }
 }
