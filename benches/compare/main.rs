@@ -7,7 +7,7 @@
 mod rows;
 mod run;
 
-use rows::{Bar, Better, ROWS, Row};
+use rows::{Bar, Better, ROWS, Row, SUITE_BAR};
 use run::{Peer, Peers};
 use std::fmt::Write;
 
@@ -24,10 +24,17 @@ fn main() {
         println!("not installed, left out: {missing}");
     }
     let mut table = vec![heading()];
+    let mut suite = Vec::new();
     for row in ROWS.iter().filter(chosen) {
         eprintln!("measuring: {}", row.name);
         let medians = measure(row, &mut peers);
+        if row.is_of_suite() {
+            suite.push(medians);
+        }
         table.push(line(row, &medians));
+    }
+    if !suite.is_empty() {
+        table.push(suite_line(&suite));
     }
     print!("{}", drawn(&table));
     for problem in peers.problems() {
@@ -73,6 +80,33 @@ fn line(row: &Row, medians: &Medians) -> Vec<String> {
     cells.push(column(|judged| &judged.bar));
     cells.push(column(|judged| &judged.here));
     cells.push(column(|judged| judged.met));
+    cells
+}
+
+/// The geometric mean of the rows of are-we-fast-yet, each peer in times of Lua.
+fn suite_line(rows: &[Medians]) -> Vec<String> {
+    let mean = |peer: Peer| {
+        let ratios = rows
+            .iter()
+            .filter_map(|medians| Some(medians[peer as usize]? / medians[Peer::Lua as usize]?));
+        let logarithms: Vec<f64> = ratios.map(f64::ln).collect();
+        let whole = !logarithms.is_empty() && logarithms.len() == rows.len();
+        whole.then(|| (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp())
+    };
+    let means = Peer::ALL.map(mean);
+    let row = Row {
+        bars: &[Bar::Absolute(SUITE_BAR)],
+        ..ROWS[0]
+    };
+    let mut cells = vec![format!("are-we-fast-yet, mean of {}", rows.len())];
+    cells.extend(means.map(|mean| mean.map_or(String::new(), shown)));
+    let judged = judge(&row, &row.bars[0], &means);
+    cells.extend([
+        "x Lua".to_string(),
+        judged.bar,
+        judged.here,
+        judged.met.to_string(),
+    ]);
     cells
 }
 

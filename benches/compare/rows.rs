@@ -144,4 +144,31 @@ pub const ROWS: &[Row] = &[
         bars: &[Ratio(0.8, Lua)],
         ..row("word count, 3.2 M words", "words", "ms")
     },
+    suite("Bounce", "awfy/bounce"),
+    suite("DeltaBlue", "awfy/deltablue"),
+    suite("Json", "awfy/json"),
+    suite("List", "awfy/list"),
+    suite("Mandelbrot", "awfy/mandelbrot"),
+    suite("NBody", "awfy/nbody"),
+    suite("Permute", "awfy/permute"),
+    suite("Queens", "awfy/queens"),
+    suite("Richards", "awfy/richards"),
+    suite("Sieve", "awfy/sieve"),
+    suite("Storage", "awfy/storage"),
+    suite("Towers", "awfy/towers"),
 ];
+
+/// What the rows of are-we-fast-yet are to reach together: their geometric mean, in times of Lua's.
+pub const SUITE_BAR: f64 = 0.8;
+
+/// A row of are-we-fast-yet. No bar of its own: the mean has one.
+const fn suite(name: &'static str, program: &'static str) -> Row {
+    row(name, program, "ms")
+}
+
+impl Row {
+    /// Whether it is one of are-we-fast-yet.
+    pub fn is_of_suite(&self) -> bool {
+        self.program.starts_with("awfy/")
+    }
+}
