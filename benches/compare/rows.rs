@@ -145,7 +145,9 @@ pub const ROWS: &[Row] = &[
         ..row("word count, 3.2 M words", "words", "ms")
     },
     suite("Bounce", "awfy/bounce"),
+    suite("CD", "awfy/cd"),
     suite("DeltaBlue", "awfy/deltablue"),
+    suite("Havlak", "awfy/havlak"),
     suite("Json", "awfy/json"),
     suite("List", "awfy/list"),
     suite("Mandelbrot", "awfy/mandelbrot"),
