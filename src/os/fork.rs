@@ -26,7 +26,7 @@ pub enum WaitStatus {
 /// Forks. Refused while this process has more than one thread: a child forked then may find locks of threads that it
 /// does not have taken for ever, the allocator's among them.
 pub fn fork() -> Result<Side> {
-    let threads = thread_count();
+    let threads = if is_alone() { 1 } else { thread_count() };
     if threads > 1 {
         return Err(Error::new(
             codes::NOT_SUPPORTED,
@@ -42,6 +42,13 @@ pub fn fork() -> Result<Side> {
         0 => Ok(Side::Child),
         pid => Ok(Side::Parent(pid)),
     }
+}
+
+/// Whether the kernel says at once that this process has one thread: leaving the thread group is allowed to nobody else, and
+/// changes nothing. False when it does not say (a sandbox may forbid the call): then count them.
+fn is_alone() -> bool {
+    // SAFETY: without a second thread the call does nothing, with one it is refused; it touches no memory of ours.
+    unsafe { libc::unshare(libc::CLONE_THREAD) == 0 }
 }
 
 /// Threads of this process: the links of the task directory beyond `.` and `..` (one stat, about a microsecond).
