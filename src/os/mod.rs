@@ -4,6 +4,7 @@
 //! values, and no other layer calls `libc` for what stands here.
 
 pub mod alarm;
+#[cfg(feature = "cli")]
 pub mod alloc;
 pub mod clock;
 pub mod cpu;
