@@ -153,7 +153,7 @@ impl Writer<'_> {
     }
 
     fn statement(&mut self, at: At) {
-        match self.random.below(if at.depth == 0 { 12 } else { 22 }) {
+        match self.random.below(if at.depth == 0 { 12 } else { 23 }) {
             0 => self.declaration(),
             1 => self.assignment(),
             2 | 3 => {
@@ -185,6 +185,7 @@ impl Writer<'_> {
             17 => self.select(at),
             18 => self.scope(at),
             19 => self.pool(at),
+            21 => self.lease(at),
             20 => {
                 let head = self.random.pick(&["do", "try"]);
                 let tail = match head {
@@ -407,6 +408,46 @@ impl Writer<'_> {
         ]);
         // A loop is not left from inside of what has to be closed: allowed, and worth trying.
         self.block(head, at, "");
+    }
+
+    /// An item in the hands of one process until its end.
+    fn lease(&mut self, at: At) {
+        let queue = self.random.pick(&["q0", "q1"]);
+        let name = format!("v{}", self.fresh);
+        self.fresh += 1;
+        match self.random.below(3) {
+            0 => {
+                self.line(&format!("let {name} = {queue}.take(timeout: 3ms)"));
+                let end =
+                    self.random
+                        .pick(&["done()", "release()", "put(q1, 1, timeout: 2ms)", "value"]);
+                self.line(&format!("{name}.{end}"));
+                if let Some(block) = self.names.last_mut() {
+                    block.push(name);
+                }
+            }
+            1 => {
+                self.line(&format!("with {queue}.take(timeout: 3ms) as {name} {{"));
+                self.body(at, &[&name]);
+                self.indent += 1;
+                self.line(&format!("{name}.put(q0, [{name}.value, total])"));
+                self.indent -= 1;
+                self.line("}");
+            }
+            _ => {
+                let inside = At {
+                    repeated: true,
+                    in_loop: true,
+                    ..at
+                };
+                self.line(&format!("for {name} in {queue}.leases() {{"));
+                self.body(inside, &[&name]);
+                self.indent += 1;
+                self.line("break");
+                self.indent -= 1;
+                self.line("}");
+            }
+        }
     }
 
     fn choice(&mut self, at: At) {
