@@ -153,7 +153,7 @@ impl Writer<'_> {
     }
 
     fn statement(&mut self, at: At) {
-        match self.random.below(if at.depth == 0 { 12 } else { 23 }) {
+        match self.random.below(if at.depth == 0 { 12 } else { 24 }) {
             0 => self.declaration(),
             1 => self.assignment(),
             2 | 3 => {
@@ -186,6 +186,7 @@ impl Writer<'_> {
             18 => self.scope(at),
             19 => self.pool(at),
             21 => self.lease(at),
+            22 => self.command(at),
             20 => {
                 let head = self.random.pick(&["do", "try"]);
                 let tail = match head {
@@ -448,6 +449,42 @@ impl Writer<'_> {
                 self.line("}");
             }
         }
+    }
+
+    /// Programs from outside.
+    fn command(&mut self, at: At) {
+        let value = self.expression(1);
+        let text = self.random.pick(&[
+            "print(`echo {v} b`.text())",
+            "print((`seq 300` | `tail -n 2`).lines().map(fn(x) => x))",
+            "for line in `seq 100000`.lines() { print(line); break }",
+            "print(`cat`.input(str(v)).bytes())",
+            "`sh -c 'exit 4'`.check()",
+            "print(`sh -c 'kill -9 $$'`.run())",
+            "`sleep 7`.timeout(4ms).run()",
+            "`nosuchprogram`.run()",
+            "print((`yes` | `head -n 1`).text())",
+            "`sh -c 'sleep 7 & sleep 0.01'`.stdout(nil).run()",
+            "print(sh(\"echo a | cat\").text())",
+            "scope(timeout: 20ms) { spawn `sleep 7` }",
+            "select(timeout: 5ms) { case r = join spawn `true` { print(r) } }",
+            "let job = `cat`.start(); job.stdin.write(\"x\\n\"); print(job.stdout.readline())",
+        ]);
+        self.line("do {");
+        self.indent += 1;
+        self.line(&format!("let v = {value}"));
+        self.line(text);
+        if at.function < FUNCTIONS && !at.repeated && self.random.one_in(2) {
+            let started = self
+                .random
+                .pick(&["`sleep 7`", "`sh -c 'sleep 7 & wait'`", "`true`"]);
+            self.line(&format!("let program = spawn {started}"));
+            let end = ["program.kill()", "program.terminate()", "nil"];
+            let end = self.random.pick(&end);
+            self.line(end);
+        }
+        self.indent -= 1;
+        self.line("}");
     }
 
     fn choice(&mut self, at: At) {
