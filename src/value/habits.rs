@@ -17,6 +17,8 @@ const POOL: &[&str] = &["pool"];
 const LOCKS: &[&str] = &["lock", "semaphore", "condition"];
 const ERROR: &[&str] = &["error"];
 const FILE: &[&str] = &["file"];
+const COMMAND: &[&str] = &["command"];
+const LEASE: &[&str] = &["lease"];
 const CELL: &[&str] = &["shared"];
 /// What has a length.
 const SIZED: &[&str] = &[
@@ -158,6 +160,27 @@ const ROWS: &[Row] = &[
     (FILE, "readAll", "write f.read()"),
     (FILE, "read_to_string", "write f.read()"),
     (FILE, "println", "write f.write(text + \"\\n\")"),
+    (
+        COMMAND,
+        "output",
+        "write c.text(), or c.run() when it is to go to the terminal",
+    ),
+    (COMMAND, "read", "write c.text(), or c.lines()"),
+    (COMMAND, "check_output", "write c.text()"),
+    (COMMAND, "check_call", "write c.check()"),
+    (COMMAND, "call", "write c.run()"),
+    (COMMAND, "exec", "write c.run()"),
+    (COMMAND, "execute", "write c.run()"),
+    (COMMAND, "communicate", "write c.input(text).text()"),
+    (COMMAND, "pipe", "write `a` | `b`"),
+    (COMMAND, "wait", "write c.run(), or join spawn c"),
+    (LEASE, "ack", "write lease.done()"),
+    (LEASE, "commit", "write lease.done()"),
+    (LEASE, "complete", "write lease.done()"),
+    (LEASE, "nack", "write lease.release()"),
+    (LEASE, "reject", "write lease.release()"),
+    (LEASE, "abandon", "write lease.release()"),
+    (LEASE, "item", "write lease.value"),
     (CELL, "get", "write x.value"),
     (
         CELL,

@@ -69,6 +69,9 @@ pub fn not_iterable(value: &Value) -> Fault {
         Value::Fn(_) => error
             .with_help("write `iterate(f)` to call a function for each item")
             .into(),
+        Value::Handle(_) if value.type_name() == "command" => error
+            .with_help("write `command.lines()` to go through what it prints")
+            .into(),
         _ => error.into(),
     }
 }
