@@ -17,7 +17,7 @@ static HANDLES: &[(&str, &[Table])] = &[
     ("match", &[modules::re_match::METHODS]),
     ("pattern", &[modules::re::METHODS]),
     ("pipe", &[super::pipe::METHODS]),
-    ("pool", &[super::pool::workers::METHODS]),
+    ("pool", &[super::pool::workers::methods::METHODS]),
     ("process", &[super::process::METHODS]),
     ("queue", &[super::queue::METHODS]),
     ("semaphore", &[super::semaphore::METHODS]),

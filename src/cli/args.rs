@@ -54,6 +54,9 @@ pub struct Options {
 pub enum Command {
     /// Run a script: the same as `par FILE ARGS`
     Run {
+        /// At the end, tell on standard error where the time of the workers of each pool went
+        #[arg(long)]
+        stats: bool,
         /// The script (`-` is standard input); everything after it belongs to the script
         #[arg(value_name = "FILE> [ARGS", required = true, trailing_var_arg = true)]
         script: Vec<OsString>,
@@ -200,7 +203,11 @@ mod tests {
         assert!(line.options.interactive);
         let line = parsed("run job.par --help -e");
         let script = words("job.par --help -e");
-        assert_eq!(line.command, Some(Command::Run { script }));
+        let stats = false;
+        assert_eq!(line.command, Some(Command::Run { stats, script }));
+        let line = parsed("run --stats job.par --stats");
+        let (stats, script) = (true, words("job.par --stats"));
+        assert_eq!(line.command, Some(Command::Run { stats, script }));
     }
 
     #[test]

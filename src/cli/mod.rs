@@ -14,6 +14,7 @@ mod testing;
 
 pub use crate::os::alloc::Allocator;
 
+use crate::builtins::pool::stats;
 use crate::check::Mode;
 use crate::driver::Driver;
 use crate::os::signal;
@@ -51,8 +52,13 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     };
     let reporter = Reporter::new(line.options.color);
     match line.command {
-        Some(Command::Run { script }) => match script.split_first() {
-            Some((file, rest)) => run::script(&Input::named(file), rest, &reporter),
+        Some(Command::Run { stats, script }) => match script.split_first() {
+            Some((file, rest)) => {
+                if stats {
+                    stats::keep();
+                }
+                run::script(&Input::named(file), rest, &reporter)
+            }
             None => ExitCode::from(USAGE),
         },
         Some(Command::Check { files }) => run::check(&files, &reporter),

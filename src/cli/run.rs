@@ -2,6 +2,7 @@
 
 use super::USAGE;
 use super::report::Reporter;
+use crate::builtins::pool::stats;
 use crate::check::Mode;
 use crate::diag::{self, codes};
 use crate::driver::Driver;
@@ -160,6 +161,9 @@ fn end(outcome: Outcome, driver: &Driver, reporter: &Reporter) -> ExitCode {
         }
     };
     let child_failed = finish::finish_main();
+    if let Some(table) = stats::table(|place| driver.sources().place(place)) {
+        eprint!("{table}");
+    }
     if interrupted || finish::was_interrupted() {
         signal::reset_and_reraise(Signal::SIGINT as i32);
     }

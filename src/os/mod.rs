@@ -11,6 +11,7 @@ pub mod cpu;
 pub mod descriptor;
 pub mod fork;
 pub mod futex;
+pub mod limit;
 pub mod memory;
 pub mod output;
 pub mod poll;

@@ -1,28 +1,32 @@
 //! Futures: what `submit` gives.
 
-use super::super::{Table, arguments, travel};
+use super::super::{Table, arguments, spawn, travel};
+use super::death::Death;
 use super::workers::Pool;
-use crate::diag::{Error, Field, codes};
-use crate::os::{clock, signal};
-use crate::process::Ended;
+use crate::builtins::process::ProcessHandle;
+use crate::diag::{Error, codes};
+use crate::os::{clock, limit};
 use crate::process::pool::future::{Future, State};
-use crate::process::tenders;
 use crate::process::wait::{self, Awaited, Operation, WaitSpec, timed_out};
+use crate::process::{Ended, tenders};
 use crate::value::Value;
 use crate::value::error::ErrorValue;
 use crate::value::handle::{Handle, HandleId};
 use crate::value::heap::Marker;
-use crate::value::native::{Args, Context, Fault, Native, NativeIter, Outcome};
+use crate::value::native::{Args, Context, Fault, IterBox, Native, NativeIter, Outcome};
 use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The methods, sorted by name.
 pub static METHODS: Table = natives! {
-    "cancel" () cancel, "Gives the task up when no worker has begun with it; true when it is cancelled.";
+    "cancel" () cancel, "Gives the task up, and ends the worker that is at it; true when it is cancelled, false when it was finished before.";
+    "cancelled" () cancelled, "Whether the task was given up.";
     "done" () done, "Whether the task is finished, failed or cancelled.";
-    "error" ("timeout?") error, "Waits, and gives the error of a task that failed; nil when it did not.";
+    "error" ("timeout?") error, "Waits, and gives the error of a task that failed or was cancelled; nil when it did not.";
     "result" ("timeout?") result, "Waits for the task's value, or raises its error.";
+    "running" () running, "Whether a worker is at the task.";
+    "then" ("function", "on_error?") then, "Calls a function with the task's value, or `on_error` with its error, in this process, as soon as it waits for the pool or one of its futures and the task is finished; gives the future.";
 };
 
 /// A future as a value.
@@ -61,6 +65,12 @@ impl Handle for FutureHandle {
         Some(self.result(context, timeout))
     }
 
+    fn trace(&self, marker: &mut Marker<'_>) {
+        if let Some(pool) = &self.pool {
+            pool.trace(marker);
+        }
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -79,13 +89,8 @@ impl FutureHandle {
     fn wait(&self, context: &mut dyn Context, timeout: Option<f64>) -> Outcome<bool> {
         let awaited = [self.future.awaited()];
         let ready = || self.future.state().is_final().then_some(());
-        if let Some(pool) = &self.pool {
-            let deadline = timeout.map(clock::deadline);
-            return Ok(pool.wait_for(context, &awaited, deadline, ready)?.is_some());
-        }
-        let place = context.place();
-        let spec = WaitSpec::new(Operation::Pool, &awaited, place).with_timeout(timeout);
-        Ok(wait::wait(&spec, || Ok(ready()))?.is_some())
+        let deadline = timeout.map(clock::deadline);
+        Ok(wait_for(context, self.pool.as_deref(), &awaited, deadline, ready)?.is_some())
     }
 
     /// The value of the task, or its error.
@@ -93,44 +98,74 @@ impl FutureHandle {
         if !self.wait(context, timeout)? {
             return Err(timed_out(Operation::Join, "the future", timeout.unwrap_or(0.0)).into());
         }
-        match self.future.state() {
-            State::Value => travel::unpack(context, self.future.result()),
-            State::Error => Err(Fault::Thrown(travel::unpack(
-                context,
-                self.future.result(),
-            )?)),
-            State::Cancelled => Err(Error::new(
-                codes::CANCELLED,
-                "a value was to come, but the task was cancelled",
-            )
-            .into()),
-            State::Died => Err(self.death().into()),
-            State::Waiting | State::Running => {
-                Err(Error::new(codes::INTERNAL, "a task that has ended is not final").into())
-            }
+        outcome(context, &self.future)
+    }
+}
+
+/// Waits, as the pool does if there is one.
+fn wait_for<T>(
+    context: &mut dyn Context,
+    pool: Option<&Pool>,
+    awaited: &[Awaited<'_>],
+    deadline: Option<u64>,
+    ready: impl Fn() -> Option<T>,
+) -> Outcome<Option<T>> {
+    if let Some(pool) = pool {
+        return pool.wait_for(context, awaited, deadline, ready);
+    }
+    let mut spec = WaitSpec::new(Operation::Pool, awaited, context.place());
+    spec.deadline = deadline;
+    Ok(wait::wait(&spec, || Ok(ready()))?)
+}
+
+/// What a finished task came to.
+pub fn outcome(context: &mut dyn Context, future: &Future) -> Outcome {
+    match future.state() {
+        State::Value => travel::unpack(context, future.result()),
+        State::Error => Err(Fault::Thrown(travel::unpack(context, future.result())?)),
+        State::Cancelled => Err(Error::new(
+            codes::CANCELLED,
+            "a value was to come, but the task was cancelled",
+        )
+        .into()),
+        State::Died => Err(death(future, "a task").into()),
+        State::Waiting | State::Running => {
+            Err(Error::new(codes::INTERNAL, "a task that has ended is not final").into())
         }
     }
+}
 
-    /// The error of a task whose worker died.
-    fn death(&self) -> Box<Error> {
-        let pid = self.future.died_with();
-        tenders::tend();
-        let known = self.pool.as_ref().and_then(|pool| pool.end_of(pid));
-        match known {
-            Some((name, Ended::Killed(number))) => {
-                let signal = signal::name_of(number);
-                Error::new(codes::PROCESS_DIED, format!("a worker was to finish its task, but {name} (pid {pid}) was killed by {signal}"))
-                    .with_field("signal", Field::Int(i64::from(number)))
-                    .with_field("signal_name", Field::Text(signal))
-            }
-            Some((name, ended)) => {
-                let code = ended.exitcode();
-                Error::new(codes::EXIT, format!("a worker was to finish its task, but {name} (pid {pid}) left with exit({code})"))
-                    .with_field("code", Field::Int(i64::from(code)))
-            }
-            None => Error::new(codes::PROCESS_DIED, format!("a worker was to finish its task, but it died (pid {pid})")),
-        }
-        .with_field("pid", Field::Int(i64::from(pid)))
+/// The error of a task whose worker died.
+pub fn death(future: &Future, task: &str) -> Box<Error> {
+    tenders::tend();
+    let Some(process) = future.died_with() else {
+        return Error::new(
+            codes::PROCESS_DIED,
+            format!("a worker was to finish {task}, but it died"),
+        );
+    };
+    let ended = process.ended();
+    let too_long = ended == Some(Ended::Killed(limit::SIGNAL));
+    Death {
+        limit: future.limit().filter(|_| too_long),
+        last_words: future.last_words(),
+        tries: future.deaths(),
+        ..Death::of(task, &process, ended.as_ref())
+    }
+    .error()
+}
+
+/// A fault as an error value.
+pub fn error_of(context: &mut dyn Context, fault: Fault) -> Value {
+    match fault {
+        Fault::Thrown(error) => error,
+        Fault::Error(error) => Value::Error(ErrorValue::new(
+            context.heap(),
+            error,
+            Vec::new(),
+            Value::Nil,
+        )),
+        Fault::Exit(_) => Value::Nil,
     }
 }
 
@@ -143,6 +178,19 @@ fn receiver<'a>(method: &str, value: &'a Value) -> Outcome<&'a FutureHandle> {
 
 fn cancel(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Bool(receiver("cancel", &args[0])?.future.cancel()))
+}
+
+fn is_in(args: Args<'_>, method: &str, states: &[State]) -> Outcome {
+    let state = receiver(method, &args[0])?.future.state();
+    Ok(Value::Bool(states.contains(&state)))
+}
+
+fn cancelled(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    is_in(args, "cancelled", &[State::Cancelled])
+}
+
+fn running(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    is_in(args, "running", &[State::Running])
 }
 
 fn done(_: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -162,74 +210,122 @@ fn error(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     if !handle.wait(context, timeout)? {
         return Err(timed_out(Operation::Join, "the future", timeout.unwrap_or(0.0)).into());
     }
-    match handle.result(context, None) {
+    match outcome(context, &handle.future) {
         Ok(_) => Ok(Value::Nil),
-        Err(Fault::Thrown(error)) => Ok(error),
-        Err(Fault::Error(error)) => Ok(Value::Error(ErrorValue::new(
-            context.heap(),
-            error,
-            Vec::new(),
-            Value::Nil,
-        ))),
-        Err(exit) => Err(exit),
+        Err(Fault::Exit(code)) => Err(Fault::Exit(code)),
+        Err(fault) => Ok(error_of(context, fault)),
+    }
+}
+
+fn then(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let handle = receiver("then", &args[0])?;
+    arguments::callable("then", "function", &args[1])?;
+    let on_error = arguments::given(&args[2]).copied().unwrap_or(Value::Nil);
+    if !matches!(on_error, Value::Nil) {
+        arguments::callable("then", "on_error", &on_error)?;
+    }
+    let Some(pool) = &handle.pool else {
+        let message =
+            "`then` is for the process that handed the task in, but this future came from another";
+        return Err(Error::new(codes::VALUE, message)
+            .with_help("wait for it: join f")
+            .into());
+    };
+    pool.add_callback(handle.future.clone(), args[1], on_error);
+    Ok(args[0])
+}
+
+/// Futures and processes, as the functions that wait for the first of several take them.
+struct Several {
+    values: Vec<Value>,
+}
+
+impl Several {
+    fn new(context: &mut dyn Context, function: &str, value: Value) -> Outcome<Several> {
+        let values = super::map::gather(context, value)?.items().to_values();
+        for value in &values {
+            if value.as_handle::<FutureHandle>().is_none()
+                && value.as_handle::<ProcessHandle>().is_none()
+            {
+                return Err(arguments::wrong(
+                    function,
+                    "futures",
+                    "futures or processes",
+                    value,
+                ));
+            }
+        }
+        Ok(Several { values })
+    }
+
+    /// Waits until one is finished; which it is.
+    fn first(&self, context: &mut dyn Context, deadline: Option<u64>) -> Outcome<Option<usize>> {
+        let awaited = |value: &Value| {
+            let future = value.as_handle::<FutureHandle>();
+            let process = value.as_handle::<ProcessHandle>();
+            future
+                .map(|handle| handle.future.awaited())
+                .or_else(|| process.map(|handle| handle.process.awaited()))
+        };
+        let is_over = |value: &Value| {
+            let future = value.as_handle::<FutureHandle>();
+            let process = value.as_handle::<ProcessHandle>();
+            future.is_some_and(|handle| handle.future.state().is_final())
+                || process.is_some_and(|handle| handle.process.ended().is_some())
+        };
+        let all: Vec<Awaited<'_>> = self.values.iter().filter_map(awaited).collect();
+        let pool = self
+            .values
+            .iter()
+            .filter_map(|value| value.as_handle::<FutureHandle>())
+            .find_map(|handle| handle.pool.as_deref());
+        let ready = || self.values.iter().position(is_over);
+        wait_for(context, pool, &all, deadline, ready)
+    }
+}
+
+/// `join_any(futures, timeout:)`.
+pub fn join_any(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let timeout = arguments::timeout("join_any", "timeout", &args[1])?;
+    let several = Several::new(context, "join_any", args[0])?;
+    if several.values.is_empty() {
+        let rule = "must have at least one future or process";
+        return Err(arguments::refuse("join_any", "futures", rule, &args[0]));
+    }
+    match several.first(context, timeout.map(clock::deadline))? {
+        Some(at) => {
+            let first = several.values.get(at).copied().unwrap_or(Value::Nil);
+            spawn::join_value(context, first, None)
+        }
+        None => Err(timed_out(Operation::Join, "any of them", timeout.unwrap_or(0.0)).into()),
     }
 }
 
 /// `as_completed(futures, timeout:)`.
 pub fn as_completed(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("as_completed", "timeout", &args[1])?;
-    let list = super::map::gather(context, args[0])?;
-    let futures = list.items().to_values();
-    for value in &futures {
-        receiver("as_completed", value)?;
-    }
-    let deadline = timeout.map(clock::deadline);
     let iter = Completed {
-        waiting: RefCell::new(futures),
-        deadline,
+        waiting: RefCell::new(Several::new(context, "as_completed", args[0])?),
+        deadline: timeout.map(clock::deadline),
         timeout,
     };
-    Ok(Value::Iter(crate::value::native::IterBox::new(
-        context.heap(),
-        Rc::new(iter),
-    )))
+    Ok(Value::Iter(IterBox::new(context.heap(), Rc::new(iter))))
 }
 
 struct Completed {
-    waiting: RefCell<Vec<Value>>,
+    waiting: RefCell<Several>,
     deadline: Option<u64>,
     timeout: Option<f64>,
 }
 
 impl NativeIter for Completed {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
-        let waiting = self.waiting.borrow().clone();
-        let handles: Vec<&FutureHandle> = waiting
-            .iter()
-            .filter_map(|value| value.as_handle())
-            .collect();
-        let Some(first) = handles.first() else {
+        let values = self.waiting.borrow().values.clone();
+        if values.is_empty() {
             return Ok(None);
-        };
-        let awaited: Vec<Awaited<'_>> = handles
-            .iter()
-            .map(|handle| handle.future.awaited())
-            .collect();
-        let ready = || {
-            handles
-                .iter()
-                .position(|handle| handle.future.state().is_final())
-        };
-        let found = match &first.pool {
-            Some(pool) => pool.wait_for(context, &awaited, self.deadline, ready)?,
-            None => {
-                let mut spec = WaitSpec::new(Operation::Pool, &awaited, context.place());
-                spec.deadline = self.deadline;
-                wait::wait(&spec, || Ok(ready()))?
-            }
-        };
-        match found {
-            Some(at) => Ok(Some(self.waiting.borrow_mut().remove(at))),
+        }
+        match (Several { values }).first(context, self.deadline)? {
+            Some(at) => Ok(Some(self.waiting.borrow_mut().values.remove(at))),
             None => {
                 Err(timed_out(Operation::Join, "the futures", self.timeout.unwrap_or(0.0)).into())
             }
@@ -237,7 +333,7 @@ impl NativeIter for Completed {
     }
 
     fn trace(&self, marker: &mut Marker<'_>) {
-        for &value in self.waiting.borrow().iter() {
+        for &value in &self.waiting.borrow().values {
             marker.value(value);
         }
     }

@@ -5,6 +5,7 @@
 mod budget;
 mod death;
 pub mod future;
+mod item;
 pub mod map;
 mod settings;
 pub mod stats;
@@ -15,8 +16,9 @@ use super::Table;
 
 /// Sorted by name.
 pub static FUNCTIONS: Table = natives! {
-    "as_completed" ("futures", "timeout?") future::as_completed, "An iterator over futures as they finish.";
-    "pool" ("workers?", "init?", "max_tasks?", "retries?") workers::pool, "Starts a pool of worker processes.";
+    "as_completed" ("futures", "timeout?") future::as_completed, "An iterator over futures (and processes) as they finish.";
+    "join_any" ("futures", "timeout?") future::join_any, "Waits until one of several futures or processes is finished, and gives its value or raises its error.";
+    "pool" ("workers?", "init?", "max_tasks?", "retries?", "timeout?") workers::pool, "Starts a pool of worker processes; `retries` and `timeout` hold for each task.";
 };
 
 /// Sorted by name.

@@ -41,16 +41,50 @@ pub struct Settings {
     pub progress: bool,
 }
 
-fn count(name: &str, value: &Value, least: i64) -> Outcome<Option<u64>> {
+/// An int of `least` or more, when one was given.
+pub fn count(function: &str, name: &str, value: &Value, least: i64) -> Outcome<Option<u64>> {
     let Some(value) = arguments::given(value) else {
         return Ok(None);
     };
-    let number = arguments::int("pool map", name, value)?;
+    let number = arguments::int(function, name, value)?;
     if number < least {
         let rule = format!("must be {least} or more");
-        return Err(arguments::refuse("pool map", name, &rule, value));
+        return Err(arguments::refuse(function, name, &rule, value));
     }
     Ok(Some(number as u64))
+}
+
+/// A bool; `otherwise` when none was given.
+pub fn flag(function: &str, name: &str, value: &Value, otherwise: bool) -> Outcome<bool> {
+    match arguments::given(value) {
+        Some(value) => arguments::boolean(function, name, value),
+        None => Ok(otherwise),
+    }
+}
+
+/// `timeout:` of a task in seconds: more than 0.
+pub fn limit(function: &str, value: &Value) -> Outcome<Option<f64>> {
+    let limit = arguments::timeout(function, "timeout", value)?;
+    if limit.is_some_and(|seconds| seconds <= 0.0) {
+        let rule = "must be more than 0 seconds";
+        return Err(arguments::refuse(function, "timeout", rule, value));
+    }
+    Ok(limit)
+}
+
+/// `on_error:`: whether errors come back as values.
+pub fn collect(function: &str, value: &Value) -> Outcome<bool> {
+    let Some(mode) = arguments::given(value) else {
+        return Ok(false);
+    };
+    match arguments::text(function, "on_error", mode)? {
+        "collect" => Ok(true),
+        "raise" => Ok(false),
+        _ => {
+            let rule = "must be \"raise\" or \"collect\"";
+            Err(arguments::refuse(function, "on_error", rule, mode))
+        }
+    }
 }
 
 /// Most workers of one pool: what a process table of 4,096 leaves for a few pools at once.
@@ -58,7 +92,7 @@ const MAX_WORKERS: u64 = 1024;
 
 /// A number of workers, or what the budget of this process allows.
 pub fn workers(value: &Value) -> Outcome<u64> {
-    let workers = count("workers", value, 1)?.unwrap_or_else(budget::share);
+    let workers = count("pool", "workers", value, 1)?.unwrap_or_else(budget::share);
     if workers > MAX_WORKERS {
         let message =
             format!("a pool may have {MAX_WORKERS} workers, but {workers} were asked for");
@@ -70,50 +104,22 @@ pub fn workers(value: &Value) -> Outcome<u64> {
 impl Settings {
     /// From the values of the options in the order of [`NAMES`].
     pub fn new(values: &[Value]) -> Outcome<Settings> {
+        let function = "pool map";
         let value = |at: usize| values.get(at).copied().unwrap_or(Value::Undef);
-        let flag = |at: usize| match arguments::given(&value(at)) {
-            Some(value) => arguments::boolean("pool map", NAMES[at], value),
-            None => Ok(false),
-        };
-        let ordered = arguments::given(&value(2)).is_none() || flag(2)?;
-        let timeout = arguments::timeout("pool map", "timeout", &value(4))?;
-        if timeout.is_some_and(|seconds| seconds <= 0.0) {
-            return Err(arguments::refuse(
-                "pool map",
-                "timeout",
-                "must be more than 0 seconds",
-                &value(4),
-            ));
-        }
-        let collect = match arguments::given(&value(6)) {
-            None => false,
-            Some(mode) => match arguments::text("pool map", "on_error", mode)? {
-                "collect" => true,
-                "raise" => false,
-                _ => {
-                    return Err(arguments::refuse(
-                        "pool map",
-                        "on_error",
-                        "must be \"raise\" or \"collect\"",
-                        mode,
-                    ));
-                }
-            },
-        };
         let init = arguments::given(&value(7)).copied().unwrap_or(Value::Nil);
         if !matches!(init, Value::Nil) {
-            arguments::callable("pool map", "init", &init)?;
+            arguments::callable(function, "init", &init)?;
         }
         Ok(Settings {
             workers: workers(&value(0))?,
-            chunk: count("chunk", &value(1), 1)?,
-            ordered,
-            progress: flag(3)?,
-            timeout,
-            retries: count("retries", &value(5), 0)?.unwrap_or(0),
-            collect,
+            chunk: count(function, "chunk", &value(1), 1)?,
+            ordered: flag(function, "ordered", &value(2), true)?,
+            progress: flag(function, "progress", &value(3), false)?,
+            timeout: limit(function, &value(4))?,
+            retries: count(function, "retries", &value(5), 0)?.unwrap_or(0),
+            collect: collect(function, &value(6))?,
             init,
-            max_tasks: count("max_tasks", &value(8), 1)?,
+            max_tasks: count(function, "max_tasks", &value(8), 1)?,
         })
     }
 }

@@ -1,15 +1,17 @@
 //! Where the time of a pool's workers went: for `p.stats()`, and for the table of `par run --stats`.
 
-use super::super::state;
+use super::workers::Pool;
 use crate::os::clock;
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::map::{Map, Table};
 use crate::value::native::Context;
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
 
 /// What is known of one worker of a pool; one that was replaced and its successor count as one.
 #[derive(Clone, Default, Debug)]
-pub struct Seat {
+pub struct Tally {
     /// Tasks or items finished.
     pub tasks: u64,
     /// Nanoseconds spent in them.
@@ -24,7 +26,7 @@ pub struct Seat {
     pub processes: u64,
 }
 
-impl Seat {
+impl Tally {
     /// A process is forked for it.
     pub fn hire(&mut self) {
         self.since = clock::now();
@@ -43,10 +45,10 @@ impl Seat {
     }
 
     /// As it stands now, its process alive or not.
-    pub fn at_present(&self, ready: u64) -> Seat {
-        let mut seat = self.clone();
-        seat.leave(ready);
-        seat
+    pub fn at_present(&self, ready: u64) -> Tally {
+        let mut tally = self.clone();
+        tally.leave(ready);
+        tally
     }
 
     /// Nanoseconds in which it had nothing to do.
@@ -96,7 +98,7 @@ pub struct Account {
     /// How long it was, in nanoseconds.
     pub length: u64,
     /// Its workers.
-    pub seats: Vec<Seat>,
+    pub tallies: Vec<Tally>,
 }
 
 /// The accounts of this process, kept while somebody wants them.
@@ -105,6 +107,12 @@ struct Ledger {
     wanted: bool,
     accounts: Vec<Account>,
     left_out: usize,
+    /// Pools that have not been booked, as long as they exist.
+    open: Vec<Weak<Pool>>,
+}
+
+thread_local! {
+    static LEDGER: RefCell<Ledger> = RefCell::default();
 }
 
 /// Accounts that are kept: a script that maps in a loop would fill memory and the screen.
@@ -112,41 +120,56 @@ const MOST_ACCOUNTS: usize = 100;
 
 impl Account {
     /// The account of a pool that began at a time and ends now.
-    pub fn new(what: &'static str, place: Option<Span>, began: u64, seats: &[Seat]) -> Account {
+    pub fn new(what: &'static str, place: Option<Span>, began: u64, tallies: &[Tally]) -> Account {
         Account {
             what,
             place,
             length: clock::now().saturating_sub(began),
-            seats: seats.to_vec(),
+            tallies: tallies.to_vec(),
         }
     }
 
     /// Keeps it for the table at the end, when that is wanted.
-    pub fn book(self, context: &mut dyn Context) {
-        let ledger: &mut Ledger = state::of(context);
-        match (ledger.wanted, ledger.accounts.len() < MOST_ACCOUNTS) {
-            (true, true) => ledger.accounts.push(self),
-            (true, false) => ledger.left_out += 1,
-            (false, _) => {}
-        }
+    pub fn book(self) {
+        // A pool may be dropped when the thread ends: then nobody asks any more.
+        let _ = LEDGER.try_with(|ledger| {
+            let mut ledger = ledger.borrow_mut();
+            match (ledger.wanted, ledger.accounts.len() < MOST_ACCOUNTS) {
+                (true, true) => ledger.accounts.push(self),
+                (true, false) => ledger.left_out += 1,
+                (false, _) => {}
+            }
+        });
     }
 }
 
-/// From here on accounts are kept.
-pub fn keep(context: &mut dyn Context) {
-    state::of::<Ledger>(context).wanted = true;
+/// Notes a `pool(n)` that nobody may close: it is asked for its account at the end.
+pub fn watch(pool: &Rc<Pool>) {
+    LEDGER.with_borrow_mut(|ledger| {
+        if ledger.wanted {
+            ledger.open.push(Rc::downgrade(pool));
+        }
+    });
 }
 
-/// The table of all pools of this process that have ended; `None` when there were none.
-pub fn table(context: &mut dyn Context) -> Option<String> {
-    let ledger: &mut Ledger = state::of(context);
-    let (accounts, left_out) = (std::mem::take(&mut ledger.accounts), ledger.left_out);
+/// From here on accounts are kept.
+pub fn keep() {
+    LEDGER.with_borrow_mut(|ledger| ledger.wanted = true);
+}
+
+/// The table of all pools of this process; `None` when there were none. `describe` gives a place's name.
+pub fn table(describe: impl Fn(Span) -> String) -> Option<String> {
+    let ledger = LEDGER.take();
+    let open = ledger.open.iter().filter_map(Weak::upgrade);
+    let mut accounts = ledger.accounts;
+    accounts.extend(open.filter_map(|pool| pool.account()));
+    let left_out = ledger.left_out;
     if accounts.is_empty() {
         return None;
     }
     let mut text = String::new();
     for account in &accounts {
-        let place = account.place.map(|place| context.describe(place));
+        let place = account.place.map(&describe);
         let milliseconds = |nanoseconds: u64| nanoseconds as f64 / 1e6;
         text += &format!(
             "{} at {}: {:.1} ms\n",
@@ -155,15 +178,15 @@ pub fn table(context: &mut dyn Context) -> Option<String> {
             milliseconds(account.length)
         );
         text += "  worker      tasks    busy  waiting   start-up  processes\n";
-        for (number, seat) in account.seats.iter().enumerate() {
+        for (number, tally) in account.tallies.iter().enumerate() {
             text += &format!(
                 "  {:<8}{:>9}{:>7.1}%{:>8.1}%{:>8.2} ms{:>11}\n",
                 format!("pool-{}", number + 1),
-                seat.tasks,
-                seat.share(seat.busy) * 100.0,
-                seat.share(seat.waiting()) * 100.0,
-                milliseconds(seat.startup),
-                seat.processes
+                tally.tasks,
+                tally.share(tally.busy) * 100.0,
+                tally.share(tally.waiting()) * 100.0,
+                milliseconds(tally.startup),
+                tally.processes
             );
         }
     }

@@ -1,11 +1,18 @@
 //! `imap` and `imap_unordered`: results as they come, reading only a little ahead of them.
 
 use super::super::arguments;
-use super::future::FutureHandle;
-use super::workers::{Pool, Work, receiver};
+use super::future::{self, FutureHandle};
+use super::map::error_of_item;
+use super::settings;
+use super::workers::task::Work;
+use super::workers::{Pool, receiver};
+use crate::builtins::modules::random;
+use crate::process::pool::future::State;
 use crate::process::wait::Awaited;
+use crate::source::Span;
 use crate::value::Value;
 use crate::value::heap::Marker;
+use crate::value::list::List;
 use crate::value::native::{Args, Context, Fault, IterBox, NativeIter, Outcome};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -13,60 +20,6 @@ use std::rc::Rc;
 
 /// Hand-outs that are read ahead for each worker: one to work on, one to begin with at once.
 const AHEAD: usize = 2;
-
-/// A chunk length, when one was given.
-pub fn chunk(method: &str, value: &Value) -> Outcome<Option<usize>> {
-    let Some(value) = arguments::given(value) else {
-        return Ok(None);
-    };
-    match arguments::size(method, "chunk", value)? {
-        0 => Err(arguments::refuse(
-            method,
-            "chunk",
-            "must be 1 or more",
-            value,
-        )),
-        chunk => Ok(Some(chunk)),
-    }
-}
-
-/// The results of one hand-out. Each came as `[value]` or as `[nil, error]`.
-pub struct Results {
-    values: std::vec::IntoIter<Value>,
-    index: usize,
-    collect: bool,
-}
-
-impl Results {
-    /// The results in a task's value; `index` is that of the first item.
-    pub fn new(part: Value, index: usize, collect: bool) -> Results {
-        let values = match part {
-            Value::List(list) => list.items().to_values(),
-            _ => Vec::new(),
-        };
-        Results {
-            values: values.into_iter(),
-            index,
-            collect,
-        }
-    }
-}
-
-impl Iterator for Results {
-    type Item = Result<Value, Value>;
-
-    fn next(&mut self) -> Option<Result<Value, Value>> {
-        let Value::List(result) = self.values.next()? else {
-            return Some(Ok(Value::Nil));
-        };
-        self.index += 1;
-        Some(match (result.get(0), result.get(1)) {
-            (_, Some(error)) if self.collect => Ok(error),
-            (_, Some(error)) => Err(error),
-            (value, None) => Ok(value.unwrap_or(Value::Nil)),
-        })
-    }
-}
 
 /// `p.imap(function, items)`.
 pub fn imap(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -83,19 +36,28 @@ fn stream(context: &mut dyn Context, args: Args<'_>, ordered: bool) -> Outcome {
     let pool = receiver(method, &args[0])?;
     arguments::callable(method, "function", &args[1])?;
     let source = context.iterate(args[2])?;
-    let stream = Stream {
-        pool,
+    let stream = Rc::new(Stream {
         owner: args[0],
         function: args[1],
         source,
-        chunk: chunk(method, &args[3])?.unwrap_or(1),
+        chunk: settings::count(method, "chunk", &args[3], 1)?.unwrap_or(1) as usize,
+        collect: settings::collect(method, &args[4])?,
+        limit: settings::limit(method, &args[5])?,
+        method,
         ordered,
+        stream: random::draw(context),
+        place: context.place(),
+        pool,
         drained: Cell::new(false),
         handed: Cell::new(0),
         running: RefCell::default(),
         ready: RefCell::default(),
-    };
-    Ok(Value::Iter(IterBox::new(context.heap(), Rc::new(stream))))
+    });
+    let iter = Value::Iter(IterBox::new(context.heap(), stream.clone()));
+    context.protect(iter);
+    // The workers begin at once, not only when somebody asks for the first result.
+    stream.fill(context)?;
+    Ok(iter)
 }
 
 struct Stream {
@@ -104,14 +66,27 @@ struct Stream {
     function: Value,
     source: Rc<dyn NativeIter>,
     chunk: usize,
+    collect: bool,
+    limit: Option<f64>,
+    method: &'static str,
     ordered: bool,
+    /// The number from which the random streams of the items follow.
+    stream: u64,
+    place: Option<Span>,
     drained: Cell<bool>,
     /// Items handed in so far.
-    handed: Cell<usize>,
-    /// Hand-outs that were not delivered yet, with the index of their first item.
-    running: RefCell<VecDeque<(FutureHandle, usize)>>,
+    handed: Cell<u64>,
+    /// Hand-outs that were not delivered yet.
+    running: RefCell<VecDeque<Part>>,
     /// Results of a hand-out that were not delivered yet.
     ready: RefCell<VecDeque<Result<Value, Value>>>,
+}
+
+/// One hand-out: what became of it, and its items with the index of the first.
+struct Part {
+    handle: FutureHandle,
+    items: Vec<Value>,
+    first: u64,
 }
 
 impl Stream {
@@ -119,7 +94,7 @@ impl Stream {
     fn fill(&self, context: &mut dyn Context) -> Outcome<()> {
         let most = self.pool.tasks.workers() as usize * AHEAD;
         while !self.drained.get() && self.running.borrow().len() < most {
-            let items = crate::value::list::List::new(context.heap(), Vec::new());
+            let items = List::new(context.heap(), Vec::new());
             context.protect(Value::List(items));
             while items.len() < self.chunk {
                 match self.source.next(context)? {
@@ -130,65 +105,106 @@ impl Stream {
                     }
                 }
             }
-            if !items.is_empty() {
-                let first = self.handed.replace(self.handed.get() + items.len());
-                let future = self.pool.hand_in(
-                    context,
-                    Work::Map,
-                    self.function,
-                    items.items().to_values(),
-                    Value::Nil,
-                )?;
-                self.running.borrow_mut().push_back((future, first));
+            if items.is_empty() {
+                return Ok(());
             }
+            let items = items.items().to_values();
+            let mut task = self.pool.task(Work::Map, self.function, items.clone());
+            task.stream = self.stream;
+            task.limit = self.limit.or(task.limit);
+            task.first = self.handed.get();
+            let part = Part {
+                handle: self.pool.hand_in(context, task)?,
+                first: self.handed.replace(self.handed.get() + items.len() as u64),
+                items,
+            };
+            self.running.borrow_mut().push_back(part);
         }
         Ok(())
     }
 
     /// The next finished hand-out: the first, or whichever is finished.
-    fn next_finished(&self, context: &mut dyn Context) -> Outcome<Option<(FutureHandle, usize)>> {
+    fn next_finished(&self, context: &mut dyn Context) -> Outcome<Option<Part>> {
         if self.running.borrow().is_empty() {
             return Ok(None);
         }
-        let at = if self.ordered {
-            0
+        let count = if self.ordered {
+            1
         } else {
-            self.any_finished(context)?
+            self.running.borrow().len()
         };
-        Ok(self.running.borrow_mut().remove(at))
-    }
-
-    fn any_finished(&self, context: &mut dyn Context) -> Outcome<usize> {
         let running = self.running.borrow();
         let awaited: Vec<Awaited<'_>> = running
             .iter()
-            .map(|(future, _)| future.future.awaited())
+            .take(count)
+            .map(|part| part.handle.future.awaited())
             .collect();
         let ready = || {
-            running
-                .iter()
-                .position(|(future, _)| future.future.state().is_final())
+            let mut first = running.iter().take(count);
+            first.position(|part| part.handle.future.state().is_final())
         };
-        Ok(self
-            .pool
-            .wait_for(context, &awaited, None, ready)?
-            .unwrap_or(0))
+        let at = self.pool.wait_for(context, &awaited, None, ready)?;
+        drop(running);
+        Ok(self.running.borrow_mut().remove(at.unwrap_or(0)))
+    }
+
+    /// The results of a finished hand-out. Each came as `[value]` or as `[nil, error]`.
+    fn results(
+        &self,
+        context: &mut dyn Context,
+        part: &Part,
+    ) -> Outcome<VecDeque<Result<Value, Value>>> {
+        let future = &part.handle.future;
+        let item = |at: u64| part.items.get(at as usize).copied().unwrap_or(Value::Nil);
+        if future.state() == State::Died {
+            let at = future.died_at();
+            let error = future::death(future, "an item").into();
+            let error = future::error_of(context, error);
+            let index = part.first + at;
+            let error = error_of_item(context, error, self.method, index, item(at), self.place)?;
+            return Ok(VecDeque::from([match self.collect {
+                true => Ok(error),
+                false => Err(error),
+            }]));
+        }
+        let Value::List(results) = future::outcome(context, future)? else {
+            return Ok(VecDeque::new());
+        };
+        context.protect(Value::List(results));
+        let mut found = VecDeque::new();
+        for (at, result) in (0..).zip(results.items().to_values()) {
+            let Value::List(result) = result else {
+                continue;
+            };
+            let Some(error) = result.get(1) else {
+                found.push_back(Ok(result.get(0).unwrap_or(Value::Nil)));
+                continue;
+            };
+            let index = part.first + at;
+            let error = error_of_item(context, error, self.method, index, item(at), self.place)?;
+            context.protect(error);
+            found.push_back(match self.collect {
+                true => Ok(error),
+                false => Err(error),
+            });
+        }
+        Ok(found)
     }
 }
 
 impl NativeIter for Stream {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
         loop {
-            if let Some(result) = self.ready.borrow_mut().pop_front() {
+            let result = self.ready.borrow_mut().pop_front();
+            if let Some(result) = result {
                 return result.map(Some).map_err(Fault::Thrown);
             }
-            self.fill(context)?;
-            let Some((future, first)) = self.next_finished(context)? else {
+            let Some(part) = self.next_finished(context)? else {
                 return Ok(None);
             };
-            let part = future.result(context, None)?;
-            let results: VecDeque<_> = Results::new(part, first, false).collect();
-            *self.ready.borrow_mut() = results;
+            // The next one goes out before the results are looked at, so that no worker waits for the reader.
+            self.fill(context)?;
+            *self.ready.borrow_mut() = self.results(context, &part)?;
         }
     }
 
@@ -196,6 +212,12 @@ impl NativeIter for Stream {
         marker.value(self.owner);
         marker.value(self.function);
         self.source.trace(marker);
+        self.pool.trace(marker);
+        for part in self.running.borrow().iter() {
+            for &item in &part.items {
+                marker.value(item);
+            }
+        }
         for result in self.ready.borrow().iter() {
             marker.value(match result {
                 Ok(value) | Err(value) => *value,

@@ -1,9 +1,12 @@
 //! A future: one task of a pool, and in time what became of it.
 
+use super::tail;
+use super::tasks::Tasks;
 use crate::arena::kinds::{self, KindOps, Visitor};
-use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind, SlotRef};
+use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
 use crate::diag::Result;
+use crate::process::Process;
 use crate::process::deadlock::{self, Enders, WaitOps};
 use crate::process::wait::Awaited;
 use std::sync::atomic::Ordering;
@@ -20,7 +23,7 @@ pub enum State {
     Value = 2,
     /// Finished; the result is an encoded error.
     Error = 3,
-    /// Given up before a worker took it.
+    /// Given up; when a worker was at it, that was ended.
     Cancelled = 4,
     /// Its worker died.
     Died = 5,
@@ -48,10 +51,23 @@ impl State {
 const STATE: usize = 0;
 const RESULT: usize = 1;
 const TASK: usize = 2;
-/// How often a worker died at it.
+/// How often a worker died at it (low half), and how often it may be tried again (high half).
 const DEATHS: usize = 3;
-/// The process id of the worker that died last.
-const PID: usize = 4;
+/// The process of the worker that died at it last ([`HandleId::to_bits`]).
+const DEAD: usize = 4;
+/// A block with what is asked for rarely.
+const DETAILS: usize = 5;
+
+// Words of that block.
+/// The pool that it was handed to; a name only, which does not keep the pool.
+const POOL: u64 = 0;
+/// Which of its items the worker that died last was at.
+const AT: u64 = 8;
+/// Seconds that each of its calls may take (a float's bits), 0 for no limit.
+const LIMIT: u64 = 16;
+/// What that worker had printed last.
+const TAIL: u64 = 24;
+const DETAILS_SIZE: u64 = TAIL + tail::SIZE;
 
 /// A future that this process holds.
 #[derive(Clone)]
@@ -81,6 +97,14 @@ static WAIT: WaitOps = WaitOps {
 };
 
 fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
+    let details = object.cells[DETAILS].load(Ordering::Acquire);
+    if details != 0 {
+        visitor.block(details);
+    }
+    let dead = object.cells[DEAD].load(Ordering::Acquire);
+    if let Some(process) = HandleId::from_bits(dead) {
+        visitor.handle(process);
+    }
     for cell in [RESULT, TASK] {
         let block = object.cells[cell].load(Ordering::Acquire);
         if block != 0 {
@@ -90,7 +114,7 @@ fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
 }
 
 fn destroy(arena: &Arena, object: &Object) {
-    for cell in [RESULT, TASK] {
+    for cell in [RESULT, TASK, DETAILS] {
         let block = object.cells[cell].swap(0, Ordering::AcqRel);
         if block != 0 {
             arena.free(block);
@@ -99,14 +123,29 @@ fn destroy(arena: &Arena, object: &Object) {
 }
 
 impl Future {
-    /// A future of a task that is encoded already.
-    pub fn new(task: &[u8], handles: &[HandleId]) -> Result<Future> {
+    /// A future of a task that is encoded already, for a pool; when its worker dies it is tried again up to `retries` times.
+    pub fn new(
+        pool: HandleId,
+        task: &[u8],
+        handles: &[HandleId],
+        retries: u64,
+        limit: Option<f64>,
+    ) -> Result<Future> {
         crate::process::start()?;
         let hold = arena::when_full(|| {
             Hold::create(ObjectKind::Future, |arena, object| {
                 let block = arena.write_message(task, handles)?;
                 object.cells[TASK].store(block, Ordering::Release);
                 arena.commit(block);
+                let details = arena.alloc(DETAILS_SIZE)?;
+                arena.put_word(details + POOL, pool.to_bits());
+                arena.put_word(details + AT, 0);
+                arena.put_word(details + LIMIT, limit.unwrap_or(0.0).to_bits());
+                arena.put_word(details + TAIL, 0);
+                object.cells[DETAILS].store(details, Ordering::Release);
+                arena.commit(details);
+                let retries = retries.min(u64::from(u32::MAX));
+                object.cells[DEATHS].store(retries << 32, Ordering::Release);
                 Ok(())
             })
         })?;
@@ -165,9 +204,41 @@ impl Future {
         }
     }
 
-    /// The process id of the worker that died at it.
-    pub fn died_with(&self) -> i32 {
-        self.object().cells[PID].load(Ordering::Acquire) as i32
+    /// The worker that died at it last, while anybody knows of it.
+    pub fn died_with(&self) -> Option<Process> {
+        let bits = self.object().cells[DEAD].load(Ordering::Acquire);
+        HandleId::from_bits(bits).and_then(Process::from_id)
+    }
+
+    /// How often a worker died at it.
+    pub fn deaths(&self) -> u64 {
+        self.object().cells[DEATHS].load(Ordering::Acquire) & u64::from(u32::MAX)
+    }
+
+    /// Which of its items the worker that died last was at.
+    pub fn died_at(&self) -> u64 {
+        self.detail(|arena, details| arena.get_word(details + AT))
+            .unwrap_or(0)
+    }
+
+    /// Seconds that each of its calls may take.
+    pub fn limit(&self) -> Option<f64> {
+        self.detail(|arena, details| f64::from_bits(arena.get_word(details + LIMIT)))
+            .filter(|&seconds| seconds > 0.0)
+    }
+
+    /// What the worker that died last had printed last.
+    pub fn last_words(&self) -> Option<String> {
+        self.detail(|arena, details| tail::read(arena, details + TAIL))
+            .flatten()
+    }
+
+    fn detail<T>(&self, read: impl FnOnce(&Arena, Offset) -> T) -> Option<T> {
+        let details = self.object().cells[DETAILS].load(Ordering::Acquire);
+        (details != 0)
+            .then(arena::get)
+            .flatten()
+            .map(|arena| read(arena, details))
     }
 
     /// Moves from one state to another; false when it was not in the first.
@@ -175,9 +246,23 @@ impl Future {
         step(self.object(), from, to)
     }
 
-    /// Cancels it when no worker has taken it; true when it is cancelled now.
+    /// Cancels it when no worker has taken it.
+    pub fn give_up(&self) {
+        give_up(self.object());
+    }
+
+    /// Cancels it: when no worker has taken it, nobody will; a worker that is at it is ended, with all that it has
+    /// started, and its pool puts another in its place. True when it is cancelled now.
     pub fn cancel(&self) -> bool {
         give_up(self.object());
+        if self.step(State::Running, State::Cancelled) {
+            crash_point!("future: cancelled");
+            self.object().events[0].notify_all();
+            let pool = self.detail(|arena, details| arena.get_word(details + POOL));
+            if let Some(pool) = pool.and_then(HandleId::from_bits).and_then(Tasks::from_id) {
+                pool.end_worker_at(self.id());
+            }
+        }
         self.state() == State::Cancelled
     }
 
@@ -215,15 +300,31 @@ pub(super) fn give_up(object: &Object) {
     }
 }
 
+/// What is known of a worker that died at a task.
+pub(super) struct Dead {
+    /// Its process object ([`HandleId::to_bits`]).
+    pub process: u64,
+    /// Which item of the task it was at.
+    pub at: u64,
+    /// Where it wrote what it printed last.
+    pub tail: Offset,
+}
+
 /// Takes note that the worker at a task has died. True when the task may be tried again (it is waiting then).
-pub(super) fn worker_died(object: &Object, pid: i32, retries: u64) -> bool {
-    object.cells[PID].store(pid as u64, Ordering::Release);
-    let deaths = object.cells[DEATHS].fetch_add(1, Ordering::AcqRel) + 1;
-    // A result that was attached but not announced before the death is as good as any.
+pub(super) fn worker_died(arena: &Arena, object: &Object, dead: &Dead) -> bool {
     if State::from_number(object.cells[STATE].load(Ordering::Acquire)) == State::Waiting {
         // It had the task in its hands but had not begun.
         return true;
     }
+    object.cells[DEAD].store(dead.process, Ordering::Release);
+    let details = object.cells[DETAILS].load(Ordering::Acquire);
+    if details != 0 {
+        arena.put_word(details + AT, dead.at);
+        tail::copy(arena, dead.tail, details + TAIL);
+    }
+    let counts = object.cells[DEATHS].fetch_add(1, Ordering::AcqRel) + 1;
+    let (deaths, retries) = (counts & u64::from(u32::MAX), counts >> 32);
+    // A result that was attached but not announced before the death is as good as any.
     let again = deaths <= retries && object.cells[RESULT].load(Ordering::Acquire) == 0;
     if again && step(object, State::Running, State::Waiting) {
         return true;

@@ -214,6 +214,14 @@ impl Job {
         Ok(Job { hold })
     }
 
+    /// The job of a handle that came with a task.
+    pub fn from_id(id: HandleId) -> Option<Job> {
+        (id.kind == ObjectKind::Internal)
+            .then(|| Hold::adopt(id))
+            .flatten()
+            .map(|hold| Job { hold })
+    }
+
     /// Its handle: workers hold it.
     pub fn id(&self) -> HandleId {
         self.hold.id()

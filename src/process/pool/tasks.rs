@@ -3,28 +3,46 @@
 //! Everything happens under the object's robust mutex. A worker notes the future in its record before it moves the head
 //! of the ring, so after a death the two together say whether the task was taken.
 
-use super::future::{self, Future, State};
+use super::future::{self, Dead, Future, State};
+use super::job::Progress;
+use super::tail;
 use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
 use crate::diag::{Error, Result, codes};
+use crate::os::clock;
+use crate::process::Process;
 use crate::process::deadlock::{self, Enders, WaitOps};
 use crate::process::wait::{Awaited, Operation};
 use std::sync::atomic::Ordering;
 
 // Cells of the object. Its payload is the ring.
 const HEAD: usize = 0;
-const TAIL: usize = 1;
+const TAIL_OF_RING: usize = 1;
 const CLOSED: usize = 2;
 const RECORDS: usize = 3;
 const WORKERS: usize = 4;
-const RETRIES: usize = 5;
 
 // Words of a worker's record.
 const PROCESS: u64 = 0;
 const CURRENT: u64 = 8;
 const TASKS: u64 = 16;
-const RECORD: u64 = 64;
+/// Nanoseconds spent in tasks.
+const BUSY: u64 = 24;
+/// When the worker was ready for its first task, its `init` included.
+const READY: u64 = 32;
+/// Which item of its task it is at.
+const AT: u64 = 40;
+/// Not 0 once the worker's task was cancelled: it takes no other.
+const DOOMED: u64 = 48;
+/// When it began with its task.
+const SINCE: u64 = 56;
+/// What it printed last.
+const TAIL: u64 = 64;
+const RECORD: u64 = TAIL + tail::SIZE;
+
+/// Workers that a pool has records for at least: as far as it can grow.
+const LEAST_ROOM: u64 = 64;
 
 /// Entries of a new ring; it doubles when it is full.
 const FIRST_RING: u64 = 64;
@@ -68,20 +86,35 @@ pub(super) fn register() {
     deadlock::register(ObjectKind::Pool, &WAIT);
 }
 
-/// A worker's wait for work ends with a task or with the pool. Who waits for results goes on when all is done, or when a
-/// worker is missing that must be replaced; finished futures speak for themselves.
-fn ready(arena: &Arena, object: &Object, _: HandleId, operation: Operation, _: SlotRef) -> bool {
-    let queued = cell(object, HEAD) < cell(object, TAIL);
-    if operation == Operation::Work {
-        return queued || cell(object, CLOSED) != 0;
-    }
+/// A worker's wait for work ends with a task, with the pool, or when there are to be fewer workers. Who waits for results
+/// goes on when all is done, or when a worker is missing that must be replaced; finished futures speak for themselves.
+fn ready(
+    arena: &Arena,
+    object: &Object,
+    _: HandleId,
+    operation: Operation,
+    waiter: SlotRef,
+) -> bool {
+    let queued = cell(object, HEAD) < cell(object, TAIL_OF_RING);
     let records = cell(object, RECORDS);
     let read = |worker: u64, field: u64| arena.get_word(records + worker * RECORD + field);
+    if operation == Operation::Work {
+        let spare = cell(object, WORKERS)..room_of(arena, object);
+        let mut spare = spare.map(|worker| read(worker, PROCESS));
+        return queued
+            || cell(object, CLOSED) != 0
+            || spare.any(|bits| future::same_process(bits, waiter));
+    }
     let mut workers = 0..cell(object, WORKERS);
     let missing = workers.clone().any(|worker| read(worker, PROCESS) == 0);
     let idle = !queued && workers.all(|worker| read(worker, CURRENT) == 0);
     let open = cell(object, CLOSED) == Closing::Open as u64;
     !open && idle || missing && (open || queued)
+}
+
+/// How many workers the pool has records for.
+fn room_of(arena: &Arena, object: &Object) -> u64 {
+    arena.capacity(cell(object, RECORDS)) / RECORD
 }
 
 static WAIT: WaitOps = WaitOps {
@@ -105,7 +138,7 @@ fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
     let _guard = object.lock();
     if object.payload() != 0 {
         visitor.block(object.payload());
-        for position in cell(object, HEAD)..cell(object, TAIL) {
+        for position in cell(object, HEAD)..cell(object, TAIL_OF_RING) {
             let bits = arena.get_word(ring_at(arena, object, position));
             if let Some(id) = HandleId::from_bits(bits) {
                 visitor.handle(id);
@@ -115,7 +148,7 @@ fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
     let records = cell(object, RECORDS);
     if records != 0 {
         visitor.block(records);
-        for worker in 0..cell(object, WORKERS) {
+        for worker in 0..room_of(arena, object) {
             if let Some(id) =
                 HandleId::from_bits(arena.get_word(records + worker * RECORD + CURRENT))
             {
@@ -137,21 +170,25 @@ fn destroy(arena: &Arena, object: &Object) {
 fn bury(arena: &Arena, object: &Object, _: HandleId, dead: SlotRef) {
     let _guard = object.lock();
     let records = cell(object, RECORDS);
-    for worker in 0..cell(object, WORKERS) {
+    for worker in 0..room_of(arena, object) {
         let record = records + worker * RECORD;
         if !future::same_process(arena.get_word(record + PROCESS), dead) {
             continue;
         }
         let bits = arena.get_word(record + CURRENT);
         let head = cell(object, HEAD);
-        let untaken =
-            head < cell(object, TAIL) && arena.get_word(ring_at(arena, object, head)) == bits;
+        let untaken = head < cell(object, TAIL_OF_RING)
+            && arena.get_word(ring_at(arena, object, head)) == bits;
         if bits != 0
             && !untaken
             && let Some(task) = HandleId::from_bits(bits).and_then(|id| arena.object(id))
         {
-            let pid = arena.slot(dead.index).pid.load(Ordering::Acquire);
-            if future::worker_died(task, pid, cell(object, RETRIES)) {
+            let dead = Dead {
+                process: arena.slot(dead.index).process.load(Ordering::Acquire),
+                at: arena.get_word(record + AT),
+                tail: record + TAIL,
+            };
+            if future::worker_died(arena, task, &dead) {
                 push_front(arena, object, bits);
             }
         }
@@ -164,31 +201,37 @@ fn bury(arena: &Arena, object: &Object, _: HandleId, dead: SlotRef) {
 }
 
 fn push_front(arena: &Arena, object: &Object, bits: u64) {
-    let (head, tail) = (cell(object, HEAD), cell(object, TAIL));
+    let (head, tail) = (cell(object, HEAD), cell(object, TAIL_OF_RING));
     let room = arena.capacity(object.payload()) / 8;
     if head > 0 && tail - head < room {
         arena.put_word(ring_at(arena, object, head - 1), bits);
         object.cells[HEAD].store(head - 1, Ordering::Release);
     } else if tail - head < room {
         arena.put_word(ring_at(arena, object, tail), bits);
-        object.cells[TAIL].store(tail + 1, Ordering::Release);
+        object.cells[TAIL_OF_RING].store(tail + 1, Ordering::Release);
     }
 }
 
+/// The process of a slot, while it is known.
+fn process_of(arena: &Arena, slot: SlotRef) -> Option<Process> {
+    let bits = arena.slot(slot.index).process.load(Ordering::Acquire);
+    let process = HandleId::from_bits(bits).and_then(Process::from_id)?;
+    arena.is_alive(slot).then_some(process)
+}
+
 impl Tasks {
-    /// An empty ring for up to `workers` workers; a task whose worker dies is tried again up to `retries` times.
-    pub fn new(workers: u64, retries: u64) -> Result<Tasks> {
+    /// An empty ring for `workers` workers.
+    pub fn new(workers: u64) -> Result<Tasks> {
         crate::process::start()?;
         let hold = arena::when_full(|| {
             Hold::create(ObjectKind::Pool, |arena, object| {
                 let ring = arena.alloc_zeroed(FIRST_RING * 8)?;
                 object.set_payload(ring);
                 arena.commit(ring);
-                let records = arena.alloc_zeroed(workers * RECORD)?;
+                let records = arena.alloc_zeroed(workers.max(LEAST_ROOM) * RECORD)?;
                 object.cells[RECORDS].store(records, Ordering::Release);
                 arena.commit(records);
                 object.cells[WORKERS].store(workers, Ordering::Release);
-                object.cells[RETRIES].store(retries, Ordering::Release);
                 Ok(())
             })
         })?;
@@ -228,10 +271,10 @@ impl Tasks {
             return;
         };
         let guard = object.lock();
-        let waiting: Vec<u64> = (cell(object, HEAD)..cell(object, TAIL))
+        let waiting: Vec<u64> = (cell(object, HEAD)..cell(object, TAIL_OF_RING))
             .map(|position| arena.get_word(ring_at(arena, object, position)))
             .collect();
-        object.cells[HEAD].store(cell(object, TAIL), Ordering::Release);
+        object.cells[HEAD].store(cell(object, TAIL_OF_RING), Ordering::Release);
         drop(guard);
         for task in waiting.into_iter().filter_map(HandleId::from_bits) {
             if let Some(task) = arena.object(task) {
@@ -240,9 +283,66 @@ impl Tasks {
         }
     }
 
-    /// How many workers it was made for.
+    /// How many workers it is to have.
     pub fn workers(&self) -> u64 {
         cell(self.object(), WORKERS)
+    }
+
+    /// The most workers that it can have.
+    pub fn room(&self) -> u64 {
+        arena::get().map_or(0, |arena| room_of(arena, self.object()))
+    }
+
+    /// Lets it have so many workers from now on. Those that are too many leave when they have finished their tasks; new
+    /// ones come when its owner looks after it.
+    pub fn resize(&self, workers: u64) {
+        let object = self.object();
+        object.cells[WORKERS].store(workers.clamp(1, self.room()), Ordering::Release);
+        object.events[0].notify_all();
+        object.events[1].notify_all();
+    }
+
+    /// Ends the worker that is at a task. It takes no other task, however late the signal comes.
+    pub(super) fn end_worker_at(&self, task: HandleId) {
+        let (Some(arena), object) = (arena::get(), self.object()) else {
+            return;
+        };
+        let guard = object.lock();
+        let found = (0..room_of(arena, object))
+            .find(|&worker| self.read(worker, CURRENT) == task.to_bits());
+        let process = found.and_then(|worker| {
+            self.record(worker, DOOMED, 1);
+            SlotRef::from_bits(self.read(worker, PROCESS))
+        });
+        drop(guard);
+        if let Some(process) = process.and_then(|slot| process_of(arena, slot)) {
+            process.kill();
+        }
+    }
+
+    /// Ends all workers, from whatever process.
+    pub fn end_workers(&self) {
+        let Some(arena) = arena::get() else {
+            return;
+        };
+        for worker in 0..self.room() {
+            let slot = SlotRef::from_bits(self.read(worker, PROCESS));
+            if let Some(process) = slot.and_then(|slot| process_of(arena, slot)) {
+                process.kill();
+            }
+        }
+    }
+
+    /// What a worker is at, and what it has done.
+    pub fn progress(&self, worker: u64) -> Progress {
+        let current = self.read(worker, CURRENT) != 0;
+        Progress {
+            item: current.then(|| self.read(worker, AT)),
+            since: self.read(worker, SINCE),
+            tasks: self.read(worker, TASKS),
+            busy: self.read(worker, BUSY),
+            ready: self.read(worker, READY),
+        }
     }
 
     /// How far it is closed.
@@ -273,15 +373,15 @@ impl Tasks {
     fn push(&self, arena: &Arena, bits: u64) -> std::result::Result<(), Full> {
         let object = self.object();
         let _guard = object.lock();
-        let (head, tail) = (cell(object, HEAD), cell(object, TAIL));
+        let (head, tail) = (cell(object, HEAD), cell(object, TAIL_OF_RING));
         let room = arena.capacity(object.payload()) / 8;
         if tail - head >= room {
             self.grow(arena, head, tail, room)?;
         }
-        let tail = cell(object, TAIL);
+        let tail = cell(object, TAIL_OF_RING);
         arena.put_word(ring_at(arena, object, tail), bits);
         crash_point!("pool: task written");
-        object.cells[TAIL].store(tail + 1, Ordering::Release);
+        object.cells[TAIL_OF_RING].store(tail + 1, Ordering::Release);
         Ok(())
     }
 
@@ -310,12 +410,28 @@ impl Tasks {
 
     /// Makes this process the given worker.
     pub fn begin_worker(&self, worker: u64) {
+        self.record(worker, READY, 0);
+        self.record(worker, DOOMED, 0);
         self.record(worker, PROCESS, arena::me().to_bits());
+        if let Some(arena) = arena::get() {
+            let record = cell(self.object(), RECORDS) + worker * RECORD;
+            tail::begin(arena, record + TAIL);
+        }
+    }
+
+    /// Says that a worker has run its `init` and begins to work.
+    pub fn note_ready(&self, worker: u64) {
+        self.record(worker, READY, clock::now());
+    }
+
+    /// Says which item of its task a worker is at.
+    pub fn note_item(&self, worker: u64, at: u64) {
+        self.record(worker, AT, at);
     }
 
     fn record(&self, worker: u64, field: u64, value: u64) {
         if let Some(arena) = arena::get() {
-            let worker = worker.min(self.workers().saturating_sub(1));
+            let worker = worker.min(room_of(arena, self.object()).saturating_sub(1));
             arena.put_word(
                 cell(self.object(), RECORDS) + worker * RECORD + field,
                 value,
@@ -345,8 +461,11 @@ impl Tasks {
         }
         loop {
             let guard = object.lock();
+            if self.read(worker, DOOMED) != 0 || worker >= self.workers() {
+                return Found::End;
+            }
             let head = cell(object, HEAD);
-            if head >= cell(object, TAIL) {
+            if head >= cell(object, TAIL_OF_RING) {
                 return if closing == Closing::Open {
                     Found::Nothing
                 } else {
@@ -360,9 +479,11 @@ impl Tasks {
             crash_point!("pool: task taken");
             drop(guard);
             let future = HandleId::from_bits(bits).and_then(Future::from_id);
+            self.record(worker, AT, 0);
             if let Some(future) = future
                 && future.step(State::Waiting, State::Running)
             {
+                self.record(worker, SINCE, clock::now());
                 return Found::Task(future);
             }
             // Cancelled before anybody took it.
@@ -370,9 +491,15 @@ impl Tasks {
         }
     }
 
+    /// Counts a task of so many calls that a worker has worked off, before its future says so.
+    pub fn count_task(&self, worker: u64, calls: u64) {
+        let busy = clock::now().saturating_sub(self.read(worker, SINCE));
+        self.record(worker, BUSY, self.read(worker, BUSY) + busy);
+        self.record(worker, TASKS, self.read(worker, TASKS) + calls);
+    }
+
     /// Says that a worker is done with its task.
     pub fn end_task(&self, worker: u64) {
-        self.record(worker, TASKS, self.read(worker, TASKS) + 1);
         self.record(worker, CURRENT, 0);
         self.object().events[1].notify_all();
     }
@@ -381,15 +508,15 @@ impl Tasks {
     pub fn waiting(&self) -> u64 {
         let object = self.object();
         let _guard = object.lock();
-        cell(object, TAIL).saturating_sub(cell(object, HEAD))
+        cell(object, TAIL_OF_RING).saturating_sub(cell(object, HEAD))
     }
 
     /// Tasks that wait and tasks that are worked on.
     pub fn outstanding(&self) -> u64 {
         let object = self.object();
         let _guard = object.lock();
-        let waiting = cell(object, TAIL).saturating_sub(cell(object, HEAD));
-        let running = (0..self.workers())
+        let waiting = cell(object, TAIL_OF_RING).saturating_sub(cell(object, HEAD));
+        let running = (0..self.room())
             .filter(|&worker| self.read(worker, CURRENT) != 0)
             .count();
         waiting + running as u64

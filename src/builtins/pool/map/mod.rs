@@ -11,7 +11,7 @@ use super::super::{arguments, options::Options, spawn, travel};
 use super::budget;
 use super::death::Death;
 use super::settings::{NAMES, Settings};
-use super::stats::{Account, Seat};
+use super::stats::{Account, Tally};
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
 use crate::diag::{Error, codes};
@@ -28,7 +28,7 @@ use crate::value::native::{Args, Context, Outcome};
 use std::cell::Cell;
 use std::collections::HashMap;
 
-pub use results::error_of_item;
+pub use results::{error_of_item, results_of};
 
 /// The block form.
 pub fn block(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -108,14 +108,14 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
         finished: Cell::new(0),
         deaths: false,
         slow: Vec::new(),
-        seats: vec![Seat::default(); workers as usize],
+        tallies: vec![Tally::default(); workers as usize],
         bar: Bar::new(settings.progress, total),
         settings,
     };
     let began = clock::now();
     let outcome = map.work(context, workers);
     map.dismiss(outcome.is_ok());
-    Account::new("pool map", map.place, began, &map.seats).book(context);
+    Account::new("pool map", map.place, began, &map.tallies).book();
     outcome?;
     map.results(context)
 }
@@ -144,7 +144,7 @@ struct Map {
     /// Workers that were killed because their item took too long.
     slow: Vec<u64>,
     /// What is known of each worker's time.
-    seats: Vec<Seat>,
+    tallies: Vec<Tally>,
     bar: Option<Bar>,
 }
 
@@ -213,8 +213,8 @@ impl Map {
             ..SpawnSpec::default()
         };
         let process = nouns::prepare(&spec)?;
-        if let Some(seat) = self.seats.get_mut(worker as usize) {
-            seat.hire();
+        if let Some(tally) = self.tallies.get_mut(worker as usize) {
+            tally.hire();
         }
         process.start(&self.holds, || self.worker(context, worker, &first))?;
         self.given.insert(worker, first);
@@ -348,9 +348,9 @@ impl Map {
     /// Books the time of a worker that has ended.
     fn settle(&mut self, worker: u64) {
         let at = self.job.progress(worker);
-        if let Some(seat) = self.seats.get_mut(worker as usize) {
-            seat.leave(at.ready);
-            (seat.tasks, seat.busy) = (at.tasks, at.busy);
+        if let Some(tally) = self.tallies.get_mut(worker as usize) {
+            tally.leave(at.ready);
+            (tally.tasks, tally.busy) = (at.tasks, at.busy);
         }
     }
 

@@ -1,11 +1,10 @@
 //! In a worker of a `pool map`: works off what it was given and what it can claim, and stores what comes of each item.
 
-use super::super::super::{spawn, travel};
-use super::super::budget;
+use super::super::super::spawn;
+use super::super::{budget, item};
 use super::Map;
 use crate::builtins::modules::random;
 use crate::os::clock;
-use crate::process::pool::job::Produced;
 use crate::process::{ChildOutcome, Message};
 use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
@@ -22,7 +21,7 @@ impl Map {
         for value in [self.function, Value::List(self.items), self.settings.init] {
             context.protect(value);
         }
-        budget::divide_by(self.seats.len() as u64);
+        budget::divide_by(self.tallies.len() as u64);
         random::begin_worker();
         self.job.begin_worker(worker);
         let outcome = self.run_items(context, worker, first);
@@ -71,56 +70,29 @@ impl Map {
         Ok(())
     }
 
-    /// Stores the result of an item: numbers, truth values and nil as they are, the rest encoded.
-    fn store(
-        &self,
-        context: &mut dyn Context,
-        item: u64,
-        value: Value,
-        message: &mut Message,
-    ) -> Outcome<()> {
-        let produced = match value {
-            Value::Int(i) => Produced::Int(i),
-            Value::Float(f) => Produced::Float(f),
-            Value::Bool(b) => Produced::Bool(b),
-            Value::Nil => Produced::Nil,
-            value => {
-                travel::pack_into(context, value, message)?;
-                Produced::Value(&message.bytes)
-            }
-        };
-        Ok(self.job.finish(item, produced, &message.handles)?)
-    }
-
     fn one_item(
         &self,
         context: &mut dyn Context,
         worker: u64,
-        item: u64,
+        index: u64,
         message: &mut Message,
     ) -> Outcome<()> {
-        let Some(value) = self.items.get(item as usize) else {
+        let Some(value) = self.items.get(index as usize) else {
             return Ok(());
         };
         if self.settings.timeout.is_some() || self.bar.is_some() {
             self.job.mark_time(worker);
         }
-        self.job.begin(worker, item);
-        random::begin_item(self.stream, item);
+        self.job.begin(worker, index);
+        random::begin_item(self.stream, index);
         let result = context.call(self.function, &[value]);
-        let stored = result.and_then(|value| self.store(context, item, value, message));
-        match stored {
-            Ok(()) => {}
-            Err(Fault::Exit(code)) => return Err(Fault::Exit(code)),
-            Err(fault) => {
-                let error = spawn::raised(context, fault);
-                self.job
-                    .finish(item, Produced::Error(&error.bytes), &error.handles)?;
-                if !self.settings.collect {
-                    self.job.stop();
-                }
-            }
-        }
-        Ok(())
+        item::settle(
+            context,
+            &self.job,
+            index,
+            result,
+            self.settings.collect,
+            message,
+        )
     }
 }

@@ -1,0 +1,276 @@
+//! A map over the workers of a pool: ranges of items are handed in a few at a time, each as long as fits what is left, and
+//! every item's result goes into a job, so that after a worker's death only the item that it was at is in question.
+
+use super::super::death::Death;
+use super::super::future::FutureHandle;
+use super::super::map::results_of;
+use super::Pool;
+use super::task::Work;
+use crate::builtins::progress::Bar;
+use crate::builtins::{modules::random, travel};
+use crate::diag::{Error, codes};
+use crate::os::{clock, limit};
+use crate::process::Ended;
+use crate::process::pool::future::State;
+use crate::process::pool::job::{Job, Produced};
+use crate::process::wait::Awaited;
+use crate::source::Span;
+use crate::value::Value;
+use crate::value::error::ErrorValue;
+use crate::value::heap::Gc;
+use crate::value::list::List;
+use crate::value::native::{Context, Outcome};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// What a map over a pool was told.
+pub struct Wishes {
+    /// Items of one hand-out; `None` adapts it.
+    pub chunk: Option<u64>,
+    /// Errors come back as values.
+    pub collect: bool,
+    /// Results stand in the order of the items.
+    pub ordered: bool,
+    /// Seconds that one item may take.
+    pub limit: Option<f64>,
+    /// How often an item whose worker dies is tried again.
+    pub retries: u64,
+    /// A bar on the terminal.
+    pub progress: bool,
+}
+
+/// A map over a pool that runs.
+struct Batch {
+    pool: Rc<Pool>,
+    job: Job,
+    function: Value,
+    items: Gc<List>,
+    work: Work,
+    wishes: Wishes,
+    stream: u64,
+    place: Option<Span>,
+    /// The first item that was not handed in yet.
+    next: u64,
+    /// Ranges that came back from workers that died.
+    again: Vec<Range<u64>>,
+    running: Vec<(FutureHandle, Range<u64>)>,
+    /// How often an item has been tried in vain.
+    tries: HashMap<u64, u64>,
+    began: u64,
+    bar: Option<Bar>,
+}
+
+/// Ranges that wait for each worker beside the one that it is at.
+const AHEAD: usize = 2;
+/// How long one hand-out should keep a worker, in nanoseconds: long against the cost of handing it in.
+const PART_TIME: u64 = 5_000_000;
+
+/// The results of a function for all items.
+pub fn map(
+    context: &mut dyn Context,
+    pool: Rc<Pool>,
+    method: &'static str,
+    function: Value,
+    items: Gc<List>,
+    work: Work,
+    wishes: Wishes,
+) -> Outcome {
+    let total = items.len() as u64;
+    if total == 0 {
+        return Ok(Value::list(context.heap(), Vec::new()));
+    }
+    context.protect(Value::List(items));
+    let mut batch = Batch {
+        job: Job::new(total, 0, wishes.ordered, wishes.collect)?,
+        stream: random::draw(context),
+        place: context.place(),
+        bar: Bar::new(wishes.progress, total),
+        pool,
+        function,
+        items,
+        work,
+        wishes,
+        next: 0,
+        again: Vec::new(),
+        running: Vec::new(),
+        tries: HashMap::new(),
+        began: clock::now(),
+    };
+    let outcome = batch.run(context);
+    batch.give_up();
+    outcome?;
+    let item = |item: u64| batch.items.get(item as usize).unwrap_or(Value::Nil);
+    let collect = batch.wishes.collect;
+    results_of(context, &batch.job, batch.place, collect, method, item)
+}
+
+impl Batch {
+    fn run(&mut self, context: &mut dyn Context) -> Outcome<()> {
+        loop {
+            self.fill(context)?;
+            if self.running.is_empty() || self.has_failed() {
+                return Ok(());
+            }
+            self.wait(context)?;
+            let (over, running) = std::mem::take(&mut self.running)
+                .into_iter()
+                .partition(|(future, _)| future.future.state().is_final());
+            self.running = running;
+            for (future, range) in over {
+                self.look_after(context, &future, range)?;
+            }
+            if let Some(bar) = &self.bar {
+                bar.at(self.job.finished(), self.job.failures(), std::iter::empty());
+            }
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        !self.wishes.collect && self.job.failed().is_some()
+    }
+
+    /// Hands in as much as is to wait for the workers.
+    fn fill(&mut self, context: &mut dyn Context) -> Outcome<()> {
+        let most = self.pool.tasks.workers() as usize * AHEAD;
+        while self.running.len() < most && !self.job.stopped() {
+            let Some(range) = self.next_range() else {
+                return Ok(());
+            };
+            let indices = range.clone().map(|item| item as usize);
+            let values = indices.filter_map(|item| self.items.get(item)).collect();
+            let mut task = self.pool.task(self.work, self.function, values);
+            task.stream = self.stream;
+            task.first = range.start;
+            task.limit = self.wishes.limit;
+            // What is tried again is decided item by item, here.
+            task.retries = 0;
+            task.job = Some(self.job.clone());
+            task.collect = self.wishes.collect;
+            let future = self.pool.hand_in(context, task)?;
+            self.running.push((future, range));
+        }
+        Ok(())
+    }
+
+    /// The next items to hand in: what came back from the dead first.
+    fn next_range(&mut self) -> Option<Range<u64>> {
+        if let Some(range) = self.again.pop() {
+            return Some(range);
+        }
+        let left = self.job.total() - self.next;
+        if left == 0 {
+            return None;
+        }
+        let length = self.wishes.chunk.unwrap_or_else(|| self.fitting(left));
+        let start = self.next;
+        self.next += length.clamp(1, left);
+        Some(start..self.next)
+    }
+
+    /// A quarter of a fair share of what is left, and no more than keeps a worker for a short time.
+    fn fitting(&self, left: u64) -> u64 {
+        let workers = self.pool.tasks.workers().max(1);
+        let fair = left / (workers * 4);
+        let done = self.next
+            - self
+                .running
+                .iter()
+                .map(|(_, range)| range.end - range.start)
+                .sum::<u64>();
+        // One item at a time until something is known; a time limit is told apart best for single items.
+        if done == 0 || self.wishes.limit.is_some() {
+            return 1;
+        }
+        let each = clock::now().saturating_sub(self.began) * workers / done;
+        fair.min(PART_TIME / each.max(1)).max(1)
+    }
+
+    fn wait(&self, context: &mut dyn Context) -> Outcome<()> {
+        let awaited: Vec<Awaited<'_>> = self
+            .running
+            .iter()
+            .map(|(future, _)| future.future.awaited())
+            .collect();
+        let deadline = self.bar.is_some().then(|| clock::deadline(0.1));
+        let over = || {
+            let any = self
+                .running
+                .iter()
+                .any(|(future, _)| future.future.state().is_final());
+            any.then_some(())
+        };
+        self.pool.wait_for(context, &awaited, deadline, over)?;
+        Ok(())
+    }
+
+    /// Looks what became of a range that is over.
+    fn look_after(
+        &mut self,
+        context: &mut dyn Context,
+        future: &FutureHandle,
+        range: Range<u64>,
+    ) -> Outcome<()> {
+        match future.future.state() {
+            State::Value => return Ok(()),
+            State::Died => {}
+            // The task as such could not be done, or the pool was terminated.
+            _ => return future.result(context, None).map(|_| ()),
+        }
+        let at = range.start + future.future.died_at();
+        if range.contains(&at) && !self.job.is_finished(at) {
+            let tries = self.tries.entry(at).or_insert(0);
+            *tries += 1;
+            if *tries > self.wishes.retries {
+                self.fail(context, future, at)?;
+            }
+        }
+        // What is left, in pieces without the items that are finished.
+        let mut start = None;
+        for item in range.start..=range.end {
+            let open = item < range.end && !self.job.is_finished(item);
+            match (open, start) {
+                (true, None) => start = Some(item),
+                (false, Some(from)) => {
+                    self.again.push(from..item);
+                    start = None;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores the error of an item whose worker died too often.
+    fn fail(&self, context: &mut dyn Context, future: &FutureHandle, item: u64) -> Outcome<()> {
+        let Some(process) = future.future.died_with() else {
+            let message = "a worker was to finish an item, but it died";
+            return Err(Error::new(codes::PROCESS_DIED, message).into());
+        };
+        let ended = process.ended();
+        let too_long = ended == Some(Ended::Killed(limit::SIGNAL));
+        let error = Death {
+            limit: self.wishes.limit.filter(|_| too_long),
+            last_words: future.future.last_words(),
+            tries: self.tries.get(&item).copied().unwrap_or(1),
+            ..Death::of("an item", &process, ended.as_ref())
+        }
+        .error();
+        let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
+        let message = travel::pack(context, Value::Error(error))?;
+        self.job
+            .finish(item, Produced::Error(&message.bytes), &message.handles)?;
+        if !self.wishes.collect {
+            self.job.stop();
+        }
+        Ok(())
+    }
+
+    /// However the map ends: nothing more of it is begun.
+    fn give_up(&self) {
+        self.job.stop();
+        for (future, _) in &self.running {
+            future.future.give_up();
+        }
+    }
+}

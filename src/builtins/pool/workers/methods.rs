@@ -1,0 +1,126 @@
+//! The methods of a pool.
+
+use super::super::super::{Table, arguments};
+use super::super::future::FutureHandle;
+use super::super::map::gather;
+use super::super::{settings, stream};
+use super::batch::{self, Wishes};
+use super::receiver;
+use super::task::Work;
+use crate::builtins::modules::random;
+use crate::process::pool::tasks::Closing;
+use crate::value::Value;
+use crate::value::native::{Args, Context, Outcome};
+use std::rc::Rc;
+
+/// The methods, sorted by name.
+pub static METHODS: Table = natives! {
+    "@leave" ("error") leave, "The end of a `with` block: works off what was handed in, or after an error gives it up.";
+    "apply" ("function", "...arguments", "**named") apply, "Hands one call in and waits for its result.";
+    "close" () close, "Takes no more tasks; the workers leave when all is done.";
+    "imap" ("function", "items", "chunk?", "on_error?", "timeout?") stream::imap, "An iterator over the results in order, reading only a little ahead of them. It begins at once.";
+    "imap_unordered" ("function", "items", "chunk?", "on_error?", "timeout?") stream::imap_unordered, "An iterator over the results as they come. It begins at once.";
+    "join" ("timeout?") join, "Waits until a closed pool has ended.";
+    "map" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?") map, "The results of the function for all items, in order.";
+    "resize" ("workers") resize, "Lets the pool have so many workers: new ones come at once, spare ones leave when they have finished their tasks.";
+    "starmap" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?") starmap, "As `map`, with the items of each item as arguments.";
+    "stats" () stats, "A list with a map for each worker: tasks, processes, the busy and the waiting share of its time, seconds of work, seconds until it was ready.";
+    "submit" ("function", "...arguments", "**named") submit, "Hands one call in and gives a future for its result.";
+    "terminate" () terminate, "Ends the pool at once; tasks that are not finished are given up.";
+};
+
+/// Hands in one call; named arguments come as a map, before the others.
+fn call(context: &mut dyn Context, method: &str, args: Args<'_>) -> Outcome<FutureHandle> {
+    let pool = receiver(method, &args[0])?;
+    arguments::callable(method, "function", &args[1])?;
+    let positional = args.get(3..).unwrap_or(&[]).to_vec();
+    let mut task = pool.task(Work::Call, args[1], positional);
+    task.named = arguments::given(&args[2]).copied().unwrap_or(Value::Nil);
+    task.stream = random::draw(context);
+    pool.hand_in(context, task)
+}
+
+fn submit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let future = call(context, "submit", args)?;
+    Ok(Value::handle(context.heap(), Rc::new(future)))
+}
+
+fn apply(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    call(context, "apply", args)?.result(context, None)
+}
+
+fn map(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    map_with(context, args, "map", Work::Map)
+}
+
+fn starmap(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    map_with(context, args, "starmap", Work::Star)
+}
+
+fn map_with(
+    context: &mut dyn Context,
+    args: Args<'_>,
+    method: &'static str,
+    work: Work,
+) -> Outcome {
+    let pool = receiver(method, &args[0])?;
+    arguments::callable(method, "function", &args[1])?;
+    let wishes = Wishes {
+        chunk: settings::count(method, "chunk", &args[3], 1)?,
+        collect: settings::collect(method, &args[4])?,
+        ordered: settings::flag(method, "ordered", &args[5], true)?,
+        limit: settings::limit(method, &args[6])?.or(pool.limits.timeout),
+        retries: settings::count(method, "retries", &args[7], 0)?.unwrap_or(pool.limits.retries),
+        progress: settings::flag(method, "progress", &args[8], false)?,
+    };
+    let items = gather(context, args[2])?;
+    batch::map(context, pool, method, args[1], items, work, wishes)
+}
+
+fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let pool = receiver("with", &args[0])?;
+    if arguments::given(&args[1]).is_some() {
+        pool.terminate(context.place())?;
+        return Ok(Value::Nil);
+    }
+    // Callbacks may hand in more: the pool takes it until they are done.
+    pool.run_callbacks(context)?;
+    pool.tasks.close(Closing::Closed);
+    pool.join(context, None)
+}
+
+fn close(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    receiver("close", &args[0])?.tasks.close(Closing::Closed);
+    Ok(Value::Nil)
+}
+
+fn terminate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    receiver("terminate", &args[0])?.terminate(context.place())?;
+    Ok(Value::Nil)
+}
+
+fn join(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let timeout = arguments::timeout("join", "timeout", &args[1])?;
+    receiver("join", &args[0])?.join(context, timeout)
+}
+
+fn resize(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let pool = receiver("resize", &args[0])?;
+    arguments::int("resize", "workers", &args[1])?;
+    pool.resize(settings::workers(&args[1])?)?;
+    let _ = context;
+    Ok(Value::Nil)
+}
+
+fn stats(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let tallies = receiver("stats", &args[0])?.tallies();
+    let rows = tallies.iter().enumerate();
+    let rows: Vec<Value> = rows
+        .map(|(worker, tally)| {
+            let row = tally.value(context, worker);
+            context.protect(row);
+            row
+        })
+        .collect();
+    Ok(Value::list(context.heap(), rows))
+}

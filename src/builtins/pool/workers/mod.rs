@@ -1,0 +1,465 @@
+//! `pool(n)`: worker processes that stay, and work off tasks that any process hands in.
+//!
+//! The process that made the pool owns its workers: it puts others in the place of those that end, whenever it waits for
+//! anything and whenever the machine polls. Leaving `with` works off what was handed in; leaving it by an error gives everything up.
+//!
+//! Here is the pool as its owner has it; [`methods`] is what scripts call, [`task`] what is handed in and what a worker does with it,
+//! [`batch`] a map over a pool, [`callbacks`] what `then` was given.
+
+mod batch;
+mod callbacks;
+pub mod methods;
+pub mod task;
+
+use super::super::{arguments, spawn, travel};
+use super::stats::{Account, Tally};
+use super::{budget, settings, stats};
+use crate::diag::{Error, Result, codes};
+use crate::os::{clock, fork};
+use crate::process::pool::future::Future;
+use crate::process::pool::tasks::{Closing, Tasks};
+use crate::process::tenders::{self, Tender};
+use crate::process::wait::{self, Awaited, Operation, WaitSpec, timed_out};
+use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, spawn as nouns};
+use crate::source::Span;
+use crate::value::Value;
+use crate::value::handle::{Handle, HandleId};
+use crate::value::heap::Marker;
+use crate::value::native::{Args, Context, Native, Outcome};
+use crate::value::seat::Seat;
+use callbacks::Callbacks;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// Futures that a wait names beside the pool: with it as many as the search for deadlocks looks at.
+const NAMED: usize = 15;
+
+/// A pool as its owner and its futures have it.
+pub struct Pool {
+    /// Its tasks, shared with the workers.
+    pub tasks: Tasks,
+    /// Workers by number, in the process that owns them.
+    crew: RefCell<Vec<Option<Process>>>,
+    /// What is known of each worker's time.
+    tallies: RefCell<Vec<Tally>>,
+    owner: i32,
+    init: Value,
+    /// What `init` holds: every worker does.
+    holds: Vec<crate::arena::HandleId>,
+    /// The machine that workers go on with.
+    seat: Seat,
+    /// A worker whose `init` failed, until that was raised.
+    failed: RefCell<Option<(Process, Ended)>>,
+    /// What is called in this process when futures are finished.
+    callbacks: Callbacks,
+    limits: Limits,
+    place: Option<Span>,
+    began: u64,
+    booked: Cell<bool>,
+}
+
+/// What holds for every task of a pool.
+#[derive(Clone, Copy, Default)]
+struct Limits {
+    /// Tasks after which a worker is replaced.
+    max_tasks: Option<u64>,
+    /// Seconds that one task may take.
+    timeout: Option<f64>,
+    /// How often a task whose worker dies is tried again.
+    retries: u64,
+}
+
+/// A pool as a value.
+pub struct PoolHandle {
+    /// The pool.
+    pub pool: Rc<Pool>,
+}
+
+impl Handle for PoolHandle {
+    fn type_name(&self) -> &'static str {
+        "pool"
+    }
+
+    fn show(&self) -> String {
+        let state = match self.pool.tasks.closing() {
+            Closing::Open => "open",
+            Closing::Closed => "closed",
+            Closing::Terminated => "terminated",
+        };
+        format!("<pool of {} workers {state}>", self.pool.tasks.workers())
+    }
+
+    fn identity(&self) -> Option<HandleId> {
+        Some(travel::from_arena(self.pool.tasks.id(), 0))
+    }
+
+    fn methods(&self) -> &'static [Native] {
+        methods::METHODS
+    }
+
+    fn attribute_names(&self) -> &'static [&'static str] {
+        &["workers"]
+    }
+
+    fn attribute(&self, _: &mut dyn Context, name: &str) -> Outcome<Option<Value>> {
+        Ok((name == "workers").then(|| Value::Int(self.pool.tasks.workers() as i64)))
+    }
+
+    fn join(&self, context: &mut dyn Context, timeout: Option<f64>) -> Option<Outcome> {
+        Some(self.pool.join(context, timeout))
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        self.pool.trace(marker);
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // The collector found that nobody can use the pool any more.
+        if self.owner == fork::pid() {
+            let _ = self.terminate(None);
+        }
+    }
+}
+
+/// The handle of a pool that came in a message.
+pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
+    let pool = Pool {
+        tasks: Tasks::from_id(id)?,
+        crew: RefCell::default(),
+        tallies: RefCell::default(),
+        owner: 0,
+        init: Value::Nil,
+        holds: Vec::new(),
+        seat: Seat::default(),
+        failed: RefCell::default(),
+        callbacks: Callbacks::default(),
+        limits: Limits::default(),
+        place: None,
+        began: clock::now(),
+        booked: Cell::default(),
+    };
+    Some(Rc::new(PoolHandle {
+        pool: Rc::new(pool),
+    }))
+}
+
+/// `pool(workers, init:, max_tasks:, retries:, timeout:)`.
+pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let workers = settings::workers(&args[0])?;
+    let init = arguments::given(&args[1]).copied().unwrap_or(Value::Nil);
+    if !matches!(init, Value::Nil) {
+        arguments::callable("pool", "init", &init)?;
+    }
+    let limits = Limits {
+        max_tasks: settings::count("pool", "max_tasks", &args[2], 1)?,
+        retries: settings::count("pool", "retries", &args[3], 0)?.unwrap_or(0),
+        timeout: settings::limit("pool", &args[4])?,
+    };
+    let tasks = Tasks::new(workers)?;
+    let mut holds = travel::holds(context, &[init]);
+    holds.push(tasks.id());
+    let pool = Rc::new(Pool {
+        tasks,
+        crew: RefCell::new(Vec::new()),
+        tallies: RefCell::new(Vec::new()),
+        owner: fork::pid(),
+        init,
+        holds,
+        seat: context.seat(),
+        failed: RefCell::default(),
+        callbacks: Callbacks::default(),
+        limits,
+        place: context.place(),
+        began: clock::now(),
+        booked: Cell::default(),
+    });
+    let value = Value::handle(context.heap(), Rc::new(PoolHandle { pool: pool.clone() }));
+    context.protect(value);
+    pool.make_room(workers as usize);
+    pool.look_after()?;
+    stats::watch(&pool);
+    let tender: Rc<dyn Tender> = pool;
+    tenders::add(&tender);
+    Ok(value)
+}
+
+/// The pool of a receiver.
+pub fn receiver(method: &str, value: &Value) -> Outcome<Rc<Pool>> {
+    match value.as_handle::<PoolHandle>() {
+        Some(handle) => Ok(handle.pool.clone()),
+        None => Err(arguments::wrong(method, "self", "a pool", value)),
+    }
+}
+
+impl Tender for Pool {
+    fn is_due(&self) -> bool {
+        if self.owner != fork::pid() || !self.seat.is_taken() {
+            return false;
+        }
+        let crew = self.crew.borrow();
+        let wanted = self.tasks.workers() as usize;
+        crew.iter().flatten().any(Process::is_gone)
+            || crew.iter().take(wanted).any(Option::is_none) && self.wants_workers()
+    }
+
+    fn tend(&self) {
+        // What fails (the machine may have no room for another process now) is tried again.
+        let _ = self.look_after();
+    }
+}
+
+impl Pool {
+    /// Marks the values that it holds: its future do that too, they may outlive its handle.
+    pub fn trace(&self, marker: &mut Marker<'_>) {
+        marker.value(self.init);
+        self.callbacks.trace(marker);
+    }
+
+    /// Has functions called in this process when a task is finished.
+    pub fn add_callback(&self, future: Future, value: Value, error: Value) {
+        self.callbacks.add(future, value, error);
+    }
+
+    /// Waits until everything that `then` was given has been called.
+    pub fn run_callbacks(&self, context: &mut dyn Context) -> Outcome<()> {
+        let none_left = || self.callbacks.is_empty().then_some(());
+        self.wait_for(context, &[], None, none_left)?;
+        Ok(())
+    }
+
+    fn make_room(&self, workers: usize) {
+        let mut crew = self.crew.borrow_mut();
+        if crew.len() < workers {
+            crew.resize(workers, None);
+            self.tallies.borrow_mut().resize(workers, Tally::default());
+        }
+    }
+
+    /// Looks after the workers: notes how the dead ended, and puts others in their place.
+    pub fn look_after(&self) -> Result<()> {
+        let seats = self.crew.borrow().len();
+        let wanted = self.tasks.workers() as usize;
+        for worker in 0..seats {
+            let process = self.crew.borrow().get(worker).cloned().flatten();
+            if let Some(process) = process {
+                // Not before what it had in its hands was given back: another would write over its record.
+                let Some(ended) = process.ended().filter(|_| process.is_gone()) else {
+                    continue;
+                };
+                process.wait(None, self.place)?;
+                self.settle(worker);
+                self.seat(worker, None);
+                if let Ended::Raised(_) = ended {
+                    // `init` failed: every other worker would fail as well.
+                    *self.failed.borrow_mut() = Some((process, ended));
+                    return self.terminate(self.place);
+                }
+            }
+            if worker < wanted && self.wants_workers() {
+                self.hire(worker)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an empty seat is to be filled.
+    fn wants_workers(&self) -> bool {
+        match self.tasks.closing() {
+            Closing::Open => true,
+            // What the dead worker had is back among the waiting; the rest is in the hands of others.
+            Closing::Closed => self.tasks.waiting() > 0,
+            Closing::Terminated => false,
+        }
+    }
+
+    /// Raises what the `init` of a worker raised, once.
+    fn raise_failure(&self, context: &mut dyn Context) -> Outcome<()> {
+        let failed = self.failed.borrow_mut().take();
+        match failed {
+            Some((process, ended)) => spawn::value_of(context, &process, ended).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    fn seat(&self, worker: usize, process: Option<Process>) {
+        if let Some(seat) = self.crew.borrow_mut().get_mut(worker) {
+            *seat = process;
+        }
+    }
+
+    /// Books the time of a worker that has ended.
+    fn settle(&self, worker: usize) {
+        let ready = self.tasks.progress(worker as u64).ready;
+        if let Some(tally) = self.tallies.borrow_mut().get_mut(worker) {
+            tally.leave(ready);
+        }
+    }
+
+    fn hire(&self, worker: usize) -> Result<()> {
+        let spec = SpawnSpec {
+            name: Some(budget::worker_name(worker as u64)),
+            daemon: true,
+            place: self.place,
+            ..SpawnSpec::default()
+        };
+        let process = nouns::prepare(&spec)?;
+        if let Some(tally) = self.tallies.borrow_mut().get_mut(worker) {
+            tally.hire();
+        }
+        process.start(&self.holds, || {
+            let work = |context: &mut dyn Context| self.worker(context, worker as u64);
+            // Without a machine nothing can be done; nobody hires then (see `is_due`).
+            self.seat.go_on(work).unwrap_or(ChildOutcome::Exited(1))
+        })?;
+        self.seat(worker, Some(process));
+        Ok(())
+    }
+
+    /// Waits until `ready` gives something, and calls the callbacks of futures that are finished meanwhile. `None` when the
+    /// time-out came first.
+    pub fn wait_for<T>(
+        &self,
+        context: &mut dyn Context,
+        awaited: &[Awaited<'_>],
+        deadline: Option<u64>,
+        ready: impl Fn() -> Option<T>,
+    ) -> Outcome<Option<T>> {
+        enum News<T> {
+            Ready(T),
+            Callback,
+            Over,
+        }
+        // The workers are looked after in the waiting place, as in every other wait; here an error of that is raised.
+        let place = context.place();
+        // The pool wakes for each finished task and each death, so a few of many futures are enough to be named.
+        let mut objects = vec![self.tasks.awaited(1)];
+        objects.extend_from_slice(awaited.get(..NAMED).unwrap_or(awaited));
+        let mut spec = WaitSpec::new(Operation::Pool, &objects, place);
+        spec.deadline = deadline;
+        loop {
+            let news = wait::wait(&spec, || {
+                if self.callbacks.are_due() {
+                    return Ok(Some(News::Callback));
+                }
+                let is_over = self.failed.borrow().is_some();
+                let news = ready().map(News::Ready);
+                Ok(news.or_else(|| is_over.then_some(News::Over)))
+            })?;
+            self.raise_failure(context)?;
+            match news {
+                Some(News::Callback) => self.callbacks.run(context)?,
+                Some(News::Ready(value)) => return Ok(Some(value)),
+                Some(News::Over) | None => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits until the pool has ended.
+    pub fn join(&self, context: &mut dyn Context, timeout: Option<f64>) -> Outcome {
+        if self.tasks.closing() == Closing::Open {
+            let error = Error::new(
+                codes::VALUE,
+                "`join` of a pool needs a pool that is closed, but it takes tasks still",
+            );
+            return Err(error
+                .with_help("call `close()` or `terminate()` first")
+                .into());
+        }
+        let deadline = timeout.map(clock::deadline);
+        let ended = || {
+            let gone = self.crew.borrow().iter().flatten().count() == 0;
+            (self.tasks.outstanding() == 0 && gone).then_some(())
+        };
+        match self.wait_for(context, &[], deadline, ended)? {
+            Some(()) => {
+                self.book();
+                Ok(Value::Nil)
+            }
+            None => Err(timed_out(Operation::Join, "the pool", timeout.unwrap_or(0.0)).into()),
+        }
+    }
+
+    /// Ends the pool at once. In a process that does not own it, the workers are killed and their owner reaps them.
+    pub fn terminate(&self, place: Option<Span>) -> Result<()> {
+        self.tasks.close(Closing::Terminated);
+        self.tasks.cancel_waiting();
+        if self.owner != fork::pid() {
+            self.tasks.end_workers();
+            return Ok(());
+        }
+        let crew: Vec<_> = self
+            .crew
+            .borrow_mut()
+            .iter_mut()
+            .map(Option::take)
+            .collect();
+        for process in crew.iter().flatten() {
+            process.kill();
+        }
+        for (worker, process) in crew.iter().enumerate() {
+            if let Some(process) = process {
+                process.wait(None, place)?;
+                self.settle(worker);
+            }
+        }
+        self.book();
+        Ok(())
+    }
+
+    /// Lets it have so many workers from now on.
+    pub fn resize(&self, workers: u64) -> Outcome<()> {
+        if self.owner != fork::pid() {
+            let message = "`resize` is for the process that made the pool, but this is another";
+            return Err(Error::new(codes::VALUE, message).into());
+        }
+        self.tasks.check_open()?;
+        let room = self.tasks.room();
+        if workers > room {
+            let message =
+                format!("this pool can grow to {room} workers, but was to have {workers}");
+            return Err(Error::new(codes::LIMIT, message)
+                .with_help("make a pool of as many workers as it will ever need")
+                .into());
+        }
+        self.make_room(workers as usize);
+        self.tasks.resize(workers);
+        Ok(self.look_after()?)
+    }
+
+    /// Each worker's tally as it stands now.
+    pub fn tallies(&self) -> Vec<Tally> {
+        let tallies = self.tallies.borrow();
+        (0..)
+            .zip(tallies.iter())
+            .map(|(worker, tally)| {
+                let at = self.tasks.progress(worker);
+                let mut tally = tally.at_present(at.ready);
+                (tally.tasks, tally.busy) = (at.tasks, at.busy);
+                if at.item.is_some() {
+                    tally.busy += clock::now().saturating_sub(at.since);
+                }
+                tally
+            })
+            .collect()
+    }
+
+    /// What the table at the end says of it; once only.
+    pub fn account(&self) -> Option<Account> {
+        let first = !self.booked.replace(true) && self.owner == fork::pid();
+        first.then(|| Account::new("pool", self.place, self.began, &self.tallies()))
+    }
+
+    /// The pool has ended: its account is kept for the table at the end.
+    fn book(&self) {
+        if let Some(account) = self.account() {
+            account.book();
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! What is handed to a pool, and what a worker does with it.
+//!
+//! A task is a message: a list of what is to be done, the function with the values of the global variables that it uses,
+//! the items or arguments, and what is to be known about them.
+
+use super::super::super::{spawn, travel};
+use super::super::future::FutureHandle;
+use super::super::{budget, item};
+use super::Pool;
+use crate::arena::HandleId;
+use crate::builtins::modules::random;
+use crate::diag::{Error, codes};
+use crate::os::{clock, limit};
+use crate::process::pool::future::{Future, State};
+use crate::process::pool::job::Job;
+use crate::process::pool::tasks::Found;
+use crate::process::wait::{self, Operation, WaitSpec};
+use crate::process::{ChildOutcome, Message};
+use crate::value::Value;
+use crate::value::list::List;
+use crate::value::native::{Context, Fault, Outcome};
+use std::rc::Rc;
+
+/// What a task does with its function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// One call with these arguments.
+    Call,
+    /// One call for each item.
+    Map,
+    /// One call for each item, with the items of the item as arguments.
+    Star,
+}
+
+/// A task to be handed in.
+pub struct Task {
+    /// What is done.
+    pub work: Work,
+    /// With what.
+    pub function: Value,
+    /// To what.
+    pub values: Vec<Value>,
+    /// Named arguments as a map; nil for none.
+    pub named: Value,
+    /// The number from which the random streams of the items follow.
+    pub stream: u64,
+    /// The index of the first item.
+    pub first: u64,
+    /// Seconds that each call may take.
+    pub limit: Option<f64>,
+    /// How often it is tried again when its worker dies.
+    pub retries: u64,
+    /// Where the results of the items go; without it they are the task's value.
+    pub job: Option<Job>,
+    /// Errors of items are results, and do not end the map.
+    pub collect: bool,
+}
+
+impl Pool {
+    /// A task with what the pool says of every task.
+    pub fn task(&self, work: Work, function: Value, values: Vec<Value>) -> Task {
+        Task {
+            work,
+            function,
+            values,
+            named: Value::Nil,
+            stream: 0,
+            first: 0,
+            limit: self.limits.timeout,
+            retries: self.limits.retries,
+            job: None,
+            collect: false,
+        }
+    }
+
+    /// Hands a task in: what the function captures travels as it is now.
+    pub fn hand_in(
+        self: &Rc<Pool>,
+        context: &mut dyn Context,
+        task: Task,
+    ) -> Outcome<FutureHandle> {
+        self.raise_failure(context)?;
+        self.tasks.check_open()?;
+        let values = Value::list(context.heap(), task.values);
+        let job = task.job.as_ref().map(Job::id);
+        let facts = [
+            Value::Int(task.work as i64),
+            task.function,
+            values,
+            task.named,
+            Value::Int(task.stream as i64),
+            Value::Int(task.first as i64),
+            task.limit.map_or(Value::Nil, Value::Float),
+            job.map_or(Value::Nil, |job| Value::Int(job.to_bits() as i64)),
+            Value::Bool(task.collect),
+        ];
+        let facts = Value::list(context.heap(), facts.to_vec());
+        let mut message = travel::pack_with_globals(context, facts)?;
+        message.handles.extend(job);
+        let future = Future::new(
+            self.tasks.id(),
+            &message.bytes,
+            &message.handles,
+            task.retries,
+            task.limit,
+        )?;
+        self.tasks.submit(&future)?;
+        Ok(FutureHandle {
+            future,
+            pool: Some(self.clone()),
+        })
+    }
+
+    /// In a worker: works off tasks until there will be no more.
+    pub(super) fn worker(&self, context: &mut dyn Context, worker: u64) -> ChildOutcome {
+        context.enter_child();
+        context.protect(self.init);
+        budget::divide_by(self.tasks.workers());
+        random::begin_worker();
+        self.tasks.begin_worker(worker);
+        match self.work(context, worker) {
+            Ok(()) => ChildOutcome::Returned(Message::default()),
+            Err(Fault::Exit(code)) => ChildOutcome::Exited(code),
+            Err(fault) => ChildOutcome::Raised(spawn::raised(context, fault)),
+        }
+    }
+
+    fn work(&self, context: &mut dyn Context, worker: u64) -> Outcome<()> {
+        if !matches!(self.init, Value::Nil) {
+            context.call(self.init, &[])?;
+        }
+        self.tasks.note_ready(worker);
+        let mut left = self.limits.max_tasks.unwrap_or(u64::MAX);
+        let awaited = [self.tasks.awaited(0)];
+        let spec = WaitSpec::new(Operation::Work, &awaited, self.place);
+        while left > 0 {
+            let found = || {
+                Ok(match self.tasks.take(worker) {
+                    Found::Task(future) => Some(Some(future)),
+                    Found::End => Some(None),
+                    Found::Nothing => None,
+                })
+            };
+            let task = match wait::wait(&spec, found) {
+                Ok(Some(Some(task))) => task,
+                Ok(_) => break,
+                // Nobody can hand anything in any more: this worker has done its work.
+                Err(error)
+                    if error.code == codes::DEADLOCK || error.code == codes::END_OF_STREAM =>
+                {
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            self.run_task(context, worker, &task)?;
+            self.tasks.end_task(worker);
+            left -= 1;
+        }
+        Ok(())
+    }
+
+    /// Runs a task and stores what comes of it. `exit` in a task ends the worker.
+    fn run_task(&self, context: &mut dyn Context, worker: u64, task: &Future) -> Outcome<()> {
+        let mut calls = 1;
+        let result = travel::unpack(context, task.task()).and_then(|facts| {
+            let order = Order::read(context, facts)?;
+            calls = order.calls();
+            self.perform(context, worker, &order)
+        });
+        let packed = result.and_then(|value| travel::pack(context, value));
+        self.tasks.count_task(worker, calls);
+        match packed {
+            Ok(message) => task.finish(State::Value, &message.bytes, &message.handles)?,
+            Err(Fault::Exit(code)) => return Err(Fault::Exit(code)),
+            Err(fault) => {
+                let message = spawn::raised(context, fault);
+                task.finish(State::Error, &message.bytes, &message.handles)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn perform(&self, context: &mut dyn Context, worker: u64, order: &Order) -> Outcome {
+        if order.work == Work::Call as i64 {
+            let named = spawn::named_arguments(&order.named);
+            return order.timed(context, 0, |context| {
+                context.call_named(order.function, &order.values, &named)
+            });
+        }
+        let results = List::new(context.heap(), Vec::new());
+        context.protect(Value::List(results));
+        let mut message = Message::default();
+        for (at, &value) in (0..).zip(&order.values) {
+            if order.job.as_ref().is_some_and(Job::stopped) {
+                break;
+            }
+            self.tasks.note_item(worker, at);
+            let arguments = match value {
+                Value::List(list) if order.work == Work::Star as i64 => list.items().to_values(),
+                value => vec![value],
+            };
+            let result = order.timed(context, at, |context| {
+                context.call(order.function, &arguments)
+            });
+            if let Some(job) = &order.job {
+                let index = order.first + at;
+                item::settle(context, job, index, result, order.collect, &mut message)?;
+                continue;
+            }
+            let result = match result {
+                Ok(value) => Value::list(context.heap(), vec![value]),
+                Err(Fault::Exit(code)) => return Err(Fault::Exit(code)),
+                // An error is a result: whether it is raised is for the one who asked.
+                Err(fault) => {
+                    let error = travel::error_value(context, fault).unwrap_or(Value::Nil);
+                    Value::list(context.heap(), vec![Value::Nil, error])
+                }
+            };
+            results.push(context.heap(), result);
+        }
+        Ok(Value::List(results))
+    }
+}
+
+/// A task as its worker has it.
+struct Order {
+    work: i64,
+    function: Value,
+    values: Vec<Value>,
+    named: Value,
+    stream: u64,
+    first: u64,
+    limit: Option<u64>,
+    job: Option<Job>,
+    collect: bool,
+}
+
+impl Order {
+    /// Reads the facts of a task and keeps them alive.
+    fn read(context: &mut dyn Context, facts: Value) -> Outcome<Order> {
+        let broken = || Error::new(codes::DECODE, "a task of a pool could not be read");
+        let Value::List(facts) = facts else {
+            return Err(broken().into());
+        };
+        context.protect(Value::List(facts));
+        let fact = |at: usize| facts.get(at).unwrap_or(Value::Nil);
+        let number = |at: usize| match fact(at) {
+            Value::Int(number) => Some(number as u64),
+            _ => None,
+        };
+        let (Value::Int(work), Value::List(values)) = (fact(0), fact(2)) else {
+            return Err(broken().into());
+        };
+        let job = match number(7) {
+            Some(bits) => Some(
+                HandleId::from_bits(bits)
+                    .and_then(Job::from_id)
+                    .ok_or_else(broken)?,
+            ),
+            None => None,
+        };
+        Ok(Order {
+            work,
+            function: fact(1),
+            values: values.items().to_values(),
+            named: fact(3),
+            stream: number(4).unwrap_or(0),
+            first: number(5).unwrap_or(0),
+            limit: fact(6).as_number().map(clock::nanoseconds),
+            job,
+            collect: fact(8).truthy(),
+        })
+    }
+
+    fn calls(&self) -> u64 {
+        match self.work == Work::Call as i64 {
+            true => 1,
+            false => self.values.len() as u64,
+        }
+    }
+
+    /// A call for the item at a place of the task, with its random stream and its time limit.
+    fn timed(
+        &self,
+        context: &mut dyn Context,
+        at: u64,
+        call: impl FnOnce(&mut dyn Context) -> Outcome,
+    ) -> Outcome {
+        random::begin_item(self.stream, self.first + at);
+        if let Some(limit) = self.limit {
+            limit::arm(limit);
+        }
+        let result = call(context);
+        if self.limit.is_some() {
+            limit::disarm();
+        }
+        result
+    }
+}
