@@ -26,6 +26,7 @@ const CONSTRUCTS: [(&str, &[&str]); 6] = [
             "on_error",
             "init",
             "max_tasks",
+            "journal",
         ],
     ),
 ];

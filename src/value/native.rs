@@ -57,6 +57,9 @@ pub trait Context {
     /// `name:line` of a place.
     fn describe(&self, place: Span) -> String;
 
+    /// The text of the script at a place.
+    fn source_text(&self, place: Span) -> Option<String>;
+
     /// An iterator over a value, or a `TypeError`.
     fn iterate(&mut self, value: Value) -> Outcome<Rc<dyn NativeIter>>;
 
@@ -77,6 +80,9 @@ pub trait Context {
 
     /// A global variable by slot (they travel with functions that use them).
     fn global(&self, slot: u32) -> Option<Value>;
+
+    /// The name of a global variable by slot.
+    fn global_name(&self, slot: u32) -> String;
 
     /// Sets a global variable by slot.
     fn set_global(&mut self, slot: u32, value: Value);

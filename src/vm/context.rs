@@ -50,6 +50,11 @@ impl Context for Machine {
         self.sources.place(place)
     }
 
+    fn source_text(&self, place: Span) -> Option<String> {
+        let source = self.sources.get(place.source)?;
+        Some(source.slice(place).to_string())
+    }
+
     fn iterate(&mut self, value: Value) -> Outcome<Rc<dyn NativeIter>> {
         self.protected.push(value);
         iterate::over(self, value)
@@ -79,6 +84,11 @@ impl Context for Machine {
 
     fn arguments(&self) -> &[String] {
         &self.hooks.arguments
+    }
+
+    fn global_name(&self, slot: u32) -> String {
+        let found = self.global_names.iter().find(|(_, of)| *of == slot);
+        found.map_or_else(String::new, |(name, _)| name.to_string())
     }
 
     fn code(&self, id: u32) -> Option<Rc<Proto>> {

@@ -1,11 +1,12 @@
 //! Pools: `pool map` ([`map`]: workers are forked at the call and inherit everything) and `pool(n)` ([`workers`], [`future`]);
-//! what both share: options ([`settings`]), how many workers ([`budget`]), what is told of a dead one ([`death`]), where the
+//! what both share: options ([`settings`]), how many workers ([`budget`]), what is told of a dead one ([`death`]), what outlives the run ([`journal`]), where the
 //! time went ([`stats`]).
 
 mod budget;
 mod death;
 pub mod future;
 mod item;
+mod journal;
 pub mod map;
 mod settings;
 pub mod stats;
@@ -23,6 +24,6 @@ pub static FUNCTIONS: Table = natives! {
 
 /// Sorted by name.
 pub static INTRINSICS: Table = natives! {
-    "@pool_call" ("function", "items", "workers?", "chunk?", "ordered?", "progress?", "timeout?", "retries?", "on_error?", "init?", "max_tasks?") map::call, "`pool map(function, items, options)`.";
+    "@pool_call" ("function", "items", "workers?", "chunk?", "ordered?", "progress?", "timeout?", "retries?", "on_error?", "init?", "max_tasks?", "journal?") map::call, "`pool map(function, items, options)`.";
     "@pool_map" ("options", "items", "function") map::block, "`pool map(options) x in items { ... }`.";
 };

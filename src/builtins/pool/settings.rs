@@ -7,7 +7,7 @@ use crate::value::Value;
 use crate::value::native::Outcome;
 
 /// The names of the options, in the order in which `@pool_call` has them.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 10] = [
     "workers",
     "chunk",
     "ordered",
@@ -17,6 +17,7 @@ pub const NAMES: [&str; 9] = [
     "on_error",
     "init",
     "max_tasks",
+    "journal",
 ];
 
 /// What a map was told.
@@ -39,6 +40,8 @@ pub struct Settings {
     pub max_tasks: Option<u64>,
     /// A bar on the terminal.
     pub progress: bool,
+    /// The file in which results are kept for the next run.
+    pub journal: Option<String>,
 }
 
 /// An int of `least` or more, when one was given.
@@ -120,6 +123,10 @@ impl Settings {
             collect: collect(function, &value(6))?,
             init,
             max_tasks: count(function, "max_tasks", &value(8), 1)?,
+            journal: match arguments::given(&value(9)) {
+                Some(path) => Some(arguments::text(function, "journal", path)?.to_string()),
+                None => None,
+            },
         })
     }
 }

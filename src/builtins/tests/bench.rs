@@ -152,6 +152,14 @@ impl Context for Bench {
 
     fn set_global(&mut self, _: u32, _: Value) {}
 
+    fn global_name(&self, _: u32) -> String {
+        String::new()
+    }
+
+    fn source_text(&self, _: Span) -> Option<String> {
+        None
+    }
+
     fn poll(&mut self) -> Outcome<()> {
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::super::progress::Bar;
 use super::super::{arguments, options::Options, spawn, travel};
 use super::budget;
 use super::death::Death;
+use super::journal::{Journal, key::Key};
 use super::settings::{NAMES, Settings};
 use super::stats::{Account, Tally};
 use crate::arena::HandleId;
@@ -93,6 +94,13 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     }
     let workers = settings.workers.min(total);
     let job = Job::new(total, workers, settings.ordered, settings.collect)?;
+    let journal = match &settings.journal {
+        Some(path) => {
+            let key = Key::of(context, function, items)?;
+            Some(Journal::open(path, &key, &job)?)
+        }
+        None => None,
+    };
     let mut holds = travel::holds(context, &[function, Value::List(items), settings.init]);
     holds.push(job.id());
     let mut map = Map {
@@ -111,12 +119,15 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
         tallies: vec![Tally::default(); workers as usize],
         bar: Bar::new(settings.progress, total),
         settings,
+        journal,
     };
     let began = clock::now();
     let outcome = map.work(context, workers);
     map.dismiss(outcome.is_ok());
+    let kept = map.keep(true);
     Account::new("pool map", map.place, began, &map.tallies).book();
     outcome?;
+    kept?;
     map.results(context)
 }
 
@@ -146,10 +157,15 @@ struct Map {
     /// What is known of each worker's time.
     tallies: Vec<Tally>,
     bar: Option<Bar>,
+    journal: Option<Journal>,
 }
 
 impl Map {
     fn work(&mut self, context: &mut dyn Context, workers: u64) -> Outcome<()> {
+        if self.job.first_unfinished(0) == self.job.total() {
+            // All that a journal had kept.
+            return Ok(());
+        }
         for worker in 0..workers {
             self.crew.push(None);
             self.hire(context, worker, Vec::new())?;
@@ -161,6 +177,7 @@ impl Map {
                 self.look_after(context, worker)?;
             }
             self.draw();
+            self.keep(false)?;
             if self.has_failed() {
                 self.job.stop();
                 return Ok(());
@@ -169,6 +186,17 @@ impl Map {
                 return Ok(());
             }
         }
+    }
+
+    /// Writes down what is finished, where there is a journal; at the end it goes to the disk.
+    fn keep(&mut self, at_end: bool) -> Outcome<()> {
+        if let Some(journal) = &mut self.journal {
+            journal.sweep(&self.job)?;
+            if at_end {
+                journal.sync(true)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether an error ends the map.
@@ -232,7 +260,10 @@ impl Map {
         let mut spec = WaitSpec::new(Operation::Pool, &awaited, self.place);
         spec.deadline = self.next_deadline();
         let news = || {
-            let over = self.has_failed() || self.is_finished();
+            let mut journals = self.journal.iter();
+            let over = self.has_failed()
+                || self.is_finished()
+                || journals.any(|journal| journal.is_behind(&self.job));
             Ok((over || crew.iter().any(|process| process.ended().is_some())).then_some(()))
         };
         wait::wait(&spec, news)?;
@@ -251,7 +282,9 @@ impl Map {
             ends.chain([clock::now() + limit]).min()
         });
         let bar = self.bar.is_some().then(|| clock::deadline(0.1));
-        items.into_iter().chain(bar).min()
+        // A long claim is written down item by item, though it only tells of its end.
+        let journal = self.journal.is_some().then(|| clock::deadline(0.05));
+        items.into_iter().chain(bar).chain(journal).min()
     }
 
     /// Kills the workers whose item has taken too long; their ends are looked after like those of others.

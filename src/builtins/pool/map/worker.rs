@@ -1,6 +1,7 @@
 //! In a worker of a `pool map`: works off what it was given and what it can claim, and stores what comes of each item.
 
 use super::super::super::spawn;
+use super::super::journal::check_lasting;
 use super::super::{budget, item};
 use super::Map;
 use crate::builtins::modules::random;
@@ -20,6 +21,9 @@ impl Map {
         context.enter_child();
         for value in [self.function, Value::List(self.items), self.settings.init] {
             context.protect(value);
+        }
+        if let Some(journal) = &self.journal {
+            journal.leave_to_parent();
         }
         budget::divide_by(self.tallies.len() as u64);
         random::begin_worker();
@@ -83,9 +87,16 @@ impl Map {
         if self.settings.timeout.is_some() || self.bar.is_some() {
             self.job.mark_time(worker);
         }
+        if self.journal.is_some() && self.job.is_finished(index) {
+            // An earlier run has done it.
+            return Ok(());
+        }
         self.job.begin(worker, index);
         random::begin_item(self.stream, index);
-        let result = context.call(self.function, &[value]);
+        let mut result = context.call(self.function, &[value]);
+        if self.journal.is_some() {
+            result = result.and_then(|value| check_lasting(value).map(|()| value));
+        }
         item::settle(
             context,
             &self.job,

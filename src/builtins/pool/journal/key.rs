@@ -1,0 +1,212 @@
+//! What a journal is of: the items, the code of the function with everything that it calls, and the values that it uses.
+
+use crate::builtins::travel;
+use crate::diag::{Error, codes};
+use crate::value::Value;
+use crate::value::function::Closure;
+use crate::value::heap::Gc;
+use crate::value::list::List;
+use crate::value::native::{Context, Outcome};
+use crate::value::structure::StructType;
+use std::collections::HashSet;
+
+/// A checksum of 64 bits, the same in every build: words are multiplied into it. It is there for accidents, not for attackers.
+pub struct Sum(u64);
+
+impl Sum {
+    /// The sum of nothing.
+    pub fn new() -> Sum {
+        Sum(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// Adds a number.
+    pub fn number(&mut self, number: u64) {
+        let mixed = (self.0 ^ number).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        self.0 = (mixed ^ mixed >> 32)
+            .wrapping_mul(0xd6e8_feb8_6659_fd93)
+            .rotate_left(29);
+    }
+
+    /// Adds bytes, and how many they are.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        let words = bytes.chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            word.iter_mut()
+                .zip(chunk)
+                .for_each(|(to, from)| *to = *from);
+            u64::from_le_bytes(word)
+        });
+        words.for_each(|word| self.number(word));
+    }
+
+    /// The sum.
+    pub fn end(&self) -> u64 {
+        self.0 ^ self.0 >> 31
+    }
+}
+
+/// The key of a map.
+#[derive(Debug, PartialEq, Default)]
+pub struct Key {
+    count: u64,
+    items: u64,
+    code: u64,
+    /// The variables that the function uses, with the sums of their values.
+    uses: Vec<(String, u64)>,
+}
+
+impl Key {
+    /// The key of a map of a function over items.
+    pub fn of(context: &mut dyn Context, function: Value, items: Gc<List>) -> Outcome<Key> {
+        let message = travel::pack(context, Value::List(items))?;
+        if !message.handles.is_empty() {
+            let message = "the items of a map with a journal have to be values that another run knows again, but there \
+                           are handles (queues, locks, processes) in them";
+            return Err(Error::new(codes::VALUE, message).into());
+        }
+        let mut sum = Sum::new();
+        sum.bytes(&message.bytes);
+        let mut search = Search {
+            code: Sum::new(),
+            uses: Vec::new(),
+            seen: HashSet::new(),
+        };
+        search.value(context, "", function)?;
+        Ok(Key {
+            count: items.len() as u64,
+            items: sum.end(),
+            code: search.code.end(),
+            uses: search.uses,
+        })
+    }
+
+    /// As a journal has it.
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "items {} {:016x}\ncode {:016x}\n",
+            self.count, self.items, self.code
+        );
+        for (name, sum) in &self.uses {
+            text += &format!("uses {sum:016x} {name}\n");
+        }
+        text
+    }
+
+    /// From the text in a journal; what cannot be read differs from everything.
+    pub fn read(text: &str) -> Key {
+        let mut key = Key::default();
+        let sum = |word: &str| u64::from_str_radix(word, 16).unwrap_or(0);
+        for line in text.lines() {
+            let mut words = line.splitn(3, ' ');
+            let (what, first, second) = (words.next(), words.next(), words.next());
+            match (what, first, second) {
+                (Some("items"), Some(count), Some(items)) => {
+                    (key.count, key.items) = (count.parse().unwrap_or(0), sum(items));
+                }
+                (Some("code"), Some(code), _) => key.code = sum(code),
+                (Some("uses"), Some(value), Some(name)) => {
+                    key.uses.push((name.to_string(), sum(value)));
+                }
+                _ => {}
+            }
+        }
+        key
+    }
+
+    /// What tells the map of this key from that of a key that was found; `None` when they are one.
+    pub fn difference(&self, found: &Key) -> Option<String> {
+        if self == found {
+            return None;
+        }
+        if self.count != found.count {
+            return Some(format!(
+                "was begun for {} items, and these are {}",
+                found.count, self.count
+            ));
+        }
+        if self.code != found.code {
+            return Some("was begun with other code in the function".to_string());
+        }
+        if self.items != found.items {
+            return Some("was begun for other items (as many)".to_string());
+        }
+        let other = self.uses.iter().find(|used| !found.uses.contains(used));
+        Some(match other {
+            Some((name, _)) => format!("`{name}`, which the function uses, had another value"),
+            None => "the function used other variables".to_string(),
+        })
+    }
+}
+
+/// Goes through a function and all that it reaches.
+struct Search {
+    code: Sum,
+    uses: Vec<(String, u64)>,
+    seen: HashSet<usize>,
+}
+
+impl Search {
+    fn value(&mut self, context: &mut dyn Context, name: &str, value: Value) -> Outcome<()> {
+        match value {
+            Value::Fn(closure) => self.function(context, closure),
+            Value::Struct(of) => self.structure(context, of),
+            Value::Cell(cell) => self.value(context, name, cell.value.get()),
+            Value::Bound(bound) => {
+                self.value(context, name, bound.receiver)?;
+                self.value(context, name, bound.function)
+            }
+            Value::Native(native) => {
+                self.code.bytes(native.name.as_bytes());
+                Ok(())
+            }
+            // Handles are others in every run; what they stand for is no part of the input.
+            Value::Handle(_) | Value::Undef => Ok(()),
+            data => {
+                let Ok(message) = travel::pack(context, data) else {
+                    return Ok(());
+                };
+                if message.handles.is_empty() {
+                    let mut sum = Sum::new();
+                    sum.bytes(&message.bytes);
+                    self.uses.push((name.to_string(), sum.end()));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn function(&mut self, context: &mut dyn Context, closure: Gc<Closure>) -> Outcome<()> {
+        if !self.seen.insert(closure.address()) {
+            return Ok(());
+        }
+        let proto = closure.proto.clone();
+        let text = context.source_text(proto.span).unwrap_or_default();
+        self.code.bytes(text.as_bytes());
+        let names = proto.capture_names.iter();
+        let captures: Vec<Value> = closure.captures().iter().map(|value| value.get()).collect();
+        for (name, value) in names.zip(captures) {
+            self.value(context, name, value)?;
+        }
+        for &slot in &proto.globals {
+            if let Some(value) = context.global(slot) {
+                let name = context.global_name(slot);
+                self.value(context, &name, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn structure(&mut self, context: &mut dyn Context, of: Gc<StructType>) -> Outcome<()> {
+        if !self.seen.insert(of.address()) {
+            return Ok(());
+        }
+        for name in of.method_names() {
+            self.code.bytes(name.as_bytes());
+            if let Some(method) = of.method(&name) {
+                self.value(context, &name, method)?;
+            }
+        }
+        self.value(context, "", of.constructor.get())
+    }
+}

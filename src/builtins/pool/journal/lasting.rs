@@ -1,0 +1,48 @@
+//! Which results a journal can keep: plain values, which mean the same in the next run.
+
+use crate::diag::{Error, codes};
+use crate::value::list::Items;
+use crate::value::native::Outcome;
+use crate::value::{Value, show};
+use std::collections::HashSet;
+
+/// An error unless a result is made of plain values only.
+pub fn check_lasting(value: Value) -> Outcome<()> {
+    let mut seen = HashSet::new();
+    let mut rest = vec![value];
+    while let Some(value) = rest.pop() {
+        match value {
+            Value::Nil
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Short(_)
+            | Value::Str(_)
+            | Value::Bytes(_)
+            | Value::Range(_) => {}
+            Value::List(list) if seen.insert(list.address()) => {
+                if let Items::Any(items) = list.items() {
+                    rest.extend(items.iter().copied());
+                }
+            }
+            Value::Map(map) if seen.insert(map.address()) => {
+                let pairs = map.table().iter();
+                rest.extend(pairs.flat_map(|(key, value)| [key, value]));
+            }
+            Value::Set(set) if seen.insert(set.address()) => {
+                rest.extend(set.table().iter().map(|(key, ..)| key));
+            }
+            Value::List(_) | Value::Map(_) | Value::Set(_) => {}
+            other => {
+                let message = format!(
+                    "a result that goes into a journal has to be made of plain values, but there is {} in it",
+                    show::kind(&other)
+                );
+                return Err(Error::new(codes::NOT_SENDABLE, message)
+                    .with_help("return numbers, strings, lists and maps")
+                    .into());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! Journals of maps: `pool map(journal: "run.par-journal")` writes down what comes of each item, and the same map goes on
+//! where it stood after its process was killed or the machine lost its power.
+//!
+//! The file begins with [`MAGIC`]. Then come frames: the first has the key of the map (see [`key`]), each other one the result
+//! of an item. A frame is its length, its kind, an item's index, a checksum of all that, and what it holds. One process
+//! writes, the one that called the map, and only at the end; so what a death leaves is whole but for its tail, which is cut off.
+//!
+//! Each frame is written by one `write`, so it survives the death of every process at once. It survives a power cut
+//! when it has been brought to the disk: every second, and at the end of the map.
+
+pub mod key;
+mod lasting;
+
+use crate::diag::{Error, Result, codes};
+use crate::os::clock;
+use crate::process::pool::job::{Job, Produced};
+use crate::process::wait;
+use key::Key;
+pub use lasting::check_lasting;
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// The first bytes of a journal.
+const MAGIC: &[u8; 8] = b"PARJRNL1";
+/// Bytes of a frame before what it holds: length (4), kind (4), item (8), checksum (8).
+const HEAD: usize = 24;
+/// Nanoseconds after which what was written is brought to the disk.
+const SYNC_EVERY: u64 = 1_000_000_000;
+/// How long to wait for a journal whose process was killed a moment ago, in seconds.
+const PATIENCE: f64 = 2.0;
+
+// Kinds of frames.
+const KEY: u32 = 1;
+const INT: u32 = 2;
+const FLOAT: u32 = 3;
+const BOOL: u32 = 4;
+const NIL: u32 = 5;
+const VALUE: u32 = 6;
+
+/// The journal of a map that runs.
+pub struct Journal {
+    path: String,
+    /// The file; a worker closes its copy.
+    file: RefCell<Option<File>>,
+    /// Which items are in it.
+    kept: Vec<bool>,
+    /// All items before this one are in it.
+    low: u64,
+    /// Items finished when it was looked at last.
+    seen: u64,
+    /// When it was brought to the disk last, and whether anything was written since.
+    synced: u64,
+    unsynced: bool,
+}
+
+impl Journal {
+    /// Opens the journal of a map, and puts the results in it into the job. A new file is begun with the key.
+    ///
+    /// Errors: `JournalMismatch` when it was begun for another map, or is no journal; `IOError`.
+    pub fn open(path: &str, key: &Key, job: &Job) -> Result<Journal> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(|error| failed(path, "be opened", &error))?;
+        lock(path, &file)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)
+            .map_err(|error| failed(path, "be read", &error))?;
+        let mut journal = Journal {
+            path: path.to_string(),
+            file: RefCell::new(None),
+            kept: vec![false; job.total() as usize],
+            low: 0,
+            seen: 0,
+            synced: clock::now(),
+            unsynced: false,
+        };
+        let length = journal.restore(&bytes, key, job)?;
+        file.set_len(length)
+            .and_then(|()| file.seek(SeekFrom::Start(length)))
+            .map_err(|error| failed(path, "be cut", &error))?;
+        *journal.file.get_mut() = Some(file);
+        if length == 0 {
+            journal.begin(key)?;
+        }
+        Ok(journal)
+    }
+
+    /// Writes the beginning of a new journal, and brings it to the disk with its name.
+    fn begin(&mut self, key: &Key) -> Result<()> {
+        let mut bytes = MAGIC.to_vec();
+        frame(&mut bytes, KEY, 0, key.text().as_bytes());
+        self.write(&bytes)?;
+        self.sync(true)?;
+        let folder = Path::new(&self.path).parent();
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+        // Not every file system can do this; the file itself is on the disk.
+        let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+        Ok(())
+    }
+
+    /// Puts the results in a journal into the job; how many bytes of it are whole.
+    fn restore(&mut self, bytes: &[u8], key: &Key, job: &Job) -> Result<u64> {
+        let Some(rest) = bytes.strip_prefix(MAGIC) else {
+            // It was killed before it had written the first word of a new journal.
+            if MAGIC.starts_with(bytes) {
+                return Ok(0);
+            }
+            let message = format!(
+                "the file {} was to be a journal of Par, but is none",
+                self.path
+            );
+            return Err(
+                Error::new(codes::JOURNAL, message).with_help("give the journal a file of its own")
+            );
+        };
+        let mut whole = MAGIC.len();
+        let mut frames = Frames(rest);
+        let Some(first) = frames.next() else {
+            return Ok(0);
+        };
+        let found = Key::read(&String::from_utf8_lossy(first.content));
+        if let Some(difference) = key.difference(&found) {
+            let message = format!(
+                "the journal {} was to be of this map, but {difference}",
+                self.path
+            );
+            return Err(Error::new(codes::JOURNAL, message)
+                .with_help("give another file, or delete this one to begin anew"));
+        }
+        whole += HEAD + first.content.len();
+        for found in frames {
+            if found.item < job.total() {
+                found.restore(job)?;
+                if let Some(kept) = self.kept.get_mut(found.item as usize) {
+                    *kept = true;
+                }
+            }
+            whole += HEAD + found.content.len();
+        }
+        Ok(whole as u64)
+    }
+
+    /// In a worker: the file is its parent's business.
+    pub fn leave_to_parent(&self) {
+        drop(self.file.take());
+    }
+
+    /// Whether more items are finished than when it was looked at last.
+    pub fn is_behind(&self, job: &Job) -> bool {
+        job.done() != self.seen
+    }
+
+    /// Writes down what was finished since the last time. Failed items are left out: they are tried again.
+    pub fn sweep(&mut self, job: &Job) -> Result<()> {
+        self.seen = job.done();
+        let mut bytes = Vec::new();
+        for item in self.low..job.handed_out() {
+            let Some(kept) = self.kept.get_mut(item as usize) else {
+                break;
+            };
+            if !*kept {
+                *kept = put_result(&mut bytes, item, job.result(item));
+            }
+            if *kept && item == self.low {
+                self.low += 1;
+            }
+        }
+        if !bytes.is_empty() {
+            self.write(&bytes)?;
+            self.unsynced = true;
+        }
+        self.sync(false)
+    }
+
+    /// Brings what was written to the disk: now, or when it is time.
+    pub fn sync(&mut self, now: bool) -> Result<()> {
+        let is_time = now || clock::now().saturating_sub(self.synced) >= SYNC_EVERY;
+        if !is_time || !(self.unsynced || now) {
+            return Ok(());
+        }
+        if let Some(file) = self.file.get_mut() {
+            file.sync_data()
+                .map_err(|error| failed(&self.path, "be brought to the disk", &error))?;
+        }
+        self.synced = clock::now();
+        self.unsynced = false;
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        match self.file.get_mut() {
+            Some(file) => file
+                .write_all(bytes)
+                .map_err(|error| failed(&self.path, "be written", &error)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One process has a journal at a time. Who was killed a moment ago lets go of it in a moment.
+fn lock(path: &str, file: &File) -> Result<()> {
+    let deadline = clock::deadline(PATIENCE);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if clock::now() < deadline => wait::sleep(0.01, None)?,
+            Err(TryLockError::WouldBlock) => {
+                let message = format!("the journal {path} is in use by another run");
+                return Err(Error::new(codes::JOURNAL, message)
+                    .with_help("wait for it, or give each run a journal of its own"));
+            }
+            // A file system without locks: nothing can be said about other runs.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                return Ok(());
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(path, "be locked", &error)),
+        }
+    }
+}
+
+fn failed(path: &str, what: &str, error: &std::io::Error) -> Box<Error> {
+    Error::new(
+        codes::IO,
+        format!("the journal {path} was to {what}, but: {error}"),
+    )
+}
+
+/// Adds the result of an item; false when it has none that is kept.
+fn put_result(bytes: &mut Vec<u8>, item: u64, result: Produced<'_>) -> bool {
+    match result {
+        Produced::Pending | Produced::Error(_) => return false,
+        Produced::Int(i) => frame(bytes, INT, item, &i.to_le_bytes()),
+        Produced::Float(f) => frame(bytes, FLOAT, item, &f.to_bits().to_le_bytes()),
+        Produced::Bool(b) => frame(bytes, BOOL, item, &[u8::from(b)]),
+        Produced::Nil => frame(bytes, NIL, item, &[]),
+        Produced::Value(value) => frame(bytes, VALUE, item, value),
+    }
+    true
+}
+
+fn frame(bytes: &mut Vec<u8>, kind: u32, item: u64, content: &[u8]) {
+    let length = content.len() as u32;
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(&kind.to_le_bytes());
+    bytes.extend_from_slice(&item.to_le_bytes());
+    bytes.extend_from_slice(&checksum(kind, item, content).to_le_bytes());
+    bytes.extend_from_slice(content);
+}
+
+fn checksum(kind: u32, item: u64, content: &[u8]) -> u64 {
+    let mut sum = key::Sum::new();
+    sum.number(u64::from(kind));
+    sum.number(item);
+    sum.bytes(content);
+    sum.end()
+}
+
+/// A frame that was read and is whole.
+struct Frame<'a> {
+    kind: u32,
+    item: u64,
+    content: &'a [u8],
+}
+
+impl Frame<'_> {
+    fn restore(&self, job: &Job) -> Result<()> {
+        let number = || {
+            let bytes = self
+                .content
+                .get(..8)
+                .and_then(|bytes| bytes.try_into().ok());
+            bytes.map_or(0, u64::from_le_bytes)
+        };
+        let produced = match self.kind {
+            INT => Produced::Int(number() as i64),
+            FLOAT => Produced::Float(f64::from_bits(number())),
+            BOOL => Produced::Bool(self.content == [1]),
+            NIL => Produced::Nil,
+            VALUE => Produced::Value(self.content),
+            _ => return Ok(()),
+        };
+        job.finish(self.item, produced, &[])
+    }
+}
+
+/// The whole frames at the beginning of some bytes; what follows the last of them is torn.
+struct Frames<'a>(&'a [u8]);
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Frame<'a>;
+
+    fn next(&mut self) -> Option<Frame<'a>> {
+        let (head, rest) = self.0.split_at_checked(HEAD)?;
+        let word = |at: usize| Some(u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?));
+        let long = |at: usize| Some(u64::from_le_bytes(head.get(at..at + 8)?.try_into().ok()?));
+        let (content, rest) = rest.split_at_checked(word(0)? as usize)?;
+        let (kind, item) = (word(4)?, long(8)?);
+        if long(16)? != checksum(kind, item, content) {
+            return None;
+        }
+        self.0 = rest;
+        Some(Frame {
+            kind,
+            item,
+            content,
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! Pools whose workers are killed, and journaled maps whose whole program is: nothing is lost, nothing is done twice.
+//!
+//! `PAR_POOL_ROUNDS=100 cargo test --test pools killed_workers` looks longer.
+
+mod common;
+
+use common::root;
+use common::sandbox::run_par;
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    let value = std::env::var(name).ok();
+    value
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(otherwise)
+}
+
+#[test]
+fn killed_workers_lose_nothing() {
+    let rounds = number("PAR_POOL_ROUNDS", 3);
+    let args = [
+        "tests/pools/killed_workers.par".to_string(),
+        rounds.to_string(),
+    ];
+    let run = run_par(root(), &args, "", Duration::from_secs(60 + 20 * rounds));
+    println!("{}{}", run.stdout, run.stderr);
+    assert!(!run.timed_out, "it hangs");
+    assert_eq!(run.leftovers, Vec::<String>::new());
+    let wanted = format!("{rounds} of {rounds} runs right, ");
+    assert!(run.stdout.starts_with(&wanted), "{}", run.stdout);
+    assert_eq!(run.exit, 0);
+}
+
+/// How often each item stands in a journal, and where its whole frames end. The format is told in
+/// `src/builtins/pool/journal/mod.rs`.
+fn frames(bytes: &[u8]) -> (HashMap<u64, usize>, usize) {
+    let mut found = HashMap::new();
+    let mut at = 8;
+    while let Some(head) = bytes.get(at..at + 24) {
+        let length = u32::from_le_bytes(head[..4].try_into().unwrap()) as usize;
+        let kind = u32::from_le_bytes(head[4..8].try_into().unwrap());
+        let item = u64::from_le_bytes(head[8..16].try_into().unwrap());
+        if bytes.len() < at + 24 + length {
+            break;
+        }
+        if kind != 1 {
+            *found.entry(item).or_insert(0) += 1;
+        }
+        at += 24 + length;
+    }
+    (found, at)
+}
+
+/// Runs the journaled script and kills its main process after some time; whether it had ended before.
+fn run_and_kill(journal: &Path, after: Duration) -> bool {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
+        .arg(root().join("tests/pools/journaled.par"))
+        .arg(journal)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(after);
+    let ended = child.try_wait().unwrap().is_some();
+    let _ = child.kill();
+    child.wait().unwrap();
+    ended
+}
+
+#[test]
+fn a_journaled_map_goes_on_after_its_program_was_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("run.par-journal");
+    let mut kept = 0;
+    let mut ended = 0;
+    for kill in 0..20_u64 {
+        // A moment that differs from kill to kill, some of them before the first item is finished.
+        let after = Duration::from_micros(5_000 + kill * 7_919 % 60_000);
+        ended += usize::from(run_and_kill(&journal, after));
+        let (items, _) = frames(&std::fs::read(&journal).unwrap_or_default());
+        assert!(items.len() >= kept, "what was kept is lost");
+        kept = items.len();
+    }
+    assert!(kept > 0, "no run came to anything");
+    let begin = Instant::now();
+    let args = [
+        "tests/pools/journaled.par".to_string(),
+        journal.to_string_lossy().into_owned(),
+    ];
+    let run = run_par(root(), &args, "", Duration::from_secs(60));
+    println!(
+        "20 kills ({ended} came too late), {kept} of 1000 items kept by then; the last run took {:?}",
+        begin.elapsed()
+    );
+    assert_eq!(
+        (run.stdout.as_str(), run.exit),
+        ("true\n", 0),
+        "{}",
+        run.stderr
+    );
+    let bytes = std::fs::read(&journal).unwrap();
+    let (items, end) = frames(&bytes);
+    assert_eq!(end, bytes.len(), "a torn tail was left in the middle");
+    assert_eq!(items.len(), 1000);
+    assert!(
+        items.values().all(|&times| times == 1),
+        "an item was committed twice"
+    );
+}
