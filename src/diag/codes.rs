@@ -108,5 +108,5 @@ reference! {
     NOT_FOUND "R026" "NotFound" "a program that does not exist";
     NOT_EXECUTABLE "R027" "NotExecutable" "a file that is no program";
     INTERNAL "R025" "InternalError" "a mistake of Par itself: please report it";
-    JOURNAL "R026" "JournalMismatch" "a journal that was begun for another map, or is in use";
+    JOURNAL "R028" "JournalMismatch" "a journal that was begun for another map, or is in use";
 }
