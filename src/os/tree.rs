@@ -42,10 +42,15 @@ pub fn parent_of(pid: i32) -> Option<i32> {
     rest.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// The value of a variable in the environment that a process was started with; `None` when it has none, or when it has
-/// ended or may not be looked at.
-pub fn variable_of(pid: i32, name: &str) -> Option<String> {
+/// The environment that a process was started with; `None` when it has ended, may not be looked at, has an empty one, or
+/// is about to execute another program: for that moment nothing can be seen of it.
+pub fn environment_of(pid: i32) -> Option<Vec<u8>> {
     let all = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    (!all.is_empty()).then_some(all)
+}
+
+/// The value of a variable in an environment.
+pub fn variable(all: &[u8], name: &str) -> Option<String> {
     let prefix = format!("{name}=");
     let found = all
         .split(|&byte| byte == 0)

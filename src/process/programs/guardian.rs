@@ -24,8 +24,13 @@ const PID_CELL: usize = 7;
 const WORD: &str = "--guard-tree";
 /// The descriptor at which the guardian finds the main process.
 const MAIN: i32 = 3;
-/// Nanoseconds between two scans: what was killed needs a moment to vanish.
-const PAUSE: u64 = 2_000_000;
+/// Nanoseconds between the first two scans; each pause is twice as long as the one before, up to the longest.
+const FIRST_PAUSE: u64 = 1_000_000;
+/// The longest pause.
+const LAST_PAUSE: u64 = 100_000_000;
+/// Nanoseconds without a finding after which nothing is left: a process that is just being executed has no environment to
+/// be seen, and on a loaded machine that can take a while.
+const QUIET: u64 = 1_500_000_000;
 
 /// Whether this executable knows how to be a guardian; not so in a host program.
 static KNOWN: AtomicBool = AtomicBool::new(false);
@@ -152,10 +157,14 @@ pub fn serve(args: &[OsString]) -> Option<ExitCode> {
     let blocked = crate::os::signal::AllBlocked::new();
     let main_is_dead = || poll::wait(&[Interest::Readable(MAIN)], None, || Ok(())) == Ok(true);
     while !main_is_dead() {}
-    let mut empty = 0;
-    while empty < 2 {
-        empty = if end_marked(tree) { 0 } else { empty + 1 };
-        let _ = poll::wait(&[], Some(clock::now() + PAUSE), || Ok(()));
+    let mut pause = FIRST_PAUSE;
+    let mut found_at = clock::now();
+    while clock::now() - found_at < QUIET {
+        if end_marked(tree) {
+            (found_at, pause) = (clock::now(), FIRST_PAUSE);
+        }
+        let _ = poll::wait(&[], Some(clock::now() + pause), || Ok(()));
+        pause = (pause * 2).min(LAST_PAUSE);
     }
     drop(blocked);
     Some(ExitCode::SUCCESS)
@@ -166,7 +175,8 @@ fn end_marked(tree: u64) -> bool {
     let mark = format!("{tree:016x}-");
     let me = fork::pid();
     let carries = |pid: i32| {
-        let value = processes::variable_of(pid, VARIABLE);
+        let environment = processes::environment_of(pid);
+        let value = environment.and_then(|all| processes::variable(&all, VARIABLE));
         value.is_some_and(|value| value.split(',').any(|element| element.starts_with(&mark)))
     };
     let mut any = false;

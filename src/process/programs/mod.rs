@@ -19,7 +19,7 @@ use crate::os::poll::{self, Interest};
 use crate::os::program::Started;
 use crate::os::{alarm, clock};
 use crate::source::Span;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::os::fd::AsRawFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,8 +84,12 @@ struct State {
     last: u64,
     /// Jobs that are gone and that were killed.
     killed: VecDeque<JobId>,
-    /// Strays that may stay until this process ends.
-    tolerated: HashSet<i32>,
+    /// Strays that may stay until this process ends, or until the job that they came from is killed.
+    tolerated: HashMap<i32, Option<JobId>>,
+    /// Strays that could not be asked whose they are, and how often that was tried.
+    doubtful: HashMap<i32, u32>,
+    /// When they are asked again (monotonic nanoseconds).
+    ask_again: u64,
 }
 
 static STATE: Mutex<Option<State>> = Mutex::new(None);
@@ -221,6 +225,7 @@ impl State {
         }
         if job.killed || job.died() {
             self.killed.push_back(id);
+            self.tolerated.retain(|_, job| *job != Some(id));
             if self.killed.len() > REMEMBERED {
                 self.killed.pop_front();
             }
@@ -380,11 +385,13 @@ fn look() {
     }
 }
 
-/// Sets the alarm for the spawned job whose time is over first.
+/// Sets the alarm for the spawned job whose time is over first, or for strays that are to be asked again.
 fn set_alarm() {
     let next = with(|state| {
         let spawned = state.jobs.values().filter_map(|job| job.spawned.as_ref());
-        spawned.filter_map(|spawned| spawned.deadline).min()
+        let doubts = (!state.doubtful.is_empty()).then_some(state.ask_again);
+        let deadlines = spawned.filter_map(|spawned| spawned.deadline);
+        deadlines.chain(doubts).min()
     });
     alarm::set(next);
 }

@@ -7,8 +7,13 @@
 
 use super::{JobId, State, VARIABLE, guardian, used, with};
 use crate::arena;
-use crate::os::{fork, tree};
+use crate::os::{clock, fork, tree};
 use crate::process::reaper;
+
+/// How often a stray is asked that cannot be asked: longer than any program takes to be executed.
+const MOST_TRIES: u32 = 9;
+/// Nanoseconds until it is asked again; each time twice as long.
+const FIRST_PAUSE: u64 = 2_000_000;
 
 /// Whose a stray is.
 #[derive(PartialEq, Eq, Debug)]
@@ -19,6 +24,8 @@ enum Origin {
     TheDead,
     /// It does not say.
     Unknown,
+    /// It cannot be asked at this moment.
+    Unreadable,
 }
 
 /// Reads the elements of [`VARIABLE`].
@@ -38,13 +45,39 @@ fn origin(text: &str, tree: u64, me: i32) -> Origin {
 }
 
 fn origin_of(pid: i32) -> Origin {
-    match (tree::variable_of(pid, VARIABLE), arena::get()) {
+    let Some(environment) = tree::environment_of(pid) else {
+        return Origin::Unreadable;
+    };
+    match (tree::variable(&environment, VARIABLE), arena::get()) {
         (Some(text), Some(arena)) => origin(&text, guardian::tree(arena), fork::pid()),
         _ => Origin::Unknown,
     }
 }
 
 impl State {
+    /// Whether a stray may stay. One that cannot be asked yet may, and is asked again soon, some times.
+    fn tolerates(&mut self, pid: i32, origin: Origin, killed: bool) -> bool {
+        let (stays, job) = match origin {
+            Origin::Mine(job) => (!self.is_killed(job), Some(job)),
+            Origin::TheDead => (false, None),
+            Origin::Unknown | Origin::Unreadable => (!killed, None),
+        };
+        if stays && origin == Origin::Unreadable {
+            let tries = self.doubtful.entry(pid).or_default();
+            *tries += 1;
+            if *tries < MOST_TRIES {
+                let pause = FIRST_PAUSE << *tries;
+                self.ask_again = clock::now() + pause;
+                return true;
+            }
+        }
+        self.doubtful.remove(&pid);
+        if stays {
+            self.tolerated.insert(pid, job);
+        }
+        stays
+    }
+
     pub(super) fn knows(&self, pid: i32) -> bool {
         let mut programs = self.jobs.values().flat_map(|job| &job.programs);
         programs.any(|program| program.started.pid == pid)
@@ -69,23 +102,18 @@ pub(in crate::process) fn settle(killed: bool) {
     let mut doomed = Vec::new();
     for pid in strays() {
         if fork::wait_for(pid, false).is_some() {
-            with(|state| state.tolerated.remove(&pid));
-        } else if with(|state| !state.tolerated.contains(&pid)) {
-            let origin = origin_of(pid);
-            let stays = with(|state| match origin {
-                Origin::Mine(job) => !state.is_killed(job),
-                Origin::TheDead => false,
-                Origin::Unknown => !killed,
+            with(|state| {
+                state.tolerated.remove(&pid);
+                state.doubtful.remove(&pid);
             });
-            match stays {
-                true => with(|state| {
-                    state.tolerated.insert(pid);
-                }),
-                false => doomed.push(pid),
+        } else if with(|state| !state.tolerated.contains_key(&pid)) {
+            if !with(|state| state.tolerates(pid, origin_of(pid), killed)) {
+                doomed.push(pid);
             }
         }
     }
     kill_with_all_below(&doomed);
+    super::set_alarm();
 }
 
 /// Kills children of this process, and what is below them before it loses its parents.
