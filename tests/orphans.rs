@@ -171,6 +171,29 @@ fn nothing_below_a_killed_process_lives_on() {
     println!("{killed} killed, the longest until all below was gone: {longest:?}");
 }
 
+/// Waits until a tree stands; tells what of it does if it never comes to that.
+fn stands(seed: u64, folder: &Path, processes: &dyn Fn() -> Vec<Pid>) {
+    let begin = Instant::now();
+    while !folder.join("ready").exists() {
+        if begin.elapsed() > PATIENCE / 2 {
+            let entries = std::fs::read_dir(folder).unwrap().flatten();
+            let mut files: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+            files.sort();
+            let lines = processes().into_iter().map(|pid| {
+                let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
+                let wait = std::fs::read_to_string(format!("/proc/{pid}/wchan"));
+                format!("{pid} {:?} {:?} {:?}", parent_of(pid), wait, line)
+            });
+            let lines: Vec<String> = lines.collect();
+            panic!(
+                "seed {seed}: the tree does not stand: {files:?}\n{}",
+                lines.join("\n")
+            );
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 fn is_session_leader(pid: Pid) -> bool {
     nix::unistd::getsid(Some(pid)) == Ok(pid)
 }
@@ -183,13 +206,15 @@ fn a_script_killed_at_any_moment_leaves_no_program() {
             let mut dice = Dice(seed ^ 0x5555);
             std::thread::sleep(Duration::from_millis(dice.below(400)));
             // The first process of the run is the script itself, whatever it has started.
-            let all = processes();
             let own = Pid::this();
-            let main = all
-                .iter()
-                .copied()
-                .find(|&pid| parent_of(pid) == Some(own))
-                .unwrap();
+            let mut main = None;
+            wait_until("the script is there", PATIENCE, || {
+                main = processes()
+                    .into_iter()
+                    .find(|&pid| parent_of(pid) == Some(own));
+                main.is_some()
+            });
+            let main = main.unwrap();
             kill(main, Signal::SIGKILL).unwrap();
             let gone = || processes().is_empty();
             longest = longest.max(wait_until(&format!("seed {seed}: all ends"), LIMIT, gone));

@@ -106,10 +106,10 @@ pub(in crate::process) fn settle(killed: bool) {
                 state.tolerated.remove(&pid);
                 state.doubtful.remove(&pid);
             });
-        } else if with(|state| !state.tolerated.contains_key(&pid)) {
-            if !with(|state| state.tolerates(pid, origin_of(pid), killed)) {
-                doomed.push(pid);
-            }
+        } else if with(|state| !state.tolerated.contains_key(&pid))
+            && !with(|state| state.tolerates(pid, origin_of(pid), killed))
+        {
+            doomed.push(pid);
         }
     }
     kill_with_all_below(&doomed);
