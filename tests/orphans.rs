@@ -123,9 +123,7 @@ fn nothing_below_a_killed_process_lives_on() {
     for seed in first_seed()..first_seed() + rounds() {
         with_tree(seed, |folder, processes| {
             let mut dice = Dice(seed);
-            wait_until("the tree stands", PATIENCE, || {
-                folder.join("ready").exists()
-            });
+            stands(seed, folder, processes);
             let nodes = nodes(folder);
             // What can be killed: every process of Par, and the program that each job began with.
             let mut all: Vec<(String, Pid)> = nodes
@@ -236,9 +234,7 @@ fn parent_of(pid: Pid) -> Option<Pid> {
 fn ctrl_c_ends_the_programs_too() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         with_tree(first_seed(), |folder, processes| {
-            wait_until("the tree stands", PATIENCE, || {
-                folder.join("ready").exists()
-            });
+            stands(first_seed(), folder, processes);
             kill(nodes(folder)["0"], signal).unwrap();
             wait_until("all ends", Duration::from_secs(10), || {
                 processes().is_empty()
@@ -254,9 +250,7 @@ fn is_part(line: &[u8], word: &[u8]) -> bool {
 #[test]
 fn another_guardian_comes_when_one_dies() {
     with_tree(first_seed(), |folder, processes| {
-        wait_until("the tree stands", PATIENCE, || {
-            folder.join("ready").exists()
-        });
+        stands(first_seed(), folder, processes);
         let main = nodes(folder)["0"];
         let mark = processes()
             .into_iter()
