@@ -108,6 +108,46 @@ fn check_reports_and_runs_nothing() {
 }
 
 #[test]
+fn doc_tells_of_names_modules_and_files() {
+    for (name, wanted) in [
+        ("list.push", "list.push(item): Adds an item"),
+        ("spawn", "runs the call in a new process"),
+        ("json", "loads"),
+        ("json.loads", "json.loads(text): "),
+        ("supervise", "Keeps processes running"),
+        (
+            "supervise.run",
+            "fn run(children, strategy = \"one_for_one\"",
+        ),
+        ("mpi.Comm.recv", "fn recv(self, source = nil"),
+    ] {
+        let told = par(&["doc", name]);
+        assert!(
+            told.exit == 0 && told.stdout.contains(wanted),
+            "{name}: {}",
+            told.stdout
+        );
+    }
+    let text = "## What it is for.\n\n## Adds.\n##\n##     add(1, 2)\nfn add(a, b = 2) => a + b\nfn _private() {}\nstruct P {\n  x, y\n}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.par");
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let wanted = "What it is for.\n\nfn add(a, b = 2)\n  Adds.\n\nstruct P(x, y)\n";
+    assert_eq!(printed(&par(&["doc", file])), (wanted, 0));
+    let wanted = "fn add(a, b = 2)\n  Adds.\n\n      add(1, 2)\n";
+    assert_eq!(printed(&par(&["doc", file, "add"])), (wanted, 0));
+    assert_eq!(par(&["doc", file, "_private"]).exit, 2);
+    let unknown = par(&["doc", "supervise.rum"]);
+    assert_eq!(unknown.exit, 2);
+    assert!(
+        unknown.stderr.contains("did you mean `supervise.run`?"),
+        "{}",
+        unknown.stderr
+    );
+}
+
+#[test]
 fn fmt_changes_files_and_check_shows_what_it_would_change() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.par");

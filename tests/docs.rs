@@ -1,4 +1,5 @@
-//! Runs every code block of `README.md` and `docs/*.md` that is marked `par`, as `tests/lang` runs scripts.
+//! Runs every code block of `README.md` and `docs/*.md` that is marked `par`, and the examples in the documentation of the
+//! standard library (`stdlib/*.par`), as `tests/lang` runs scripts.
 //!
 //! ` ```par ` runs and must print what its `# expect:` comments say (without any, it must print nothing and end well),
 //! ` ```par,norun ` is only checked, ` ```par,fragment ` is skipped.
@@ -20,9 +21,62 @@ fn main() -> ExitCode {
     let cases = documents
         .iter()
         .flat_map(|path| blocks(path))
-        .filter_map(case)
-        .collect();
-    common::suite::main(cases)
+        .filter_map(case);
+    let examples = files_below("stdlib", "par")
+        .into_iter()
+        .filter(|path| path.parent() == Some(Path::new("stdlib")))
+        .flat_map(|path| examples(&path))
+        .filter_map(case);
+    common::suite::main(cases.chain(examples).collect())
+}
+
+/// The examples in the `##` comments of a module: lines that are indented by four blanks more. Each begins with the import of the
+/// module. Every public function must have one.
+fn examples(path: &Path) -> Vec<Block> {
+    let text = std::fs::read_to_string(root().join(path)).unwrap();
+    let module = path.file_stem().unwrap().to_string_lossy().into_owned();
+    let mut found: Vec<Block> = Vec::new();
+    let (mut open, mut documented) = (false, false);
+    for (index, line) in text.lines().enumerate() {
+        let trimmed = line.trim_start();
+        let comment = trimmed.strip_prefix("##");
+        match comment.and_then(|rest| rest.strip_prefix("     ")) {
+            Some(code) if open => {
+                let block = found.last_mut().unwrap();
+                block.text.push_str(code);
+                block.text.push('\n');
+            }
+            Some(code) => {
+                (open, documented) = (true, true);
+                found.push(Block {
+                    name: format!("{}:{}", path.display(), index + 1),
+                    info: "par".to_string(),
+                    text: format!("{code}\n"),
+                });
+            }
+            // An empty comment line goes on with the example, if it goes on behind.
+            None if comment == Some("") && open => found.last_mut().unwrap().text.push('\n'),
+            None => open = false,
+        }
+        if let Some(name) = trimmed.strip_prefix("fn ") {
+            let name = name.split('(').next().unwrap();
+            let public = !name.starts_with('_') && name != "init";
+            if public && !documented {
+                found.push(Block {
+                    name: format!("{}:{}", path.display(), index + 1),
+                    info: format!("`{name}` without an example"),
+                    text: String::new(),
+                });
+            }
+        }
+        documented &= comment.is_some();
+    }
+    for block in &mut found {
+        if !block.text.contains(&format!("import {module}")) {
+            block.text = format!("import {module}\n{}", block.text);
+        }
+    }
+    found
 }
 
 /// A fenced block of a document.

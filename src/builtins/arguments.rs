@@ -113,6 +113,15 @@ pub fn bytes(function: &str, param: &str, value: &Value) -> Outcome<Gc<Bytes>> {
     }
 }
 
+/// The bytes of a str or of bytes.
+pub fn data<'a>(function: &str, param: &str, value: &'a Value) -> Outcome<&'a [u8]> {
+    match (value, value.as_str()) {
+        (_, Some(text)) => Ok(text.as_bytes()),
+        (Value::Bytes(bytes), None) => Ok(bytes.data()),
+        _ => Err(wrong(function, param, "a str or bytes", value)),
+    }
+}
+
 /// Something that can be called.
 pub fn callable(function: &str, param: &str, value: &Value) -> Outcome {
     match value {

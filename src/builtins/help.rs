@@ -11,6 +11,7 @@ static HANDLES: &[(&str, &[Table])] = &[
     ("condition", &[super::condition::METHODS]),
     ("event", &[super::event::METHODS]),
     ("file", &[super::file::METHODS]),
+    ("file lock", &[modules::file_lock::METHODS]),
     ("future", &[super::pool::future::METHODS]),
     ("lease", &[super::lease::METHODS]),
     ("lock", &[super::lock::METHODS]),
@@ -41,7 +42,7 @@ fn methods_of(of: &str) -> Option<&'static [Table]> {
 }
 
 /// The names of the types that have methods.
-fn types() -> Vec<&'static str> {
+pub fn type_names() -> Vec<&'static str> {
     let mut types: Vec<_> = METHODS.iter().chain(HANDLES).map(|(of, _)| *of).collect();
     types.sort_unstable();
     types
@@ -82,7 +83,7 @@ pub fn library() -> String {
     let mut text = String::from(HEAD);
     section(&mut text, "## Functions", "", FUNCTIONS);
     text.push_str("\n## Methods\n\nA table for each type; where a name stands twice, the first one is the type's own.\n");
-    for of in types() {
+    for of in type_names() {
         section(
             &mut text,
             &format!("### {of}"),

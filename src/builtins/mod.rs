@@ -116,7 +116,7 @@ use crate::value::handle::Handle;
 use crate::value::heap::Heap;
 use crate::value::native::{Context, Native, Outcome};
 use crate::value::{Value, access, show};
-pub use help::{doc, library};
+pub use help::{doc, library, type_names};
 use modules::MODULES;
 
 /// Rows sorted by name (a test looks).

@@ -5,6 +5,7 @@ use crate::value::native::{Context, Fault, Outcome};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 
 /// The `IoError` of an operation on a path: ``open "log.txt": no such file or directory``.
 pub fn failed(function: &str, path: &str, error: &io::Error) -> Fault {
@@ -12,11 +13,51 @@ pub fn failed(function: &str, path: &str, error: &io::Error) -> Fault {
     let shown = crate::value::show::quoted(path);
     let report = diag::Error::new(codes::IO, format!("{function} {shown}: {reason}"))
         .with_field("path", Field::Text(path.to_string()));
+    let report = match error.kind() {
+        io::ErrorKind::NotFound => help_for_missing(report, path),
+        _ => report,
+    };
     match error.raw_os_error() {
         Some(number) => report
             .with_field("errno", Field::Int(i64::from(number)))
             .into(),
         None => report.into(),
+    }
+}
+
+/// Names that are looked at for one that was meant.
+const MAX_NAMES: usize = 2000;
+
+/// Tells which name may have been meant, or which directory on the way is not there.
+fn help_for_missing(report: Box<diag::Error>, path: &str) -> Box<diag::Error> {
+    let path = Path::new(path);
+    let (Some(name), Some(folder)) = (path.file_name(), path.parent()) else {
+        return report;
+    };
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        let missing = folder
+            .ancestors()
+            .take_while(|folder| !folder.exists())
+            .last();
+        return match missing.filter(|missing| !missing.as_os_str().is_empty()) {
+            Some(missing) => report.with_help(format!(
+                "there is no directory {}",
+                crate::value::show::quoted(&missing.to_string_lossy())
+            )),
+            None => report,
+        };
+    };
+    let names = entries.flatten().take(MAX_NAMES);
+    let names: Vec<String> = names
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    match diag::did_you_mean(&name.to_string_lossy(), names.iter().map(String::as_str)) {
+        Some(meant) => report.with_help(meant),
+        None => report,
     }
 }
 

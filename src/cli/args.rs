@@ -67,6 +67,12 @@ pub enum Command {
         #[arg(required = true)]
         files: Vec<OsString>,
     },
+    /// Tell what is known of a name: `par doc list.push`, `par doc json`, `par doc file.par`
+    Doc {
+        /// A function, construct, type, method, module or member; or a script file, and a name in it
+        #[arg(value_name = "NAME")]
+        words: Vec<String>,
+    },
     /// Bring scripts into the one style
     Fmt(FmtOptions),
     /// Run the tests of scripts: their blocks `test "name" { ... }`, each in a process of its own
@@ -143,7 +149,7 @@ pub fn plain_script(args: &[OsString]) -> Option<(&OsString, &[OsString])> {
     let text = file.as_encoded_bytes();
     let other = text.is_empty()
         || text.starts_with(b"-")
-        || ["run", "check", "fmt", "test", "explain", "help"]
+        || ["run", "check", "doc", "fmt", "test", "explain", "help"]
             .iter()
             .any(|word| word.as_bytes() == text);
     (!other).then_some((file, rest))

@@ -5,6 +5,7 @@
 //! not touch the argument parser: starting a script costs what the language costs.
 
 pub mod args;
+mod doc;
 mod dump;
 mod fmt;
 mod prompt;
@@ -62,6 +63,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             None => ExitCode::from(USAGE),
         },
         Some(Command::Check { files }) => run::check(&files, &reporter),
+        Some(Command::Doc { words }) => doc::doc(&words),
         Some(Command::Fmt(options)) => fmt::fmt(&options, &reporter),
         Some(Command::Test(options)) => testing::test(&options, &reporter),
         Some(Command::Explain { code }) => report::explain(code.as_deref()),

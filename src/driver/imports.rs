@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 /// The standard modules that are written in Par: name and text.
 const WRITTEN_IN_PAR: &[(&str, &str)] = &[
+    ("log", include_str!("../../stdlib/log.par")),
     ("mpi", include_str!("../../stdlib/mpi.par")),
     ("supervise", include_str!("../../stdlib/supervise.par")),
     ("test", include_str!("../../stdlib/test.par")),
@@ -85,6 +86,11 @@ pub(super) fn shown(path: &Path) -> String {
         }
     }
     short.display().to_string()
+}
+
+/// The standard modules that are written in Par: name and text.
+pub fn modules_in_par() -> impl Iterator<Item = (&'static str, &'static str)> {
+    WRITTEN_IN_PAR.iter().copied()
 }
 
 /// The names of all standard modules.

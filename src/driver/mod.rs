@@ -10,6 +10,7 @@ mod environment;
 mod imports;
 mod lifecycle;
 
+pub use imports::modules_in_par;
 pub use lifecycle::Tell;
 
 use crate::check::{self, Earlier, Imported, Mode};

@@ -9,6 +9,7 @@ pub mod alloc;
 pub mod clock;
 pub mod cpu;
 pub mod descriptor;
+pub mod environment;
 pub mod fork;
 pub mod futex;
 pub mod limit;

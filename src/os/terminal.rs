@@ -4,6 +4,11 @@
 
 /// How many columns the terminal on standard error has; `None` when it is no terminal, or one that does not tell.
 pub fn columns() -> Option<usize> {
+    size(2).map(|size| size.0)
+}
+
+/// Columns and rows of the terminal behind a descriptor; `None` when it is no terminal, or one that does not tell.
+pub fn size(descriptor: i32) -> Option<(usize, usize)> {
     let mut size = libc::winsize {
         ws_row: 0,
         ws_col: 0,
@@ -11,9 +16,16 @@ pub fn columns() -> Option<usize> {
         ws_ypixel: 0,
     };
     // SAFETY: TIOCGWINSZ (ioctl_tty(2)) writes one `winsize` through the pointer, which points to one that lives until
-    // the call returns; descriptor 2 may be closed or no terminal, which makes the call fail and write nothing.
-    let result = unsafe { libc::ioctl(2, libc::TIOCGWINSZ, &raw mut size) };
-    (result == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
+    // the call returns; a descriptor that is closed or no terminal makes the call fail and write nothing.
+    let result = unsafe { libc::ioctl(descriptor, libc::TIOCGWINSZ, &raw mut size) };
+    let told = result == 0 && size.ws_col > 0;
+    told.then_some((usize::from(size.ws_col), usize::from(size.ws_row)))
+}
+
+/// Whether a descriptor is a terminal.
+pub fn is_terminal(descriptor: i32) -> bool {
+    // SAFETY: isatty(3) takes any number and touches no memory of ours.
+    unsafe { libc::isatty(descriptor) == 1 }
 }
 
 /// Whether standard output is a pipe or socket that nobody reads any more (`par x.par | head -1`).

@@ -25,6 +25,34 @@ static HOOKS: Mutex<Option<Hooks>> = Mutex::new(None);
 /// The cell of the arena that counts failures which nobody joined: the main process's exit status is 1 then.
 const FAILURES_CELL: usize = 0;
 
+/// What this process does at its end, once its children have ended: with the process that asked for it.
+static AT_END: Mutex<Vec<Step>> = Mutex::new(Vec::new());
+
+/// A process and what it does.
+type Step = (i32, fn());
+
+/// Has something done at the end of this process, however its script ends; not when it is killed, and not by its children.
+pub fn at_end(step: fn()) {
+    if let Ok(mut steps) = AT_END.lock() {
+        let step = (fork::pid(), step);
+        if !steps
+            .iter()
+            .any(|(pid, known)| *pid == step.0 && std::ptr::fn_addr_eq(*known, step.1))
+        {
+            steps.push(step);
+        }
+    }
+}
+
+fn do_at_end() {
+    let steps = AT_END.lock().map(|mut steps| std::mem::take(&mut *steps));
+    for (pid, step) in steps.unwrap_or_default() {
+        if pid == fork::pid() {
+            step();
+        }
+    }
+}
+
 /// Whether Ctrl-C ended the wait for the children.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -50,6 +78,7 @@ pub(super) fn run_child(process: &Process, body: impl FnOnce() -> ChildOutcome) 
     // A panic has been written to standard error by Rust's hook; what is left is a process that failed.
     let outcome = outcome.unwrap_or(ChildOutcome::Exited(101));
     let _ = catch_unwind(AssertUnwindSafe(end_children));
+    let _ = catch_unwind(AssertUnwindSafe(do_at_end));
     seal(process, &outcome);
     if let Some(hooks) = hooks() {
         let _ = catch_unwind(AssertUnwindSafe(hooks.flush));
@@ -157,5 +186,6 @@ fn wait_for(child: &Process, timeout: Option<f64>) -> crate::diag::Result<bool> 
 pub fn finish_main() -> bool {
     end_children();
     programs::guardian::dismiss();
+    do_at_end();
     arena::get().is_some_and(|arena| arena.cell(FAILURES_CELL).load(Ordering::Relaxed) != 0)
 }

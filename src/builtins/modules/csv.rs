@@ -1,5 +1,6 @@
 //! `csv`: tables as text, with commas or another delimiter.
 
+use super::csv_file;
 use crate::builtins::{Module, Table, arguments, gather};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
@@ -18,11 +19,60 @@ pub static MODULE: Module = Module {
 };
 
 static FUNCTIONS: Table = natives! {
-    "dumps" ("rows", "delimiter?", "header?") dumps, "The text of rows, which are lists, or maps under a header of their keys.";
-    "loads" ("text", "delimiter?") loads, "A list of the rows of a text, each a list of strs.";
-    "loads_maps" ("text", "delimiter?") loads_maps, "A list of the rows of a text as maps under the names of its first row.";
-    "parse" ("text", "delimiter?") loads, "A list of the rows of a text, each a list of strs (as loads).";
+    "dump" ("rows", "path", "delimiter?", "header?", "quote?") csv_file::dump, "Writes rows (lists, or maps under a header of their keys) to a file, and gives how many.";
+    "dumps" ("rows", "delimiter?", "header?", "quote?") dumps, "The text of rows, which are lists, or maps under a header of their keys.";
+    "loads" ("text", "delimiter?", "quote?") loads, "A list of the rows of a text, each a list of strs.";
+    "loads_maps" ("text", "delimiter?", "quote?") loads_maps, "A list of the rows of a text as maps under the names of its first row.";
+    "maps" ("path", "delimiter?", "quote?") csv_file::maps, "Goes through the rows of a file as maps under the names of its first row.";
+    "parse" ("text", "delimiter?", "quote?") loads, "A list of the rows of a text, each a list of strs (as loads).";
+    "rows" ("path", "delimiter?", "quote?") csv_file::rows, "Goes through the rows of a file, each a list of strs.";
 };
+
+/// How a table is written: what stands between fields, and what around those that have such a mark in them.
+pub struct Dialect {
+    delimiter: u8,
+    quote: u8,
+}
+
+impl Dialect {
+    /// From the arguments of a call.
+    pub fn new(function: &str, between: &Value, around: &Value) -> Outcome<Dialect> {
+        let quote = match arguments::given(around) {
+            None => b'"',
+            Some(value) => match arguments::text(function, "quote", value)?.as_bytes() {
+                [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => *byte,
+                _ => {
+                    let rule = "must be one ASCII character";
+                    return Err(arguments::refuse(function, "quote", rule, value));
+                }
+            },
+        };
+        let delimiter = delimiter(function, between)?;
+        Ok(Dialect { delimiter, quote })
+    }
+
+    /// What reads it. Rows may have different numbers of fields.
+    pub fn reader(&self) -> ReaderBuilder {
+        let mut builder = ReaderBuilder::new();
+        builder.has_headers(false).flexible(true);
+        builder.delimiter(self.delimiter).quote(self.quote);
+        builder
+    }
+
+    /// What writes it.
+    pub fn writer(&self) -> WriterBuilder {
+        let mut builder = WriterBuilder::new();
+        builder.flexible(true);
+        builder.delimiter(self.delimiter).quote(self.quote);
+        builder
+    }
+}
+
+/// The error of something that is no table.
+pub fn refused(function: &str, what: &str, error: &csv::Error) -> Fault {
+    let message = format!("{function}: {what} must be a table, but {error}");
+    diag::Error::new(codes::VALUE, message).into()
+}
 
 fn delimiter(function: &str, value: &Value) -> Outcome<u8> {
     let Some(value) = arguments::given(value) else {
@@ -41,18 +91,11 @@ fn delimiter(function: &str, value: &Value) -> Outcome<u8> {
 
 fn records(function: &str, args: Args<'_>) -> Outcome<Vec<StringRecord>> {
     let source = arguments::text(function, "text", &args[0])?;
-    let mut builder = ReaderBuilder::new();
-    builder
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter(function, &args[1])?);
-    let mut reader = builder.from_reader(source.as_bytes());
-    let records = reader.records().map(|record| {
-        record.map_err(|error| {
-            let message = format!("{function}: the text must be a table, but {error}");
-            Fault::from(diag::Error::new(codes::VALUE, message))
-        })
-    });
+    let dialect = Dialect::new(function, &args[1], &args[2])?;
+    let mut reader = dialect.reader().from_reader(source.as_bytes());
+    let records = reader
+        .records()
+        .map(|record| record.map_err(|error| refused(function, "the text", &error)));
     records.collect()
 }
 
@@ -88,7 +131,7 @@ fn loads_maps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 /// The text of one field; nil is empty.
-fn field(value: Value) -> String {
+pub fn field(value: Value) -> String {
     match value {
         Value::Nil => String::new(),
         value => show::display(value),
@@ -101,7 +144,7 @@ fn items(value: Value) -> Outcome<Vec<Value>> {
 }
 
 fn dumps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let delimiter = delimiter("dumps", &args[1])?;
+    let dialect = Dialect::new("dumps", &args[1], &args[3])?;
     let mut header = match arguments::given(&args[2]) {
         Some(header) => Some(
             arguments::list("dumps", "header", header)?
@@ -110,14 +153,8 @@ fn dumps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         ),
         None => None,
     };
-    let mut writer = WriterBuilder::new()
-        .flexible(true)
-        .delimiter(delimiter)
-        .from_writer(Vec::new());
-    let refused = |error: csv::Error| {
-        let message = format!("dumps: the rows must make a table, but {error}");
-        Fault::from(diag::Error::new(codes::VALUE, message))
-    };
+    let mut writer = dialect.writer().from_writer(Vec::new());
+    let refused = |error: csv::Error| refused("dumps", "what the rows make", &error);
     if let Some(header) = &header {
         writer
             .write_record(header.iter().map(|&name| field(name)))

@@ -1,6 +1,6 @@
 //! `fs`: whole files and directories. Names that are no UTF-8 are shown with replacement characters.
 
-use super::{glob, path, walk};
+use super::{file_lock, glob, path, temporary, walk};
 use crate::builtins::{Module, Table, arguments, lazy, system};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
@@ -9,7 +9,8 @@ use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, operate, show, text};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 /// The module.
 pub static MODULE: Module = Module {
@@ -21,28 +22,33 @@ pub static MODULE: Module = Module {
 
 static FUNCTIONS: Table = natives! {
     "append" ("path", "data") append, "Adds a str or bytes at the end of a file, in one piece.";
+    "chmod" ("path", "mode") chmod, "Sets who may read, write and run a file: chmod(path, 0o644).";
     "copy" ("from", "to") copy, "Copies a file and gives its size.";
+    "copytree" ("from", "to") copytree, "Copies a directory with everything in it to a path where nothing is yet.";
     "exists" ("path") path::exists, "Whether there is something at the path.";
     "glob" ("pattern") glob_files, "A sorted list of the paths that fit a pattern with `*`, `?`, `[abc]` and `**`.";
     "isdir" ("path") path::isdir, "Whether there is a directory at the path.";
     "isfile" ("path") path::isfile, "Whether there is a file at the path.";
     "lines" ("path") lines, "A list of the lines of a file, without their ends.";
     "listdir" ("path?") listdir, "A sorted list of the names in a directory.";
+    "lock" ("path", "timeout?", "shared?") file_lock::lock, "Takes the lock of a file, which is made if it is not there; `with fs.lock(path) as l { ... }`. It counts between programs too.";
     "makedirs" ("path") makedirs, "Makes a directory and those around it; one that is there is fine.";
     "mkdir" ("path", "exist_ok?") mkdir, "Makes a directory.";
     "move" ("from", "to") rename, "Gives a file or directory another path.";
     "read" ("path") read, "The text of a file.";
     "read_bytes" ("path") read_bytes, "The bytes of a file.";
+    "readlink" ("path") readlink, "What a symbolic link leads to.";
     "remove" ("path") remove, "Removes a file.";
     "rename" ("from", "to") rename, "Gives a file or directory another path.";
     "rmdir" ("path") rmdir, "Removes an empty directory.";
     "rmtree" ("path") rmtree, "Removes a directory with everything in it.";
     "stat" ("path") stat, "What the system knows of a file, as a map: size, mtime, mode and more.";
     "symlink" ("target", "path") symlink, "Makes a symbolic link at a path.";
-    "tempdir" ("prefix?") tempdir, "Makes a new directory for temporary files, which nobody else can read, and gives its path.";
-    "touch" ("path") touch, "Makes an empty file, unless there is one.";
+    "tempdir" ("prefix?") tempdir, "Makes a new directory that only this user can enter, and gives its path; it vanishes with this process.";
+    "tempfile" ("suffix?") tempfile, "Makes a new empty file that only this user can read, and gives its path; it vanishes with this process.";
+    "touch" ("path") touch, "Makes an empty file; one that is there becomes as new as now.";
     "walk" ("path?") walk_tree, "Goes through [directory, directories in it, files in it] for a directory and all below it.";
-    "write" ("path", "data") write, "Writes a str or bytes to a file, which is made anew, and gives how many bytes.";
+    "write" ("path", "data", "atomic?") write, "Writes a str or bytes to a file, which is made anew, and gives how many bytes; `atomic: true` changes it in one step, whatever happens meanwhile.";
 };
 
 fn path_of<'a>(function: &str, param: &str, value: &'a Value) -> Outcome<&'a str> {
@@ -69,18 +75,10 @@ fn on_path<T>(
     system::retry(context, function, path, || step(path))
 }
 
-fn data<'a>(function: &str, value: &'a Value) -> Outcome<&'a [u8]> {
-    match (value, value.as_str()) {
-        (_, Some(text)) => Ok(text.as_bytes()),
-        (Value::Bytes(bytes), None) => Ok(bytes.data()),
-        _ => Err(arguments::wrong(function, "data", "a str or bytes", value)),
-    }
-}
-
 fn append(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (path, data) = (
         path_of("append", "path", &args[0])?,
-        data("append", &args[1])?,
+        arguments::data("append", "data", &args[1])?,
     );
     let mut options = OpenOptions::new();
     options.append(true).create(true);
@@ -94,10 +92,100 @@ fn append(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (path, data) = (
         path_of("write", "path", &args[0])?,
-        data("write", &args[1])?,
+        arguments::data("write", "data", &args[1])?,
     );
-    system::retry(context, "write", path, || fs::write(path, data))?;
+    let atomic = match arguments::given(&args[2]) {
+        Some(atomic) => arguments::boolean("write", "atomic", atomic)?,
+        None => false,
+    };
+    system::retry(context, "write", path, || match atomic {
+        true => write_atomic(Path::new(path), data),
+        false => fs::write(path, data),
+    })?;
     Ok(Value::Int(data.len() as i64))
+}
+
+/// Writes a file beside the one that is meant, brings it to the disk, and gives it the other's name: who reads sees the old content or
+/// the new one, after a power cut too.
+fn write_atomic(path: &Path, data: &[u8]) -> io::Result<()> {
+    // A link stays one: what it leads to is changed.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let folder = match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(data)?;
+    let mode = match fs::metadata(&target) {
+        Ok(data) => data.permissions(),
+        // As `open` makes new files: readable for all, less what the umask takes.
+        Err(_) => fs::Permissions::from_mode(0o666 & !umask()),
+    };
+    file.as_file().set_permissions(mode)?;
+    file.as_file().sync_all()?;
+    file.persist(&target).map_err(|error| error.error)?;
+    fs::File::open(folder)?.sync_all()
+}
+
+/// The bits that new files of this process do not get.
+fn umask() -> u32 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    line.and_then(|text| u32::from_str_radix(text.trim(), 8).ok())
+        .unwrap_or(0o022)
+}
+
+fn chmod(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let path = path_of("chmod", "path", &args[0])?;
+    let mode = arguments::size("chmod", "mode", &args[1])?;
+    let Ok(mode @ 0..=0o7777) = u32::try_from(mode) else {
+        return Err(arguments::refuse(
+            "chmod",
+            "mode",
+            "must be at most 0o7777",
+            &args[1],
+        ));
+    };
+    system::retry(context, "chmod", path, || {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    })?;
+    Ok(Value::Nil)
+}
+
+fn copytree(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (from, to) = (
+        path_of("copytree", "from", &args[0])?,
+        path_of("copytree", "to", &args[1])?,
+    );
+    let mut open = vec![(PathBuf::from(from), PathBuf::from(to))];
+    while let Some((from, to)) = open.pop() {
+        let shown = from.to_string_lossy().into_owned();
+        let inner = system::retry(context, "copytree", &shown, || {
+            let entries = fs::read_dir(&from)?.collect::<io::Result<Vec<_>>>()?;
+            fs::create_dir(&to)?;
+            Ok(entries)
+        })?;
+        for entry in inner {
+            let (from, to) = (entry.path(), to.join(entry.file_name()));
+            let shown = from.to_string_lossy().into_owned();
+            let kind = system::retry(context, "copytree", &shown, || entry.file_type())?;
+            if kind.is_dir() {
+                open.push((from, to));
+                continue;
+            }
+            system::retry(context, "copytree", &shown, || match kind.is_symlink() {
+                true => std::os::unix::fs::symlink(fs::read_link(&from)?, &to),
+                false => fs::copy(&from, &to).map(drop),
+            })?;
+            context.poll()?;
+        }
+    }
+    Ok(Value::Nil)
+}
+
+fn readlink(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let target = on_path(context, "readlink", args, |path| fs::read_link(path))?;
+    Ok(Value::str(context.heap(), &target.to_string_lossy()))
 }
 
 fn copy(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -265,34 +353,48 @@ fn symlink(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn tempdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let prefix = match arguments::given(&args[0]) {
-        Some(prefix) => path_of("tempdir", "prefix", prefix)?,
-        None => "par-",
+        Some(prefix) => part_of_name("tempdir", "prefix", prefix)?,
+        None => "",
     };
-    let root = std::env::temp_dir();
-    loop {
-        let name = format!("{prefix}{:016x}", rand::random::<u64>());
-        let path = root.join(name);
-        let shown = path.to_string_lossy().into_owned();
-        let mut builder = fs::DirBuilder::new();
-        let made = system::retry(context, "tempdir", &shown, || {
-            match builder.mode(0o700).create(&path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-                result => result.map(|()| true),
-            }
-        })?;
-        if made {
-            return Ok(Value::str(context.heap(), &shown));
-        }
+    let path = temporary::new_path(context, "tempdir", prefix, "")?;
+    let shown = path.to_string_lossy().into_owned();
+    system::retry(context, "tempdir", &shown, || {
+        fs::DirBuilder::new().mode(0o700).create(&path)
+    })?;
+    Ok(Value::str(context.heap(), &shown))
+}
+
+fn tempfile(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let suffix = match arguments::given(&args[0]) {
+        Some(suffix) => part_of_name("tempfile", "suffix", suffix)?,
+        None => "",
+    };
+    let path = temporary::new_path(context, "tempfile", "", suffix)?;
+    let shown = path.to_string_lossy().into_owned();
+    system::retry(context, "tempfile", &shown, || {
+        OpenOptions::new().write(true).create_new(true).open(&path)
+    })?;
+    Ok(Value::str(context.heap(), &shown))
+}
+
+/// What becomes a part of a file's name.
+fn part_of_name<'a>(function: &str, param: &str, value: &'a Value) -> Outcome<&'a str> {
+    let part = path_of(function, param, value)?;
+    match part.contains('/') {
+        true => Err(arguments::refuse(
+            function,
+            param,
+            "must have no slash",
+            value,
+        )),
+        false => Ok(part),
     }
 }
 
 fn touch(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     on_path(context, "touch", args, |path| {
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map(drop)
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        file.set_modified(std::time::SystemTime::now())
     })?;
     Ok(Value::Nil)
 }

@@ -1,6 +1,6 @@
 //! `json`: values as JSON text and back.
 
-use super::json_read;
+use super::{json_file, json_read};
 use crate::builtins::{Module, Table, arguments};
 use crate::diag::{self, codes};
 use crate::limits::{MAX_STRING, MAX_VALUE_DEPTH};
@@ -16,7 +16,11 @@ pub static MODULE: Module = Module {
 };
 
 static FUNCTIONS: Table = natives! {
+    "dump" ("value", "path", "indent?", "sort_keys?") json_file::dump, "Writes a value to a file as JSON text.";
+    "dump_lines" ("values", "path") json_file::dump_lines, "Writes each value to a line of a file, and gives how many.";
     "dumps" ("value", "indent?", "sort_keys?") dumps, "The JSON text of a value; `indent` (spaces, or a text) puts each item on a line of its own.";
+    "lines" ("path") json_file::lines, "Goes through the values of a file that has one on each line.";
+    "load" ("path") json_file::load, "The value of a file of JSON text.";
     "loads" ("text") loads, "The value of a JSON text.";
     "parse" ("text") loads, "The value of a JSON text (as loads).";
     "stringify" ("value", "indent?", "sort_keys?") dumps, "The JSON text of a value (as dumps).";
@@ -38,7 +42,13 @@ fn loads(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn dumps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let indent = match arguments::given(&args[1]) {
+    let encoded = encode(args[0], &args[1], &args[2])?;
+    text::checked(context.heap(), encoded)
+}
+
+/// The JSON text of a value; the other two are the arguments `indent` and `sort_keys`.
+pub fn encode(value: Value, indent: &Value, sort_keys: &Value) -> Outcome<String> {
+    let indent = match arguments::given(indent) {
         None => None,
         Some(indent) => Some(match indent.as_str() {
             Some(text) => text.to_string(),
@@ -49,7 +59,7 @@ fn dumps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             }
         }),
     };
-    let sort = match arguments::given(&args[2]) {
+    let sort = match arguments::given(sort_keys) {
         Some(sort) => arguments::boolean("dumps", "sort_keys", sort)?,
         None => false,
     };
@@ -60,8 +70,8 @@ fn dumps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         open: Vec::new(),
         path: Vec::new(),
     };
-    writer.value(args[0])?;
-    text::checked(context.heap(), writer.out)
+    writer.value(value)?;
+    Ok(writer.out)
 }
 
 struct Writer {

@@ -2,6 +2,7 @@
 
 use super::fs;
 use crate::builtins::{Module, Table, arguments, system};
+use crate::diag::{self, codes};
 use crate::value::Value;
 use crate::value::heap::Heap;
 use crate::value::map::{Map, Table as Entries};
@@ -30,14 +31,17 @@ static FUNCTIONS: Table = natives! {
     "gethostname" () gethostname, "The name of this machine.";
     "getpid" () getpid, "The id of this process.";
     "getppid" () getppid, "The id of this process's parent.";
+    "getuser" () getuser, "The name of the user that this process runs for; its number when it has no name.";
     "listdir" ("path?") fs::listdir, "A sorted list of the names in a directory.";
     "makedirs" ("path") fs::makedirs, "Makes a directory and those around it; one that is there is fine.";
     "mkdir" ("path", "exist_ok?") fs::mkdir, "Makes a directory.";
     "remove" ("path") fs::remove, "Removes a file.";
     "rename" ("from", "to") fs::rename, "Gives a file or directory another path.";
     "rmdir" ("path") fs::rmdir, "Removes an empty directory.";
+    "setenv" ("name", "value") setenv, "Sets a variable of the environment, for this process and the processes and programs that it starts from now on.";
     "stat" ("path") fs::stat, "What the system knows of a file, as a map.";
     "unlink" ("path") fs::remove, "Removes a file.";
+    "unsetenv" ("name") unsetenv, "Takes a variable out of the environment.";
     "walk" ("path?") fs::walk_tree, "Goes through [directory, directories in it, files in it] for a directory and all below it.";
 };
 
@@ -72,6 +76,53 @@ fn getenv(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         (None, Value::Undef) => Ok(Value::Nil),
         (None, default) => Ok(default),
     }
+}
+
+fn getuser(context: &mut dyn Context, _: Args<'_>) -> Outcome {
+    let number = nix::unistd::geteuid();
+    let named = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    // name:password:number:...
+    let name = named.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number.to_string()).then(|| name.to_string())
+    });
+    Ok(Value::str(
+        context.heap(),
+        &name.unwrap_or_else(|| number.to_string()),
+    ))
+}
+
+fn setenv(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    change("setenv", &args[0], Some(&args[1]))
+}
+
+fn unsetenv(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    change("unsetenv", &args[0], None)
+}
+
+fn change(function: &str, name_value: &Value, value: Option<&Value>) -> Outcome {
+    let name = arguments::text(function, "name", name_value)?;
+    if name.is_empty() || name.contains(['=', '\0']) {
+        let rule = "must be the name of a variable, without `=`";
+        return Err(arguments::refuse(function, "name", rule, name_value));
+    }
+    let text = match value {
+        Some(value) => Some(arguments::text(function, "value", value)?),
+        None => None,
+    };
+    if let (Some(value), Some(text)) = (value, text)
+        && text.contains('\0')
+    {
+        let rule = "must have no zero character";
+        return Err(arguments::refuse(function, "value", rule, value));
+    }
+    if crate::os::environment::set(name, text) {
+        return Ok(Value::Nil);
+    }
+    let message =
+        format!("{function}: the environment of a process with threads cannot be changed");
+    Err(diag::Error::new(codes::NOT_SUPPORTED, message).into())
 }
 
 fn gethostname(context: &mut dyn Context, _: Args<'_>) -> Outcome {

@@ -24,12 +24,14 @@ static FUNCTIONS: Table = natives! {
     "isfile" ("path") isfile, "Whether there is a file at the path.";
     "join" ("...parts") join, "The parts with slashes between them; an absolute part begins anew.";
     "normpath" ("path") normpath, "The path without `.`, `..` and doubled slashes.";
+    "parts" ("path") names_on, "A list of the names on the path, with \"/\" first when it begins at the root.";
     "realpath" ("path") realpath, "The path from the root with all links followed.";
     "relpath" ("path", "start?") relpath, "The path as seen from a directory, the current one when none is given.";
     "split" ("path") split, "A list of what stands before and after the last slash.";
     "splitext" ("path") splitext, "A list of the path without its extension, and the extension with its dot.";
     "stem" ("path") stem, "The name of the file without its extension.";
     "suffix" ("path") suffix, "The extension with its dot; empty when there is none.";
+    "with_suffix" ("path", "suffix") with_suffix, "The path with another extension, which begins with a dot; without any when it is empty.";
 };
 
 fn argument<'a>(function: &str, args: Args<'a>) -> Outcome<&'a str> {
@@ -210,4 +212,29 @@ fn relpath(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         true => Ok(Value::str(context.heap(), ".")),
         false => text(context, &relative),
     }
+}
+
+fn names_on(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let path = argument("parts", args)?;
+    let heap = context.heap();
+    let parts = Path::new(path).components();
+    let parts = parts.map(|part| Value::str(heap, &part.as_os_str().to_string_lossy()));
+    let parts = parts.collect();
+    Ok(Value::list(heap, parts))
+}
+
+fn with_suffix(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let path = Path::new(argument("with_suffix", args)?);
+    let suffix = arguments::text("with_suffix", "suffix", &args[1])?;
+    let good = suffix.is_empty() || (suffix.starts_with('.') && suffix.len() > 1);
+    if !good || suffix.contains('/') {
+        let rule = "must be empty or begin with a dot, such as \".txt\"";
+        return Err(arguments::refuse("with_suffix", "suffix", rule, &args[1]));
+    }
+    if path.file_name().is_none() {
+        let rule = "must end with the name of a file";
+        return Err(arguments::refuse("with_suffix", "path", rule, &args[0]));
+    }
+    let suffix = suffix.strip_prefix('.').unwrap_or(suffix);
+    text(context, &path.with_extension(suffix))
 }

@@ -1,5 +1,6 @@
 //! `time`: clocks, and times of the calendar in the local time zone or in UTC.
 
+use super::durations;
 use crate::builtins::{Module, Table, arguments, control};
 use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, Outcome};
@@ -17,12 +18,15 @@ pub static MODULE: Module = Module {
 };
 
 static FUNCTIONS: Table = natives! {
+    "duration" ("seconds") durations::show, "A span of time as text: 1h 2m 3s, 2.5s, 10ms.";
     "gmtime" ("seconds?") gmtime, "The parts of a time (now when none is given) in UTC, as a map.";
     "iso" ("seconds?") iso, "A time (now when none is given) as text: 2026-11-21T13:40:00+01:00.";
     "localtime" ("seconds?") localtime, "The parts of a time (now when none is given) in the local time zone, as a map.";
     "monotonic" () monotonic, "Seconds of a clock that never goes back; only differences mean something.";
     "monotonic_ns" () monotonic_ns, "Nanoseconds of a clock that never goes back.";
     "now" ("zone?") now, "The parts of the present time, in a time zone such as \"Europe/Vienna\" or \"UTC\", as a map.";
+    "parse" ("text") parse, "The seconds since 1970 of a time as iso writes it, with a zone (Z, +01:00) or in the local one; the time of day may be missing.";
+    "parse_duration" ("text") durations::parse, "The seconds of a span such as 90s, 1h30m or 1d 2h.";
     "perf_counter" () monotonic, "Seconds of a clock that never goes back; only differences mean something.";
     "sleep" ("seconds") control::sleep, "Waits so many seconds.";
     "strftime" ("format", "seconds?") strftime, "A time (now when none is given) as text in a format such as \"%Y-%m-%d %H:%M\".";
@@ -147,6 +151,24 @@ fn iso(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let time = instant("iso", &args[0])?.to_zoned(TimeZone::system());
     let text = time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
     Ok(Value::str(context.heap(), &text))
+}
+
+fn parse(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let text = arguments::text("parse", "text", &args[0])?.trim();
+    let local = || {
+        let time = text.parse::<jiff::civil::DateTime>();
+        time.and_then(|time| time.to_zoned(TimeZone::system()))
+            .map(|time| time.timestamp())
+    };
+    let zoned = || text.parse::<Zoned>().map(|time| time.timestamp());
+    let parsed = text.parse::<Timestamp>().or_else(|_| zoned());
+    match parsed.or_else(|_| local()) {
+        Ok(instant) => Ok(Value::Float(instant.as_microsecond() as f64 / 1e6)),
+        Err(_) => {
+            let rule = "must be a time such as \"2026-11-21T13:40:00+01:00\" or \"2026-11-21\"";
+            Err(arguments::refuse("parse", "text", rule, &args[0]))
+        }
+    }
 }
 
 fn strftime(context: &mut dyn Context, args: Args<'_>) -> Outcome {

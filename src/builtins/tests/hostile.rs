@@ -13,6 +13,8 @@ use crate::value::{Value, access, compare, operate, show};
 
 /// Modules that write to the file system.
 const OUTSIDE: &[&str] = &["fs", "os"];
+/// Functions of other modules that write files.
+const WRITERS: &[&str] = &["dump", "dump_lines"];
 /// Calls with one set of values; then a new one, because calls change containers and can double them.
 const ROUND: usize = 16;
 
@@ -126,7 +128,9 @@ fn modules_answer_everything() {
     let modules = MODULES
         .iter()
         .filter(|module| !OUTSIDE.contains(&module.name));
-    modules.for_each(|module| rows(&[module.functions]).for_each(|row| torture(row, 0)));
+    let rows = modules.flat_map(|module| module.functions);
+    rows.filter(|row| !WRITERS.contains(&row.name))
+        .for_each(|row| torture(row, 0));
 }
 
 #[test]

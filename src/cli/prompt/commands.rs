@@ -1,7 +1,7 @@
 //! The prompt's own commands, which start with a colon.
 
 use crate::builtins;
-use crate::diag;
+use crate::cli::doc::{self, wrapped};
 use crate::driver::Driver;
 use crate::value::Value;
 use crate::value::function::Proto;
@@ -40,85 +40,17 @@ A block that is not closed yet reads on; Ctrl-C drops it, or stops what runs.
 Constructs: spawn join scope lock queue pipe shared pool select
 Functions:  ";
 
-/// The constructs of the language: what cannot be looked up as a function.
-const CONSTRUCTS: &[(&str, &str)] = &[
-    (
-        "spawn",
-        "spawn f(x)                    runs the call in a new process and goes on; the value is a process handle
-spawn { ... }                 the same with a block; what it captures is a snapshot
-spawn(name: \"tail\", daemon: true, start: false) f(x)
-Then: p.pid p.name p.alive p.exitcode p.wait(timeout:) p.terminate() p.kill() p.cancel() and join p",
-    ),
-    (
-        "join",
-        "join p                        waits for a process (or future, queue, pool): its value, or the error that it raised
-join [p, q]                   a list of them, or a map: a list or map of the values
-join(timeout: 2s) p           raises Timeout when it takes longer",
-    ),
-    (
-        "scope",
-        "scope { spawn a(); spawn b() }   leaving the block waits for all; the first failure cancels the rest and is raised
-scope(timeout: 10s, limit: 4) { ... }",
-    ),
-    (
-        "lock",
-        "let m = lock()                a lock; lock(reentrant: true) may be taken again by its owner
-lock m { ... }                holds it in the block, however the block is left
-lock(timeout: 1s) a, b { ... }   several, always taken in one order",
-    ),
-    (
-        "queue",
-        "let q = queue()               unbounded; queue(100) blocks a put when 100 items wait
-q.put(x)  q.get(timeout: 1s)  q.try_get()  q.len()  q.close()
-for item in q { ... }         until it is closed and empty",
-    ),
-    (
-        "pipe",
-        "let [left, right] = pipe()    two ends that both send and receive; pipe(oneway: true) is [reader, writer]
-left.send(x)  right.recv()  right.poll(timeout: 1s)  left.close()  for x in right { ... }",
-    ),
-    (
-        "shared",
-        "shared total = 0              a value that all processes share: total.value += 1 is one atomic step
-shared([..]) shared({..})     a shared list or map; shared.ints(n) shared.floats(n) shared.bytes(n) typed arrays",
-    ),
-    (
-        "pool",
-        "pool map x in xs { f(x) }     a list of the results, in order; one worker process per CPU
-pool map(workers: 4, chunk: 16, ordered: false, retries: 2, on_error: \"collect\") x in xs { ... }
-with pool(4) as p { p.map(f, xs)  p.submit(f, x) }",
-    ),
-    (
-        "select",
-        "select(timeout: 3s) {         waits for the first of several
-  case v = q.get() { ... }
-  case r = join p { ... }
-  after 500ms { ... }
-  else { ... }                without waiting at all
-}",
-    ),
-];
-
 /// The answer to `:help topic`.
 pub(super) fn help(topic: &str, driver: &Driver) -> String {
     if topic.is_empty() {
         return format!("{OVERVIEW}{}", wrapped(&builtins::function_names()));
     }
-    let construct = CONSTRUCTS.iter().find(|(name, _)| *name == topic);
-    construct
-        .map(|(_, text)| (*text).to_string())
-        .or_else(|| driver.variable(topic).map(|value| of_value(topic, value)))
-        .or_else(|| builtins::doc(topic))
+    let variable = driver.variable(topic);
+    variable
+        .map(|value| of_value(topic, value))
+        .or_else(|| doc::topic(topic))
         .or_else(|| of_member(topic, driver))
-        .unwrap_or_else(|| unknown(topic))
-}
-
-fn unknown(topic: &str) -> String {
-    let names = builtins::function_names();
-    let constructs = CONSTRUCTS.iter().map(|(name, _)| *name);
-    let meant = diag::did_you_mean(topic, names.into_iter().chain(constructs));
-    let meant = meant.map_or(String::new(), |meant| format!("; {meant}"));
-    format!("nothing is known of `{topic}`{meant}")
+        .unwrap_or_else(|| doc::unknown(topic))
 }
 
 /// `variable.method`.
@@ -160,26 +92,8 @@ fn of_function(proto: &Proto) -> String {
 
 fn indented(doc: &str) -> String {
     doc.lines()
-        .map(|line| format!("  {}\n", line.trim()))
+        .map(|line| format!("  {}\n", line.trim_end()))
         .collect()
-}
-
-/// Names in order, on lines of at most 100 characters, indented under their heading.
-fn wrapped(names: &[&str]) -> String {
-    let mut names = names.to_vec();
-    names.sort_unstable();
-    let mut text = String::new();
-    let mut width = 12;
-    for name in names {
-        if width + name.len() + 1 > 100 {
-            text.push_str("\n            ");
-            width = 12;
-        }
-        text.push_str(name);
-        text.push(' ');
-        width += name.len() + 1;
-    }
-    text
 }
 
 #[cfg(test)]

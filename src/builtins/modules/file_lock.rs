@@ -1,0 +1,120 @@
+//! `fs.lock`: a lock that is a file, for processes that are not of one program.
+
+use crate::builtins::{Table, arguments, system};
+use crate::diag::{self, Field, codes};
+use crate::os::clock;
+use crate::process::wait;
+use crate::value::Value;
+use crate::value::handle::Handle;
+use crate::value::native::{Args, Context, Native, Outcome};
+use crate::value::show;
+use std::any::Any;
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::rc::Rc;
+
+/// The methods of a lock that is held.
+pub static METHODS: Table = natives! {
+    "close" () release, "Gives the lock back.";
+    "release" () release, "Gives the lock back.";
+};
+
+/// The first pause between two attempts, in seconds; the kernel tells nobody when a lock becomes free.
+const FIRST_PAUSE: f64 = 0.001;
+/// The longest one.
+const LAST_PAUSE: f64 = 0.05;
+
+/// A lock that is held; the kernel gives it back when its process ends, however that is.
+struct FileLock {
+    path: String,
+    file: RefCell<Option<File>>,
+}
+
+impl Handle for FileLock {
+    fn type_name(&self) -> &'static str {
+        "file lock"
+    }
+
+    fn show(&self) -> String {
+        let state = match self.file.borrow().is_some() {
+            true => "held",
+            false => "released",
+        };
+        format!("<file lock {} {state}>", self.path)
+    }
+
+    fn methods(&self) -> &'static [Native] {
+        METHODS
+    }
+
+    fn attribute(&self, context: &mut dyn Context, name: &str) -> Outcome<Option<Value>> {
+        Ok(match name {
+            "name" => Some(Value::str(context.heap(), &self.path)),
+            "locked" => Some(Value::Bool(self.file.borrow().is_some())),
+            _ => None,
+        })
+    }
+
+    fn attribute_names(&self) -> &'static [&'static str] {
+        &["locked", "name"]
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// `fs.lock(path, timeout:, shared:)`.
+pub fn lock(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let path = arguments::text("lock", "path", &args[0])?;
+    let timeout = arguments::timeout("lock", "timeout", &args[1])?;
+    let shared = match arguments::given(&args[2]) {
+        Some(shared) => arguments::boolean("lock", "shared", shared)?,
+        None => false,
+    };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let file = system::retry(context, "lock", path, || options.open(path))?;
+    let begin = clock::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let tried = match shared {
+            true => file.try_lock_shared(),
+            false => file.try_lock(),
+        };
+        match tried {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(system::failed("lock", path, &error)),
+        }
+        let waited = clock::now().saturating_sub(begin) as f64 / 1e9;
+        let left = timeout.map_or(f64::MAX, |timeout| timeout - waited);
+        if left <= 0.0 {
+            let shown = show::quoted(path);
+            let seconds = timeout.unwrap_or(0.0);
+            let message = format!(
+                "the lock of the file {shown} within {seconds} s, but another process held it longer"
+            );
+            let error = diag::Error::new(codes::TIMEOUT, message);
+            return Err(error.with_field("seconds", Field::Float(seconds)).into());
+        }
+        wait::sleep(pause.min(left), context.place())?;
+        pause = (pause * 2.0).min(LAST_PAUSE);
+    }
+    let handle = FileLock {
+        path: path.to_string(),
+        file: RefCell::new(Some(file)),
+    };
+    Ok(Value::handle(context.heap(), Rc::new(handle)))
+}
+
+fn release(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let Some(lock) = args[0].as_handle::<FileLock>() else {
+        return Err(arguments::wrong("release", "self", "a file lock", &args[0]));
+    };
+    if let Some(file) = lock.file.borrow_mut().take() {
+        // Children that were forked meanwhile have the file open too: closing it here would not be enough.
+        let _ = file.unlock();
+    }
+    Ok(Value::Nil)
+}
