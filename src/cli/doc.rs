@@ -253,6 +253,8 @@ fn signature(source: &Source, definition: &Definition) -> String {
     let text = text.trim_end();
     let text = text.strip_suffix("=>").unwrap_or(text).trim_end();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Parameters may stand on lines of their own.
+    let text = text.replace("( ", "(").replace(" )", ")");
     match &definition.fields[..] {
         [] => text,
         fields => format!("{text}({})", fields.join(", ")),
