@@ -97,11 +97,26 @@ pub fn running() -> Vec<Hold> {
 
 /// Takes the ends of children that have ended. Cheap when none has: a look at a word for each child.
 pub fn reap() {
-    reap_ended(false);
+    reap_ended(Patience::None);
 }
 
-/// As [`reap`]; `patient` waits for those that have told their end and are only on their way out.
-fn reap_ended(patient: bool) {
+/// As [`reap`], and afterwards the child in a slot is buried if it has let go of its life.
+pub(super) fn reap_dead(slot: SlotRef) {
+    reap_ended(Patience::Dead(slot));
+}
+
+/// Which children are waited for.
+#[derive(Clone, Copy)]
+enum Patience {
+    /// None: those that the kernel has done with are taken.
+    None,
+    /// This one, if it is dead and the kernel only has to do away with it.
+    Dead(SlotRef),
+    /// Those that have told their end and are only on their way out.
+    Leaving,
+}
+
+fn reap_ended(patience: Patience) {
     let died = programs::reap();
     if !HAD_CHILDREN.load(Ordering::Relaxed) {
         programs::settle(died);
@@ -113,11 +128,16 @@ fn reap_ended(patient: bool) {
     let mut ended = Vec::new();
     with(|children| {
         children.running.retain(|child| {
-            let leaving = patient && Record::of(child.hold.object()).status() != Status::Open;
-            if !leaving && arena.slot(child.slot.index).life.is_held() {
+            let lives = arena.slot(child.slot.index).life.is_held();
+            let waits = match patience {
+                Patience::None => false,
+                Patience::Dead(slot) => slot == child.slot && !lives,
+                Patience::Leaving => Record::of(child.hold.object()).status() != Status::Open,
+            };
+            if !waits && lives {
                 return true;
             }
-            match fork::wait_for(child.pid, leaving) {
+            match fork::wait_for(child.pid, waits) {
                 Some(status) => {
                     ended.push((child.slot, child.hold.clone(), status));
                     false
@@ -183,7 +203,7 @@ pub fn bury_orphans(arena: &Arena) {
 
 /// The failures of this process's children that nobody has joined or waited for, each told once.
 pub fn take_failures() -> Vec<Hold> {
-    reap_ended(true);
+    reap_ended(Patience::Leaving);
     let failed = with(|children| std::mem::take(&mut children.failed));
     let untold = |hold: &Hold| {
         let record = Record::of(hold.object());

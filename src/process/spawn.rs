@@ -280,7 +280,30 @@ impl Process {
         if self.record().status() == Status::Open && self.started() {
             self.find_end();
         }
+        if self.is_leaving_badly() {
+            return None;
+        }
         Ended::of(&self.hold)
+    }
+
+    /// Whether it is a child of ours that has told of its failure and is not buried yet. Its death does things to objects (it
+    /// gives back what it had in its hands, it breaks a barrier): whoever knows of its end must find them done.
+    fn is_leaving_badly(&self) -> bool {
+        let record = self.record();
+        if matches!(
+            record.status(),
+            Status::Open | Status::Returned | Status::Exited(0)
+        ) || record.parent() != Some(arena::me())
+            || self.is_gone()
+        {
+            return false;
+        }
+        let Some(slot) = record.slot() else {
+            // A program, which holds nothing.
+            return false;
+        };
+        reaper::reap_dead(slot);
+        !self.is_gone()
     }
 
     /// Whether it was started and has been buried: what it held or had in its hands is free, or is back where it was.

@@ -146,7 +146,8 @@ impl Pool {
                 Ok(_) => break,
                 // Nobody can hand anything in any more: this worker has done its work.
                 Err(error)
-                    if error.code == codes::DEADLOCK || error.code == codes::END_OF_STREAM =>
+                    if [codes::DEADLOCK, codes::END_OF_STREAM, codes::CANCELLED]
+                        .contains(&error.code) =>
                 {
                     break;
                 }
