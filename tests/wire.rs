@@ -82,6 +82,7 @@ impl Process {
                     captures: vec![Capture::Register(0); id as usize % 9],
                     capture_names: vec![Rc::from("log"); id as usize % 9],
                     handlers: Vec::new(),
+                    handling: Vec::new(),
                     sites: Vec::new(),
                     shapes: Vec::new(),
                     structs: Vec::new(),

@@ -22,15 +22,23 @@ fn enter(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Nil)
 }
 
-/// Waits for the processes of the scope. The error of the block itself, if it had one, is what goes on; otherwise the
-/// first failure among the processes is raised, with the others behind it.
+/// Waits for the processes of the scope. The error of the block itself, if it had one, is what goes on, then that of the
+/// waiting (its time-out), then the first failure among the processes; all others become its causes. Only Ctrl-C and a
+/// cancellation come before the block's error.
 fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let failed = !matches!(args[1], Value::Nil | Value::Undef);
     let left = scope::leave(failed);
-    if failed {
-        return Ok(Value::Nil);
+    let mut errors = Vec::new();
+    if let Value::Error(_) = args[1] {
+        errors.push(args[1]);
     }
-    let mut failures = Vec::new();
+    if let Some(error) = left.error {
+        let ends = [codes::INTERRUPTED, codes::CANCELLED].contains(&error.code);
+        let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
+        context.protect(Value::Error(error));
+        let at = if ends { 0 } else { errors.len() };
+        errors.insert(at, Value::Error(error));
+    }
     for (process, ended) in left.failures {
         let error = match spawn::value_of(context, &process, ended) {
             Err(Fault::Thrown(error)) => error,
@@ -45,15 +53,18 @@ fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         // What the first failure's cancellation did to the others is no news.
         let cancelled =
             matches!(error, Value::Error(error) if error.report.code == codes::CANCELLED);
-        if failures.is_empty() || !cancelled {
+        if errors.is_empty() && !failed || !cancelled {
             context.protect(error);
-            failures.push(error);
+            errors.push(error);
         }
     }
-    if let Some(error) = left.error {
-        return Err(error.into());
+    match (args[1], &errors[..]) {
+        // The error of the block goes on by itself, and so does an exit.
+        (Value::Error(_), [_]) => return Ok(Value::Nil),
+        (Value::Int(_), _) => return Ok(Value::Nil),
+        _ => {}
     }
-    match spawn::combine(context, &failures) {
+    match spawn::combine(context, &errors) {
         Some(fault) => Err(fault),
         None => Ok(Value::Nil),
     }

@@ -4,7 +4,7 @@ use super::options::Options;
 use super::process::ProcessHandle;
 use super::{Table, arguments, process as handles, state, travel};
 use crate::diag::{Error, Severity, codes};
-use crate::process::wait::{Operation, timed_out};
+use crate::process::wait::{Operation, timed_out, timed_out_together};
 use crate::process::{ChildOutcome, Ended, Message, Method, Process, SpawnSpec, spawn as nouns};
 use crate::value::Value;
 use crate::value::error::ErrorValue;
@@ -153,12 +153,12 @@ pub fn join_value(context: &mut dyn Context, target: Value, timeout: Option<f64>
     match target {
         Value::List(list) => {
             let targets = list.items().to_values();
-            let values = join_all(context, &targets, || left(timeout))?;
+            let values = join_all(context, &targets, timeout, || left(timeout))?;
             Ok(Value::list(context.heap(), values))
         }
         Value::Map(map) => {
             let (keys, targets): (Vec<Value>, Vec<Value>) = map.table().iter().unzip();
-            let values = join_all(context, &targets, || left(timeout))?;
+            let values = join_all(context, &targets, timeout, || left(timeout))?;
             let mut table = crate::value::map::Table::default();
             for (key, value) in keys.into_iter().zip(values) {
                 table.insert(key, value);
@@ -176,6 +176,7 @@ pub fn join_value(context: &mut dyn Context, target: Value, timeout: Option<f64>
 fn join_all(
     context: &mut dyn Context,
     targets: &[Value],
+    timeout: Option<f64>,
     left: impl Fn() -> Option<f64>,
 ) -> Outcome<Vec<Value>> {
     let mut values = Vec::new();
@@ -195,6 +196,10 @@ fn join_all(
                 let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
                 context.protect(Value::Error(error));
                 failures.push(Value::Error(error));
+            }
+            Err(Fault::Error(error)) if error.code == codes::TIMEOUT => {
+                let asked = timeout.unwrap_or(0.0);
+                return Err(timed_out_together(error, asked).into());
             }
             Err(fault) => return Err(fault),
         }

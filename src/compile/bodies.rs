@@ -239,11 +239,11 @@ impl<'a> Compiler<'a> {
         let made = self.f.close_region(error, true);
         let target = self.f.here();
         self.run_defers(list);
-        // An error in a deferred call replaces the one before, and the other deferred calls still run.
+        // An error in a deferred call replaces the one before, which becomes its cause, and the other deferred calls still run.
         self.f.cover(target, self.f.here(), error, true);
         self.f
             .set_target(made.start..self.f.handler_count(), target);
-        self.f.emit(Op::Rethrow, error, 0, 0);
+        self.f.rethrow(error, target);
     }
 
     /// Calls the deferred functions of a list, the last first.

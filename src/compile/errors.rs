@@ -31,9 +31,10 @@ impl<'a> Compiler<'a> {
             let made = self.f.close_region(error, true);
             self.block(finally, None);
             let end = self.f.jump(Op::Jump, 0, 0, 0);
-            self.f.set_target(made, self.f.here());
+            let target = self.f.here();
+            self.f.set_target(made, target);
             self.block(finally, None);
-            self.f.emit(Op::Rethrow, error, 0, 0);
+            self.f.rethrow(error, target);
             self.f.patch([end]);
         }
         self.f.next = mark;
@@ -45,7 +46,8 @@ impl<'a> Compiler<'a> {
         let error = self.f.temp();
         let made = self.f.close_region(error, false);
         let mut ends = vec![self.f.jump(Op::Jump, 0, 0, 0)];
-        self.f.set_target(made, self.f.here());
+        let start = self.f.here();
+        self.f.set_target(made, start);
         for catch in catches {
             let mark = self.f.next;
             let mut found = Vec::new();
@@ -65,7 +67,7 @@ impl<'a> Compiler<'a> {
             self.f.patch(other);
             self.f.next = mark;
         }
-        self.f.emit(Op::Rethrow, error, 0, 0);
+        self.f.rethrow(error, start);
         self.f.patch(ends);
     }
 
@@ -76,7 +78,8 @@ impl<'a> Compiler<'a> {
         let error = self.f.temp();
         let made = self.f.close_region(error, false);
         let end = self.f.jump(Op::Jump, 0, 0, 0);
-        self.f.set_target(made, self.f.here());
+        let start = self.f.here();
+        self.f.set_target(made, start);
         let mut passed = Vec::new();
         for kind in NOT_RESCUED {
             let constant = self.text(&Rc::from(kind));
@@ -85,7 +88,7 @@ impl<'a> Compiler<'a> {
         self.expr_to(fallback, dest);
         let rescued = self.f.jump(Op::Jump, 0, 0, 0);
         self.f.patch(passed);
-        self.f.emit(Op::Rethrow, error, 0, 0);
+        self.f.rethrow(error, start);
         self.f.patch([end, rescued]);
     }
 
@@ -164,9 +167,10 @@ impl<'a> Compiler<'a> {
         let made = self.f.close_region(error, true);
         self.leave(kind, thing, None);
         let end = self.f.jump(Op::Jump, 0, 0, 0);
-        self.f.set_target(made, self.f.here());
+        let start = self.f.here();
+        self.f.set_target(made, start);
         self.leave(kind, thing, Some(error));
-        self.f.emit(Op::Rethrow, error, 0, 0);
+        self.f.rethrow(error, start);
         self.f.patch([end]);
     }
 

@@ -6,7 +6,9 @@ use crate::limits::MAX_REGISTERS;
 use crate::source::Span;
 use crate::syntax::ast::{Block, FnId};
 use crate::value::Value;
-use crate::value::function::{Capture, Handler, ParamInfo, Proto, Shape, Site, StructInfo};
+use crate::value::function::{
+    Capture, Handler, Handling, ParamInfo, Proto, Shape, Site, StructInfo,
+};
 use crate::value::heap::Heap;
 use crate::value::native::Native;
 use std::cell::Cell;
@@ -82,6 +84,7 @@ pub(super) struct Function<'a> {
     spans: Vec<(u32, Span)>,
     span: Span,
     handlers: Vec<Handler>,
+    handling: Vec<Handling>,
     sites: Vec<Site>,
     shapes: Vec<Shape>,
     pub(super) protos: Vec<Rc<Proto>>,
@@ -120,6 +123,7 @@ impl<'a> Function<'a> {
             spans: Vec::new(),
             span,
             handlers: Vec::new(),
+            handling: Vec::new(),
             sites: Vec::new(),
             shapes: Vec::new(),
             protos: Vec::new(),
@@ -152,6 +156,7 @@ impl<'a> Function<'a> {
             captures: signature.captures,
             capture_names: signature.capture_names,
             handlers: self.handlers,
+            handling: self.handling,
             sites: self.sites,
             shapes: self.shapes,
             structs: self.structs,
@@ -385,6 +390,16 @@ impl<'a> Function<'a> {
             register,
             always,
         });
+    }
+
+    /// Notes that from `start` to here the error in a register is dealt with, and raises it again.
+    pub(super) fn rethrow(&mut self, register: u8, start: usize) {
+        self.handling.push(Handling {
+            start: start as u32,
+            end: self.here() as u32,
+            register,
+        });
+        self.emit(Op::Rethrow, register, 0, 0);
     }
 
     /// Lets handlers begin at `target`.

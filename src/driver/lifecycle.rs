@@ -5,7 +5,7 @@ use crate::builtins;
 use crate::diag::{self, ProcessTag, Severity, codes};
 use crate::os::fork;
 use crate::process::signals;
-use crate::process::{Ended, Process, finish, place, spawn, status, tenders};
+use crate::process::{Ended, Process, finish, place, scope, spawn, status, tenders};
 use crate::source::SourceMap;
 use crate::value::Value;
 use crate::value::function::Proto;
@@ -124,7 +124,9 @@ pub(super) fn connect(hooks: &mut vm::Hooks) {
 }
 
 fn poll() -> Option<Box<diag::Error>> {
-    let error = signals::check().err();
+    let error = signals::check()
+        .and_then(|()| scope::check_deadline())
+        .err();
     if error.is_none() {
         // A script that computes for long waits nowhere else.
         tenders::tend();

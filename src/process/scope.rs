@@ -10,6 +10,7 @@ use crate::os::clock;
 use crate::source::Span;
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A scope that has been entered and not left.
 struct Open {
@@ -18,17 +19,55 @@ struct Open {
     limit: Option<usize>,
     deadline: Option<u64>,
     seconds: f64,
+    /// Its time-out was raised in the block: once is enough, so that the block can clean up.
+    raised: bool,
     place: Option<Span>,
 }
 
 static OPEN: Mutex<Vec<Open>> = Mutex::new(Vec::new());
+/// The nearest time-out of an open scope that was not raised yet (monotonic nanoseconds); 0 for none.
+static NEAREST: AtomicU64 = AtomicU64::new(0);
 
 fn with<T>(body: impl FnOnce(&mut Vec<Open>) -> T) -> T {
     let mut guard = match OPEN.lock() {
         Ok(guard) => guard,
         Err(poisoned) => poisoned.into_inner(),
     };
-    body(&mut guard)
+    let answer = body(&mut guard);
+    let deadlines = guard.iter().filter(|scope| !scope.raised);
+    let nearest = deadlines.filter_map(|scope| scope.deadline).min();
+    NEAREST.store(nearest.unwrap_or(0), Ordering::Relaxed);
+    answer
+}
+
+/// When the block of an open scope must be interrupted, wherever it is (monotonic nanoseconds).
+#[inline]
+pub fn nearest_deadline() -> Option<u64> {
+    Some(NEAREST.load(Ordering::Relaxed)).filter(|&deadline| deadline != 0)
+}
+
+/// Raises the time-out of an open scope when it has come, once for each scope.
+pub fn check_deadline() -> Result<()> {
+    let now = clock::now();
+    if nearest_deadline().is_none_or(|deadline| deadline > now) {
+        return Ok(());
+    }
+    let due = with(|scopes| {
+        let is_due = |scope: &&mut Open| {
+            !scope.raised && scope.deadline.is_some_and(|deadline| deadline <= now)
+        };
+        let scope = scopes.iter_mut().find(is_due)?;
+        scope.raised = true;
+        Some(scope.seconds)
+    });
+    match due {
+        Some(seconds) => Err(Error::new(
+            codes::TIMEOUT,
+            format!("the scope was to end within {seconds} s, but its block took longer"),
+        )
+        .with_field("seconds", Field::Float(seconds))),
+        None => Ok(()),
+    }
 }
 
 /// What came of the processes of a scope.
@@ -55,6 +94,7 @@ pub fn enter(timeout: Option<f64>, limit: Option<usize>, place: Option<Span>) ->
         limit,
         deadline: timeout.map(clock::deadline),
         seconds: timeout.unwrap_or(0.0),
+        raised: false,
         place,
     };
     with(|scopes| scopes.push(open));
@@ -67,13 +107,13 @@ pub(super) fn forget_all() {
     std::mem::forget(with(std::mem::take));
 }
 
-/// Before a process is started: waits until the innermost scope has room for it.
+/// Before a process is started: waits until the innermost scope has room for it (or its time-out is raised).
 pub fn wait_for_room(place: Option<Span>) -> Result<()> {
     let state = with(|scopes| {
         let scope = scopes.last()?;
-        Some((scope.limit?, scope.deadline, scope.children.clone()))
+        Some((scope.limit?, scope.children.clone()))
     });
-    let Some((limit, deadline, children)) = state else {
+    let Some((limit, children)) = state else {
         return Ok(());
     };
     let running: Vec<Process> = children.into_iter().filter(Process::alive).collect();
@@ -81,16 +121,9 @@ pub fn wait_for_room(place: Option<Span>) -> Result<()> {
         return Ok(());
     }
     let awaited: Vec<Awaited<'_>> = running.iter().map(Process::awaited).collect();
-    let mut spec = WaitSpec::new(Operation::Children, &awaited, place);
-    spec.deadline = deadline;
+    let spec = WaitSpec::new(Operation::Children, &awaited, place);
     let room = || running.iter().filter(|child| child.alive()).count() < limit;
-    match wait::wait(&spec, || Ok(room().then_some(())))? {
-        Some(()) => Ok(()),
-        None => Err(Error::new(
-            codes::TIMEOUT,
-            "the scope was to have room for another process, but its time-out came first",
-        )),
-    }
+    wait::wait(&spec, || Ok(room().then_some(()))).map(|_| ())
 }
 
 /// Notes a process that was started in the innermost scope.

@@ -5,7 +5,7 @@
 //! (after a grace) a deadlock.
 
 use super::deadlock::{self, Verdict};
-use super::{place, reaper, signals, tenders};
+use super::{place, reaper, scope, signals, tenders};
 use crate::arena::table::{MAX_WAIT_OBJECTS, Slot};
 use crate::arena::{self, Arena, HandleId, Object, Offset, SlotRef};
 use crate::diag::{Error, Field, Result, codes};
@@ -314,6 +314,10 @@ impl Sleep {
                 }
                 until = until.min(deadline);
             }
+            if let Some(deadline) = scope::nearest_deadline() {
+                scope::check_deadline()?;
+                until = until.min(deadline.max(now));
+            }
             let woken = futex::wait(&words[..count], until);
             if record.is_asked_to_look() {
                 look_for_deadlock(arena, spec, true)?;
@@ -369,7 +373,7 @@ fn words_of<'a>(
 
 /// After a slice in which nothing happened. Waits with a time-out, for time and for the outside end by themselves.
 fn look_for_deadlock(arena: &Arena, spec: &WaitSpec<'_>, asked: bool) -> Result<()> {
-    if spec.deadline.is_some() || !spec.operation.is_inside() {
+    if ends_by_itself(spec).is_some() || !spec.operation.is_inside() {
         return Ok(());
     }
     match deadlock::look(arena, arena::me(), asked) {
@@ -377,6 +381,11 @@ fn look_for_deadlock(arena: &Arena, spec: &WaitSpec<'_>, asked: bool) -> Result<
         Some(Verdict::StreamEnded) if spec.ends_stream => Err(stream_ended(spec)),
         _ => Ok(()),
     }
+}
+
+/// When a wait ends whatever the others do: at its own time-out, or at that of a scope around it.
+fn ends_by_itself(spec: &WaitSpec<'_>) -> Option<u64> {
+    spec.deadline.or_else(scope::nearest_deadline)
 }
 
 fn stream_ended(spec: &WaitSpec<'_>) -> Box<Error> {
@@ -402,6 +411,21 @@ pub fn timed_out(operation: Operation, what: &str, seconds: f64) -> Box<Error> {
     .with_field("seconds", Field::Float(seconds))
 }
 
+/// The error of [`timed_out`] in one of several waits that had `seconds` together: it tells what the script asked for and not
+/// what was left.
+pub fn timed_out_together(mut error: Box<Error>, seconds: f64) -> Box<Error> {
+    for (name, field) in &mut error.fields {
+        if let ("seconds", Field::Float(left)) = (&**name, &mut *field)
+            && error.message.starts_with('`')
+        {
+            let (old, new) = (format!("within {left} s"), format!("within {seconds} s"));
+            error.message = error.message.replacen(&old, &new, 1);
+            *left = seconds;
+        }
+    }
+    error
+}
+
 /// The wait record of this process while it is in a wait; dropping it ends the wait.
 struct Record<'a> {
     slot: &'a Slot,
@@ -425,7 +449,7 @@ impl<'a> Record<'a> {
         wait.place_source.store(source as u32, Ordering::Relaxed);
         wait.place_range.store(range, Ordering::Relaxed);
         wait.since.store(since, Ordering::Relaxed);
-        let deadline = spec.deadline.unwrap_or(0);
+        let deadline = ends_by_itself(spec).unwrap_or(0);
         wait.deadline.store(deadline, Ordering::Relaxed);
         for (cell, awaited) in wait.objects.iter().zip(spec.objects) {
             cell.store(awaited.id.to_bits(), Ordering::Relaxed);

@@ -43,6 +43,17 @@ pub struct Handler {
     pub always: bool,
 }
 
+/// A stretch of code that runs while an error is dealt with: one that is raised in it has that one as its cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handling {
+    /// The first instruction of the stretch.
+    pub start: u32,
+    /// One past the last.
+    pub end: u32,
+    /// The register with the error (or with the code of an exit).
+    pub register: u8,
+}
+
 /// A place of the code that names a field or method, with what was found there last: an inline cache.
 ///
 /// The key says for which kind of receiver the rest holds: a struct type's serial number, or a number for a built-in
@@ -106,6 +117,8 @@ pub struct Proto {
     pub capture_names: Vec<Rc<str>>,
     /// The stretches of code with handlers, inner ones before outer ones.
     pub handlers: Vec<Handler>,
+    /// The stretches of code that deal with errors, inner ones before outer ones.
+    pub handling: Vec<Handling>,
     /// Its inline caches.
     pub sites: Vec<Site>,
     /// The shapes of its calls with names or spreads.

@@ -12,6 +12,8 @@ use crate::value::{Value, show};
 
 /// Frames told of in a trace.
 const TRACE: usize = 64;
+/// Causes behind each other that an error may have by being raised while others were dealt with.
+const MAX_CAUSES: usize = 30;
 
 impl Machine {
     /// Finds the handler of a fault that was raised in the current frame, and lets the frame that has it go on there. Without
@@ -19,7 +21,7 @@ impl Machine {
     #[cold]
     pub(super) fn unwind(&mut self, fault: Option<Fault>) -> Outcome<()> {
         let unknown = || diag::Error::new(codes::INTERNAL, "a fault was lost").into();
-        let (value, exits) = match fault.unwrap_or_else(unknown) {
+        let (mut value, exits) = match fault.unwrap_or_else(unknown) {
             Fault::Exit(code) => (Value::Int(i64::from(code)), true),
             Fault::Thrown(value) => (value, false),
             Fault::Error(report) => {
@@ -32,6 +34,12 @@ impl Machine {
             // SAFETY: the current frame is one that runs: the loop was entered with one, and leaves at its entry frame.
             let frame = unsafe { &mut *self.frames.current };
             let at = frame.at() as u32;
+            let handling = frame.code().map_or(&[][..], |proto| &proto.handling);
+            if let Some(stretch) = handling.iter().find(|h| h.start <= at && at < h.end) {
+                // SAFETY: a register of the window; the handler of the stretch has written it.
+                let handled = unsafe { *frame.base.add(stretch.register as usize) };
+                value = self.caused_by(value, handled);
+            }
             let handlers = frame.code().map_or(&[][..], |proto| &proto.handlers);
             let found = handlers
                 .iter()
@@ -54,6 +62,40 @@ impl Machine {
                 });
             }
         }
+    }
+
+    /// An error that was raised while another was dealt with: unless it has a cause of its own, that is its cause.
+    fn caused_by(&mut self, value: Value, handled: Value) -> Value {
+        let (Value::Error(new), Value::Error(old)) = (value, handled) else {
+            return value;
+        };
+        // The same one again, perhaps with more told of it, or an older one that is raised again.
+        let is_same = |error: &ErrorValue| {
+            (&error.report.message, error.report.span) == (&new.report.message, new.report.span)
+        };
+        let mut behind = Some(old);
+        for _ in 0..MAX_CAUSES {
+            match behind {
+                Some(error) if is_same(&error) => return value,
+                Some(error) => {
+                    behind = match error.cause {
+                        Value::Error(cause) => Some(cause),
+                        _ => None,
+                    };
+                }
+                None => break,
+            }
+        }
+        if behind.is_some() || !matches!(new.cause, Value::Nil) {
+            return value;
+        }
+        let (report, attributes) = (new.report.clone(), new.attributes.clone());
+        Value::Error(ErrorValue::new(
+            &mut self.heap,
+            report,
+            attributes,
+            Value::Error(old),
+        ))
     }
 
     /// Adds place, trace and process to an error of this process that has none yet.
