@@ -144,7 +144,7 @@ impl Pool {
             let task = match wait::wait(&spec, found) {
                 Ok(Some(Some(task))) => task,
                 Ok(_) => break,
-                // Nobody can hand anything in any more: this worker has done its work.
+                // Nobody can hand anything in any more, or somebody has cancelled a worker that had nothing to do.
                 Err(error)
                     if [codes::DEADLOCK, codes::END_OF_STREAM, codes::CANCELLED]
                         .contains(&error.code) =>
