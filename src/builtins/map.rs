@@ -88,14 +88,12 @@ fn filter(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn get(_: &mut dyn Context, args: Args<'_>) -> Outcome {
-    if map::hash_key(&args[1]).is_none() {
-        return Err(access::bad_key(&args[1]));
+    match (receiver(args)?.table().get(&args[1]), args[2]) {
+        (Some(value), _) => Ok(value),
+        (None, _) if map::hash_key(&args[1]).is_none() => Err(access::bad_key(&args[1])),
+        (None, Value::Undef) => Ok(Value::Nil),
+        (None, default) => Ok(default),
     }
-    Ok(match (receiver(args)?.table().get(&args[1]), args[2]) {
-        (Some(value), _) => value,
-        (None, Value::Undef) => Value::Nil,
-        (None, default) => default,
-    })
 }
 
 fn items(context: &mut dyn Context, args: Args<'_>) -> Outcome {

@@ -237,21 +237,45 @@ fn split(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let text = receiver(args);
     let limit = max_split("split", &args[2])?;
     let Some(sep) = arguments::given(&args[1]) else {
-        let mut parts = Vec::new();
-        let mut rest = text.trim_start();
-        while !rest.is_empty() && parts.len() < limit {
-            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-            let (part, after) = rest.split_at(end);
-            parts.push(part);
-            rest = after.trim_start();
+        let mut words = Vec::new();
+        let mut rest = skip_space(text);
+        while !rest.is_empty() && words.len() < limit {
+            let (word, after) = rest.split_at(word_end(rest));
+            words.push(Value::str(context.heap(), word));
+            rest = skip_space(after);
         }
         if !rest.is_empty() {
-            parts.push(rest);
+            words.push(Value::str(context.heap(), rest));
         }
-        return Ok(strings(context, parts));
+        return Ok(Value::list(context.heap(), words));
     };
     let sep = separator("split", sep)?;
     Ok(strings(context, text.splitn(limit.saturating_add(1), sep)))
+}
+
+/// A text without the white space that it begins with. Nearly all text is ASCII there, which needs no decoding.
+fn skip_space(text: &str) -> &str {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let count = text.bytes().take_while(|byte| is_space(byte)).count();
+    let rest = text.get(count..).unwrap_or_default();
+    match rest.as_bytes().first() {
+        Some(0x80..) => rest.trim_start(),
+        _ => rest,
+    }
+}
+
+/// Where the first white space of a text is, or its end.
+fn word_end(text: &str) -> usize {
+    let ends = |byte: u8| matches!(byte, b' ' | b'\t'..=b'\r' | 0x80..);
+    match text.bytes().position(ends) {
+        Some(at) if text.as_bytes().get(at).is_some_and(u8::is_ascii) => at,
+        Some(at) => {
+            let rest = text.get(at..).unwrap_or_default();
+            rest.find(char::is_whitespace)
+                .map_or(text.len(), |end| at + end)
+        }
+        None => text.len(),
+    }
 }
 
 fn rsplit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
