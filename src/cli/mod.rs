@@ -13,6 +13,7 @@ mod report;
 mod run;
 mod testing;
 
+use crate::os::alloc;
 pub use crate::os::alloc::Allocator;
 
 use crate::builtins::pool::stats;
@@ -33,6 +34,7 @@ const USAGE: u8 = 2;
 
 /// Does what the arguments (without the program's name) say.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    alloc::prepare();
     if let Some(end) = guardian::serve(&args) {
         return end;
     }
