@@ -120,6 +120,15 @@ pub const ROWS: &[Row] = &[
         ..row("pool, submit one and wait", "pool_submit", "us")
     },
     Row {
+        better: Better::Higher,
+        bars: &[Absolute(1.9)],
+        ..row("pool, uneven items, two workers", "pool_speedup", "x")
+    },
+    Row {
+        bars: &[Absolute(1000.0)],
+        ..row("pool, journal, added per item", "pool_journal", "us")
+    },
+    Row {
         rounds: 3,
         bars: &[Absolute(400.0)],
         ..row("memory of one more idle child", "idle_memory", "KiB")

@@ -16,10 +16,19 @@ pub enum Peer {
     C,
     CPython,
     Lua,
+    Loky,
+    Mpire,
 }
 
 impl Peer {
-    pub const ALL: [Peer; 4] = [Peer::Par, Peer::C, Peer::CPython, Peer::Lua];
+    pub const ALL: [Peer; 6] = [
+        Peer::Par,
+        Peer::C,
+        Peer::CPython,
+        Peer::Lua,
+        Peer::Loky,
+        Peer::Mpire,
+    ];
 
     pub fn title(self) -> &'static str {
         match self {
@@ -27,6 +36,8 @@ impl Peer {
             Peer::C => "C",
             Peer::CPython => "CPython",
             Peer::Lua => "Lua",
+            Peer::Loky => "loky",
+            Peer::Mpire => "mpire",
         }
     }
 
@@ -36,6 +47,17 @@ impl Peer {
             Peer::C => "c",
             Peer::CPython => "py",
             Peer::Lua => "lua",
+            Peer::Loky => "loky.py",
+            Peer::Mpire => "mpire.py",
+        }
+    }
+
+    /// The Python package that it is, if it is one.
+    fn package(self) -> Option<&'static str> {
+        match self {
+            Peer::Loky => Some("loky"),
+            Peer::Mpire => Some("mpire"),
+            _ => None,
         }
     }
 
@@ -44,7 +66,7 @@ impl Peer {
         match self {
             Peer::Par => &[env!("CARGO_BIN_EXE_par")],
             Peer::C => &["cc"],
-            Peer::CPython => &["python3"],
+            Peer::CPython | Peer::Loky | Peer::Mpire => &["python3"],
             Peer::Lua => &["lua5.4", "lua"],
         }
     }
@@ -71,7 +93,14 @@ impl Peers {
         Peers {
             found: Peer::ALL.map(|peer| {
                 let mut programs = peer.programs().iter();
-                programs.find_map(|program| in_path(program))
+                let found = programs.find_map(|program| in_path(program));
+                found.filter(|python| {
+                    let import = |package| format!("import {package}");
+                    let is_there = |package| {
+                        output_of(Command::new(python).args(["-c", &import(package)])).is_ok()
+                    };
+                    peer.package().is_none_or(is_there)
+                })
             }),
             folder,
             problems: BTreeSet::new(),

@@ -38,16 +38,21 @@ fn store(
     value: Value,
     message: &mut Message,
 ) -> Outcome<()> {
-    let produced = match value {
+    if let Some(produced) = plain(value) {
+        return Ok(job.finish(item, produced, &[])?);
+    }
+    travel::pack_into(context, value, message)?;
+    let value = Produced::Value(&message.bytes);
+    Ok(job.finish(item, value, &message.handles)?)
+}
+
+/// The result that needs no encoding, if a value is one.
+pub fn plain(value: Value) -> Option<Produced<'static>> {
+    Some(match value {
         Value::Int(i) => Produced::Int(i),
         Value::Float(f) => Produced::Float(f),
         Value::Bool(b) => Produced::Bool(b),
         Value::Nil => Produced::Nil,
-        value => {
-            travel::pack_into(context, value, message)?;
-            let value = Produced::Value(&message.bytes);
-            return Ok(job.finish(item, value, &message.handles)?);
-        }
-    };
-    Ok(job.finish(item, produced, &[])?)
+        _ => return None,
+    })
 }

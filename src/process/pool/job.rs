@@ -74,7 +74,7 @@ const READY: u64 = 56;
 const TAIL: u64 = 64;
 const RECORD: u64 = TAIL + tail::SIZE;
 // Words of an item.
-const ITEM: u64 = 16;
+pub(super) const ITEM: u64 = 16;
 
 /// The longest that one claim should keep a worker, in nanoseconds: short against what people notice, long against a claim.
 const CLAIM_TIME: u64 = 2_000_000;
@@ -165,6 +165,18 @@ fn bury(_: &Arena, object: &Object, _: HandleId, _: SlotRef) {
     object.events[0].notify_all();
 }
 
+/// The words of an item for a result that needs no memory of its own.
+pub(super) fn state_of(produced: Produced<'_>) -> Option<(u64, u64)> {
+    Some(match produced {
+        Produced::Int(i) => (INT, i as u64),
+        Produced::Float(f) => (FLOAT, f.to_bits()),
+        Produced::Bool(false) => (FALSE, 0),
+        Produced::Bool(true) => (TRUE, 0),
+        Produced::Nil => (NIL, 0),
+        Produced::Pending | Produced::Value(_) | Produced::Error(_) => return None,
+    })
+}
+
 fn item_at(arena: &Arena, block: Offset, item: u64) -> Offset {
     block + HEAD + arena.get_word(block + WORKERS) * RECORD + item * ITEM
 }
@@ -232,7 +244,17 @@ impl Job {
         self.hold.object()
     }
 
-    fn arena(&self) -> &'static Arena {
+    /// The words of a worker that say which item it is at, and of all that nothing more is handed out.
+    pub(super) fn words_of(&self, worker: u64) -> (&'static AtomicU64, &'static AtomicU64) {
+        (self.record(worker, AT), self.word(STOP))
+    }
+
+    /// Where the words of the first item are.
+    pub(super) fn first_item(&self) -> Offset {
+        item_at(self.arena(), self.object().payload(), 0)
+    }
+
+    pub(super) fn arena(&self) -> &'static Arena {
         match arena::get() {
             Some(arena) => arena,
             None => unreachable!("a hold without an arena"),
@@ -371,11 +393,6 @@ impl Job {
         self.word(NEXT).load(Ordering::Acquire).min(self.total())
     }
 
-    /// Says that a worker begins with an item.
-    pub fn begin(&self, worker: u64, item: u64) {
-        self.record(worker, AT).store(item + 1, Ordering::Release);
-    }
-
     /// Notes the time at which a worker begins with an item that has a time-out.
     pub fn mark_time(&self, worker: u64) {
         self.record(worker, SINCE)
@@ -405,27 +422,22 @@ impl Job {
     /// Stores what became of an item. An item that is finished already keeps its first result.
     pub fn finish(&self, item: u64, produced: Produced<'_>, handles: &[HandleId]) -> Result<()> {
         let arena = self.arena();
-        let at = item_at(
-            arena,
-            self.object().payload(),
-            item.min(self.total().saturating_sub(1)),
-        );
+        let message = |bytes| arena::when_full(|| arena.write_message(bytes, handles));
         let (state, payload) = match produced {
-            Produced::Pending => return Ok(()),
-            Produced::Int(i) => (INT, i as u64),
-            Produced::Float(f) => (FLOAT, f.to_bits()),
-            Produced::Bool(false) => (FALSE, 0),
-            Produced::Bool(true) => (TRUE, 0),
-            Produced::Nil => (NIL, 0),
-            Produced::Value(bytes) => (
-                VALUE,
-                arena::when_full(|| arena.write_message(bytes, handles))?,
-            ),
-            Produced::Error(bytes) => (
-                ERROR,
-                arena::when_full(|| arena.write_message(bytes, handles))?,
-            ),
+            Produced::Value(bytes) => (VALUE, message(bytes)?),
+            Produced::Error(bytes) => (ERROR, message(bytes)?),
+            plain => match state_of(plain) {
+                Some(found) => found,
+                None => return Ok(()),
+            },
         };
+        let block = self.object().payload();
+        let at = item_at(arena, block, item.min(self.total().saturating_sub(1)));
+        self.store(arena, at, item, state, payload);
+        Ok(())
+    }
+
+    pub(super) fn store(&self, arena: &Arena, at: Offset, item: u64, state: u64, payload: u64) {
         crash_point!("job: result written");
         arena.word_at(at + 8).store(payload, Ordering::Release);
         let stored =
@@ -439,7 +451,7 @@ impl Job {
             }
         }
         if stored.is_err() {
-            return Ok(());
+            return;
         }
         crash_point!("job: result stored");
         self.note_order(item);
@@ -453,7 +465,6 @@ impl Job {
             );
             self.object().events[0].notify_all();
         }
-        Ok(())
     }
 
     /// Takes note that an item is finished now, where somebody asked for the order.

@@ -1,9 +1,10 @@
-//! Pools: the shared state of `pool map` ([`job`]) and of `pool(n)` ([`tasks`], [`future`]), and what a worker
+//! Pools: the shared state of `pool map` ([`job`], and [`desk`] for a worker's part in it) and of `pool(n)` ([`tasks`], [`future`]), and what a worker
 //! printed last ([`tail`]).
 //!
 //! Imports `arena`, `os`, `diag`. **Invariant:** nothing here forks or runs a task: workers are processes like any other,
 //! made by the built-ins through [`super::spawn`], and what they work off arrives as bytes or as an index.
 
+pub mod desk;
 pub mod future;
 pub mod job;
 pub mod tail;

@@ -6,6 +6,7 @@ use super::super::{budget, item};
 use super::Map;
 use crate::builtins::modules::random;
 use crate::os::clock;
+use crate::process::pool::desk::Desk;
 use crate::process::{ChildOutcome, Message};
 use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
@@ -43,13 +44,14 @@ impl Map {
         self.job.note_ready(worker);
         let mut left = self.settings.max_tasks;
         let mut message = Message::default();
+        let desk = self.job.desk(worker);
         for &item in first {
             // Given by hand after a death: each is a claim of its own, noted as what the worker is at.
             if self.job.stopped() {
                 break;
             }
             let began = clock::now();
-            self.one_item(context, worker, item, &mut message)?;
+            self.one_item(context, worker, &desk, item, &mut message)?;
             self.job.end_claim(worker, 1, began);
             left = left.map(|left| left.saturating_sub(1));
         }
@@ -63,10 +65,10 @@ impl Map {
             };
             let began = clock::now();
             for item in start..end {
-                if self.job.stopped() {
+                if desk.stopped() {
                     break;
                 }
-                self.one_item(context, worker, item, &mut message)?;
+                self.one_item(context, worker, &desk, item, &mut message)?;
             }
             left = left.map(|left| left.saturating_sub(end - start));
             self.job.end_claim(worker, end - start, began);
@@ -78,6 +80,7 @@ impl Map {
         &self,
         context: &mut dyn Context,
         worker: u64,
+        desk: &Desk<'_>,
         index: u64,
         message: &mut Message,
     ) -> Outcome<()> {
@@ -91,11 +94,17 @@ impl Map {
             // An earlier run has done it.
             return Ok(());
         }
-        self.job.begin(worker, index);
+        desk.begin(index);
         random::begin_item(self.stream, index);
         let mut result = context.call(self.function, &[value]);
         if self.journal.is_some() {
             result = result.and_then(|value| check_lasting(value).map(|()| value));
+        }
+        if let Ok(value) = result
+            && let Some(plain) = item::plain(value)
+            && desk.finish(index, plain)
+        {
+            return Ok(());
         }
         item::settle(
             context,
