@@ -269,3 +269,24 @@ fn engines_do_not_know_each_other() {
     );
     assert!(two.get::<i64>("y").is_err());
 }
+
+#[test]
+fn a_host_with_threads_can_run_programs() {
+    let threads: Vec<_> = (0..4)
+        .map(|n| {
+            std::thread::spawn(move || {
+                let mut engine = Engine::new();
+                let text = format!("(`printf '%s' {n}` | `cat`).text()");
+                (0..20).all(|_| engine.eval::<String>(&text).unwrap() == n.to_string())
+            })
+        })
+        .collect();
+    for thread in threads {
+        assert!(thread.join().unwrap());
+    }
+    let mut engine = Engine::new();
+    let (kind, _) = failure(&mut engine, "`sleep 60`.timeout(20ms).run()");
+    assert_eq!(kind, "Timeout");
+    let job = "let p = spawn `sleep 60`\np.kill()\np.wait()\np.exitcode";
+    assert_eq!(engine.eval::<i64>(job).unwrap(), -9);
+}

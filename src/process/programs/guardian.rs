@@ -181,10 +181,7 @@ fn end_marked(tree: u64) -> bool {
     };
     let mut any = false;
     for pid in processes::all() {
-        if pid != me && carries(pid) {
-            any = true;
-            fork::send_signal_pinned(pid, libc::SIGKILL, || carries(pid));
-        }
+        any |= pid != me && fork::send_signal_pinned(pid, libc::SIGKILL, || carries(pid));
     }
     any
 }

@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::os::fd::AsRawFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, ThreadId};
 
 pub use pipe::Pipe;
 pub(super) use sweep::{end_strays, settle};
@@ -61,8 +62,9 @@ struct Program {
     status: Option<WaitStatus>,
 }
 
-#[derive(Default)]
 struct Job {
+    /// The thread that started it: a host program may have an engine in each, and the end of one is not that of others.
+    thread: ThreadId,
     programs: Vec<Program>,
     /// We ended it: so is what it left.
     killed: bool,
@@ -142,7 +144,13 @@ pub fn begin() -> Result<(JobId, String)> {
     let job = with(|state| {
         state.last += 1;
         let job = JobId(state.last);
-        state.jobs.insert(job, Job::default());
+        let begun = Job {
+            thread: thread::current().id(),
+            programs: Vec::new(),
+            killed: false,
+            spawned: None,
+        };
+        state.jobs.insert(job, begun);
         job
     });
     let mark = format!("{:016x}-{}-{}", guardian::tree(arena), fork::pid(), job.0);
@@ -181,6 +189,10 @@ pub fn interests(job: JobId) -> Vec<Interest> {
 }
 
 impl Job {
+    fn is_own(&self) -> bool {
+        self.thread == thread::current().id()
+    }
+
     fn interests(&self) -> Vec<Interest> {
         let open = self.open();
         open.map(|program| Interest::Readable(program.started.ended.as_raw_fd()))
@@ -230,6 +242,12 @@ impl State {
                 self.killed.pop_front();
             }
         }
+    }
+
+    /// The jobs of this thread.
+    fn own_jobs(&self) -> Vec<JobId> {
+        let own = self.jobs.iter().filter(|(_, job)| job.is_own());
+        own.map(|(&id, _)| id).collect()
     }
 
     fn is_killed(&self, id: JobId) -> bool {
@@ -442,7 +460,8 @@ fn wait_for_all(jobs: &[JobId], seconds: f64) {
 /// The spawned programs that run, oldest first.
 pub(super) fn running() -> Vec<Hold> {
     with(|state| {
-        let spawned = state.jobs.values().filter_map(|job| job.spawned.as_ref());
+        let own = state.jobs.values().filter(|job| job.is_own());
+        let spawned = own.filter_map(|job| job.spawned.as_ref());
         spawned.map(|spawned| spawned.hold.clone()).collect()
     })
 }
@@ -452,8 +471,7 @@ pub(super) fn signal_all(signal: i32) {
     if !used() {
         return;
     }
-    let jobs: Vec<JobId> = with(|state| state.jobs.keys().copied().collect());
-    for job in jobs {
+    for job in with(|state| state.own_jobs()) {
         sweep::signal_job(job, signal);
     }
 }
@@ -465,10 +483,11 @@ pub(super) fn end_all() {
     }
     reap();
     let jobs: Vec<JobId> = with(|state| {
-        for spawned in state.jobs.values().filter_map(|job| job.spawned.as_ref()) {
+        let own = state.jobs.values().filter(|job| job.is_own());
+        for spawned in own.filter_map(|job| job.spawned.as_ref()) {
             Record::of(spawned.hold.object()).flag(SIGNALLED);
         }
-        state.jobs.keys().copied().collect()
+        state.own_jobs()
     });
     end_jobs(&jobs);
     reap();
