@@ -116,12 +116,19 @@ pub(in crate::process) fn settle(killed: bool) {
     super::set_alarm();
 }
 
+/// Everything below some processes, but for the guardian: it is a child of whoever started the first program.
+fn below(roots: &[i32]) -> Vec<i32> {
+    let mut below = tree::below(roots);
+    below.retain(|&pid| !guardian::is(pid));
+    below
+}
+
 /// Kills children of this process, and what is below them before it loses its parents.
 fn kill_with_all_below(pids: &[i32]) {
     if pids.is_empty() {
         return;
     }
-    let below = tree::below(pids);
+    let below = below(pids);
     for &pid in pids {
         fork::send_signal(pid, libc::SIGKILL);
     }
@@ -145,7 +152,7 @@ pub(super) fn signal_job(job: JobId, signal: i32) -> bool {
         }
     }
     let roots: Vec<i32> = programs.iter().chain(&left).copied().collect();
-    let below = tree::below(&roots);
+    let below = below(&roots);
     for &pid in &roots {
         fork::send_signal(pid, signal);
         if signal != libc::SIGKILL {
