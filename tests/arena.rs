@@ -4,6 +4,9 @@
 
 mod support;
 
+#[path = "arena/model.rs"]
+mod model;
+
 use par::arena::{self, Hold, ObjectKind};
 use support::{Tests, forked};
 
@@ -30,6 +33,10 @@ fn main() {
     tests.run(
         "a_full_arena_is_an_error_and_goes_on",
         a_full_arena_is_an_error_and_goes_on,
+    );
+    tests.run(
+        "deaths_anywhere_leave_what_the_model_says",
+        model::deaths_anywhere_leave_what_the_model_says,
     );
     tests.finish();
 }

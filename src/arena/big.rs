@@ -227,13 +227,29 @@ impl Arena {
 
     /// Calls `found` for every block that is in the hands of a process: its offset and the process's tag.
     pub(super) fn blocks_in_hands(&self, mut found: impl FnMut(Offset, u32)) {
+        self.each_block(|block, word| {
+            if word != COMMITTED {
+                found(block, word);
+            }
+        });
+    }
+
+    /// Blocks that are not free (for tests).
+    pub fn blocks(&self) -> usize {
+        let mut count = 0;
+        self.each_block(|_, _| count += 1);
+        count
+    }
+
+    /// Calls `found` for every block that is not free: its offset and its word.
+    fn each_block(&self, mut found: impl FnMut(Offset, u32)) {
         for index in 0..self.header().chunk_high.load(Ordering::Acquire) {
             let chunk = self.chunk(index);
             match chunk.usage() {
                 Use::Small(class) => {
                     for block in 0..blocks_of(class) {
                         let word = self.word(index, block).load(Ordering::SeqCst);
-                        if word != 0 && word != COMMITTED {
+                        if word != 0 {
                             let size = u64::from(super::alloc::CLASSES[class]);
                             found(self.chunk_offset(index) + u64::from(block) * size, word);
                         }
@@ -241,7 +257,7 @@ impl Arena {
                 }
                 Use::Big(_) => {
                     let word = chunk.word.load(Ordering::SeqCst);
-                    if word != 0 && word != COMMITTED {
+                    if word != 0 {
                         found(self.chunk_offset(index), word);
                     }
                 }

@@ -3,9 +3,9 @@
 //! Imports `os`, `diag` and `limits`. **Invariant:** nothing in the arena is a pointer, a descriptor or a reference count,
 //! and there is no instant at which the death of a process leaves more than garbage, which the next collection frees.
 //!
-//! In reading order: [`layout`] (where everything is), [`table`] (processes), [`object`] (objects and handles), [`hold`]
+//! In reading order: [`layout`] (where everything is), [`table`] and [`states`] (processes), [`object`] (objects and handles), [`hold`]
 //! (who keeps an object alive), [`alloc`] and `big` (blocks), [`message`] (bytes with handles), [`event`] (waking),
-//! [`kinds`] (what differs between kinds of objects), [`collect`] (garbage), [`crash`] (dying on purpose).
+//! [`word`] (what is atomic), [`kinds`] (what differs between kinds of objects), [`collect`] (garbage), [`crash`] (dying on purpose).
 //!
 //! Locks are taken in this order: the world lock (clearing holds, burying, collecting), an object's mutex, the chunk mutex.
 //! So: while an object's mutex is held, make no objects, drop no [`Hold`], do not collect.
@@ -21,7 +21,9 @@ pub mod kinds;
 pub mod layout;
 pub mod message;
 pub mod object;
+pub mod states;
 pub mod table;
+pub mod word;
 
 pub use hold::Hold;
 pub use layout::Offset;

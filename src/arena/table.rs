@@ -2,7 +2,7 @@
 
 use super::layout::Offset;
 use super::object::HandleId;
-use super::{Arena, event::EventWord};
+use super::{Arena, event::EventWord, states};
 use crate::diag::{Error, Result, codes};
 use crate::os::robust::{RobustMutex, Taken};
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
@@ -121,21 +121,11 @@ pub(super) const FIRST_HOLDS: usize = 48;
 impl Slot {
     /// State and generation.
     pub fn head(&self) -> (State, u32) {
-        let bits = self.head.load(Ordering::Acquire);
-        let state = match bits as u8 {
-            1 => State::Starting,
-            2 => State::Running,
-            3 => State::Dead,
-            _ => State::Free,
-        };
-        (state, (bits >> 32) as u32)
+        states::read(&self.head)
     }
 
     fn step(&self, generation: u32, from: State, to: State) -> bool {
-        let bits = |state: State| u64::from(generation) << 32 | state as u64;
-        self.head
-            .compare_exchange(bits(from), bits(to), Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+        states::step(&self.head, generation, from, to)
     }
 
     fn clear(&self) {
@@ -168,20 +158,9 @@ impl Arena {
         let first = header.slot_hint.load(Ordering::Relaxed);
         for index in (first..self.layout.slots).chain(0..first) {
             let slot = self.slot(index);
-            let (state, generation) = slot.head();
-            if state != State::Free {
+            let Some(generation) = states::claim(&slot.head) else {
                 continue;
-            }
-            // The claim itself: free(g) -> starting(g + 1), in one step.
-            let old = u64::from(generation) << 32;
-            let new = u64::from(generation.wrapping_add(1)) << 32 | State::Starting as u64;
-            if slot
-                .head
-                .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
-                .is_err()
-            {
-                continue;
-            }
+            };
             if slot.prepared.load(Ordering::Acquire) == 0 {
                 slot.life.initialise();
                 slot.prepared.store(1, Ordering::Release);
@@ -194,10 +173,7 @@ impl Arena {
             );
             header.slot_hint.store(index + 1, Ordering::Relaxed);
             header.slot_high.fetch_max(index + 1, Ordering::AcqRel);
-            return Ok(SlotRef {
-                index,
-                generation: generation.wrapping_add(1),
-            });
+            return Ok(SlotRef { index, generation });
         }
         Err(Error::new(
             codes::LIMIT,
@@ -212,8 +188,7 @@ impl Arena {
     /// In the new process: takes the life lock and says so. False when the slot was taken away because the parent died.
     pub fn begin_life(&self, me: SlotRef) -> bool {
         let slot = self.slot(me.index);
-        slot.life.lock().keep();
-        slot.step(me.generation, State::Starting, State::Running)
+        states::begin(&slot.head, me.generation, || slot.life.lock().keep())
     }
 
     /// Whether the process of a slot lives. No system call.
@@ -271,16 +246,9 @@ impl Arena {
         if !reaped && self.is_alive(dead) {
             return false;
         }
-        // From here a child that is still on its way to its life lock cannot begin: this step is the same as its own.
-        if state == State::Starting && !slot.step(dead.generation, State::Starting, State::Running)
-        {
-            return false;
-        }
-        let Some(life) = slot.life.try_lock() else {
+        let Some(life) = states::bury(&slot.head, dead.generation, || slot.life.try_lock()) else {
             return false;
         };
-        // The life lock is ours now: who asks whether the dead lives must not take us for it.
-        slot.step(dead.generation, State::Running, State::Dead);
         self.withdraw_all(slot);
         crate::crash_point!("bury: withdrawn");
         for id in self.held_by(dead) {

@@ -17,7 +17,7 @@ mod claim;
 mod ends;
 mod lease;
 mod results;
-mod side;
+pub mod side;
 mod take;
 
 pub use ends::Closer;

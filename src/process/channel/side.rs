@@ -4,6 +4,7 @@
 //! put to other uses later. A robust mutex may not stand there (the kernel writes to it when its holder dies); a word
 //! with the holder's slot may, because whoever waits for it can ask the process table whether the holder lives.
 
+use crate::arena::word::Word;
 use crate::arena::{self, Arena, Offset, SlotRef};
 use crate::os::cpu;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,40 +41,60 @@ pub(super) fn lock(arena: &Arena, word: Offset) -> SideGuard<'_> {
 #[cold]
 fn lock_slowly(arena: &Arena, word: &AtomicU64, me: u64) -> bool {
     let spins = if cpu::can_spin() { SPINS } else { 1 };
-    let mut round = 0;
-    loop {
-        for _ in 0..spins {
-            let owner = word.load(Ordering::Relaxed);
-            if owner == 0
-                && word
-                    .compare_exchange_weak(0, me, Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
-            {
-                return false;
-            }
-            std::hint::spin_loop();
+    let lives = |holder: u64| SlotRef::from_bits(holder).is_some_and(|h| arena.is_alive(h));
+    acquire(word, me, lives, |round| {
+        std::hint::spin_loop();
+        if round % spins != 0 {
+            return false;
         }
-        let owner = word.load(Ordering::Relaxed);
-        if let Some(holder) = SlotRef::from_bits(owner)
-            && !arena.is_alive(holder)
-            && word
-                .compare_exchange(owner, me, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok()
-        {
-            return true;
-        }
-        round += 1;
-        if round <= YIELDS {
+        if round / spins <= YIELDS {
             std::thread::yield_now();
         } else {
             std::thread::sleep(NAP);
         }
+        true
+    })
+}
+
+/// Takes a lock word for a process (`SlotRef::to_bits`), whoever has it: when he lives, waits until he lets go; when he died,
+/// takes it from him and says true. `rest` is called after each look, with the number of looks, and tells whether it is time to
+/// ask whether the holder lives.
+pub fn acquire<W: Word>(
+    word: &W,
+    me: u64,
+    lives: impl Fn(u64) -> bool,
+    mut rest: impl FnMut(u32) -> bool,
+) -> bool {
+    let mut round = 0_u32;
+    loop {
+        let owner = word.load(Ordering::Relaxed);
+        let taken = || {
+            // Acquire pairs with the release of the last holder: we see what he wrote.
+            word.compare_exchange(owner, me, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+        };
+        if owner == 0 {
+            if taken() {
+                return false;
+            }
+            continue;
+        }
+        round = round.wrapping_add(1);
+        if rest(round) && !lives(owner) && taken() {
+            return true;
+        }
     }
+}
+
+/// Lets go of a lock word.
+#[inline]
+pub fn release<W: Word>(word: &W) {
+    word.store(0, Ordering::Release);
 }
 
 impl Drop for SideGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.word.store(0, Ordering::Release);
+        release(self.word);
     }
 }

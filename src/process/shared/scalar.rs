@@ -4,6 +4,7 @@
 use super::Stamp;
 use super::word::{self, Content, Item, Small};
 use crate::arena::kinds::Visitor;
+use crate::arena::word::Word;
 use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind};
 use crate::crash_point;
 use crate::diag::Result;
@@ -98,48 +99,74 @@ impl Scalar {
 
     fn exchange(&self, arena: &Arena, since: Option<Stamp>, new: u64) -> bool {
         let cell = &self.hold.object().cells[WORD];
-        if !word::is_block(new) {
-            // Whoever sees a block takes the mutex, so a small word may be exchanged for a small one at any time.
-            let mut old = cell.load(Ordering::Acquire);
-            while !word::is_block(old) {
-                if since.is_some_and(|since| since.word != Some(old)) {
-                    return false;
-                }
-                match cell.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire) {
-                    Ok(_) => return true,
-                    Err(now) => old = now,
-                }
-            }
+        match exchange_small(cell, since, new) {
+            Some(done) => done,
+            None => self.exchange_block(arena, since, new),
         }
-        self.exchange_block(arena, since, new)
     }
 
     #[cold]
     fn exchange_block(&self, arena: &Arena, since: Option<Stamp>, new: u64) -> bool {
         let object = self.hold.object();
         let _guard = object.lock();
-        let version = object.cells[VERSION].load(Ordering::Acquire);
-        loop {
-            let old = object.cells[WORD].load(Ordering::Acquire);
-            if since.is_some_and(|since| !since.holds(version, Some(old))) {
-                return false;
-            }
-            word::detaching(arena, old);
-            object.cells[VERSION].store(version + 1, Ordering::Release);
-            crash_point!("scalar: about to exchange");
-            let exchanged =
-                object.cells[WORD].compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire);
-            crash_point!("scalar: exchanged");
-            if exchanged.is_ok() {
-                word::attached(arena, new);
-                word::free(arena, old);
-                return true;
-            }
+        let cells = [&object.cells[WORD], &object.cells[VERSION]];
+        let old = exchange_locked(cells, since, new, |old| word::detaching(arena, old));
+        if let Some(old) = old {
+            word::attached(arena, new);
+            word::free(arena, old);
+        }
+        old.is_some()
+    }
+}
+
+/// Exchanges a small word for a small one, without a lock; whether it did so, or `None` when one of them is a block.
+#[inline]
+pub fn exchange_small<W: Word>(cell: &W, since: Option<Stamp>, new: u64) -> Option<bool> {
+    if word::is_block(new) {
+        return None;
+    }
+    // Whoever sees a block takes the mutex, so a small word may be exchanged for a small one at any time.
+    let mut old = cell.load(Ordering::Acquire);
+    while !word::is_block(old) {
+        if since.is_some_and(|since| since.word != Some(old)) {
+            return Some(false);
+        }
+        match cell.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return Some(true),
+            Err(now) => old = now,
+        }
+    }
+    None
+}
+
+/// Exchanges any word for any other under the object's mutex; the old one when it did so. The cells are that of the word and
+/// that of the version.
+pub fn exchange_locked<W: Word>(
+    [cell, count]: [&W; 2],
+    since: Option<Stamp>,
+    new: u64,
+    detaching: impl Fn(u64),
+) -> Option<u64> {
+    let version = count.load(Ordering::Acquire);
+    loop {
+        let old = cell.load(Ordering::Acquire);
+        if since.is_some_and(|since| !since.holds(version, Some(old))) {
+            return None;
+        }
+        detaching(old);
+        count.store(version + 1, Ordering::Release);
+        crash_point!("scalar: about to exchange");
+        let exchanged = cell.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire);
+        crash_point!("scalar: exchanged");
+        if exchanged.is_ok() {
+            return Some(old);
         }
     }
 }
 
-fn stamp(version: u64, word: u64) -> Stamp {
+/// What was read: the version (of any number for a small word) and the word.
+#[inline]
+pub fn stamp(version: u64, word: u64) -> Stamp {
     Stamp {
         version,
         word: Some(word),
