@@ -8,10 +8,14 @@
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
+use par::arena::Offset;
 use par::arena::states::{self, begin, bury, claim, step};
 use par::arena::table::State;
 use par::arena::word::Word;
+use par::process::channel::at;
+use par::process::channel::claim::{self, CLAIM, word};
 use par::process::channel::side::{acquire, release};
+use par::process::channel::steps::{self, Memory, Settled};
 use par::process::shared::scalar::{exchange_locked, exchange_small, stamp};
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 
@@ -259,5 +263,132 @@ fn a_shared_scalar_loses_no_update() {
                 assert_eq!(scalar.word.load(Relaxed) & !BLOCK, 2);
             });
         }
+    }
+}
+
+/// A channel with room for two short messages in its slots, and two claims, in words of loom.
+struct Channel(Vec<Cell>);
+
+impl Memory for Channel {
+    type Word = Cell;
+
+    fn word(&self, at: Offset) -> &Cell {
+        &self.0[(at / 8) as usize]
+    }
+}
+
+impl Channel {
+    const SLOTS: Offset = at::CLAIMS + 2 * CLAIM;
+    const SLOT: Offset = 24;
+
+    fn new() -> Channel {
+        let words = (Self::SLOTS + 2 * Self::SLOT) / 8;
+        Channel((0..words).map(|_| Cell::new(0)).collect())
+    }
+
+    fn slot(number: u64) -> Offset {
+        Self::SLOTS + number * Self::SLOT
+    }
+
+    fn put(&self, number: u64) {
+        acquire(self.word(at::PUT_LOCK), 1, |_| true, rest);
+        steps::write(self, Self::slot(number), &[number + 7, number + 8], 16);
+        steps::commit(self, 0, number);
+        release(self.word(at::PUT_LOCK));
+    }
+
+    /// Takes a message as a process does that dies after so many steps: before it begins, with the lock and a claim whose
+    /// counter was moved, or with a claim only. `alive` is what the kernel says of it.
+    fn take(&self, me: u64, dies: Option<u32>, alive: &Cell) -> Option<u64> {
+        const ELSE: u64 = 55;
+        let lives = |holder: u64| holder == me || holder == ELSE || alive.load(Acquire) != 0;
+        let died = acquire(self.word(at::GET_LOCK), me, lives, rest);
+        let claims = [at::CLAIMS, at::CLAIMS + CLAIM];
+        let owner = |claim: Offset| self.word(claim + word::OWNER).load(Acquire);
+        if died || alive.load(Acquire) == 0 {
+            for claim in claims {
+                let other = ![0, me, claim::RETURNED].contains(&owner(claim));
+                if other && !lives(owner(claim)) {
+                    assert!(steps::settle(self, 0, claim) != Settled::Lease);
+                }
+            }
+        }
+        let returned = claims.into_iter().find(|&c| owner(c) == claim::RETURNED);
+        let claim = match (returned, steps::front(self, 0)) {
+            (Some(claim), _) => {
+                self.word(claim + word::OWNER).store(me, Release);
+                claim
+            }
+            (None, Ok(number)) => {
+                let free = claims.into_iter().find(|&claim| owner(claim) == 0);
+                let claim = free.unwrap();
+                steps::claim(self, 0, claim, (Self::slot(number), number), (0, me));
+                claim
+            }
+            (None, Err(_)) => {
+                release(self.word(at::GET_LOCK));
+                return None;
+            }
+        };
+        if dies == Some(0) {
+            alive.store(0, Release);
+            return None;
+        }
+        release(self.word(at::GET_LOCK));
+        if dies == Some(1) {
+            alive.store(0, Release);
+            return None;
+        }
+        let number = self.word(claim + word::NUMBER).load(Relaxed);
+        let bytes = |at: u64| self.word(claim + word::BYTES + at * 8).load(Relaxed);
+        assert_eq!([bytes(0), bytes(1)], [number + 7, number + 8]);
+        steps::deliver(self, claim);
+        Some(number)
+    }
+}
+
+#[test]
+fn a_channel_delivers_each_message_once_whole_and_in_order() {
+    model(|| {
+        let shared = Arc::new((Channel::new(), Cell::new(1)));
+        let putter = {
+            let shared = shared.clone();
+            thread::spawn(move || (0..2).for_each(|number| shared.0.put(number)))
+        };
+        let mut taken = Vec::new();
+        while taken.len() < 2 {
+            match shared.0.take(2, None, &shared.1) {
+                Some(number) => taken.push(number),
+                None => thread::yield_now(),
+            }
+        }
+        putter.join().unwrap();
+        assert_eq!(taken, [0, 1]);
+    });
+}
+
+#[test]
+fn a_message_is_taken_once_whoever_dies_with_it() {
+    for dies in [None, Some(0), Some(1)] {
+        model(move || {
+            let shared = Arc::new((Channel::new(), Cell::new(1)));
+            (0..2).for_each(|number| shared.0.put(number));
+            let other = {
+                let shared = shared.clone();
+                thread::spawn(move || shared.0.take(3, dies, &shared.1))
+            };
+            let mut taken = vec![shared.0.take(2, None, &shared.1)];
+            taken.push(other.join().unwrap());
+            // Whoever comes afterwards finds the rest.
+            while taken.iter().flatten().count() < 2 {
+                let next = shared.0.take(2, None, &shared.1);
+                assert!(next.is_some());
+                taken.push(next);
+            }
+            assert_eq!(shared.0.take(2, None, &shared.1), None);
+            let mut all: Vec<u64> = taken.into_iter().flatten().collect();
+            all.sort_unstable();
+            assert_eq!(all, [0, 1]);
+        });
     }
 }

@@ -12,14 +12,14 @@ use std::sync::atomic::Ordering;
 /// Claims that stand in the channel's block.
 pub(super) const FIRST_CLAIMS: u64 = 5;
 /// Bytes of a claim.
-pub(super) const CLAIM: u64 = 128;
+pub const CLAIM: u64 = 128;
 /// The owner of a claim on a message that came back.
-pub(super) const RETURNED: u64 = u64::MAX;
+pub const RETURNED: u64 = u64::MAX;
 /// The owner of a claim on a message that was set aside.
 pub(super) const ASIDE: u64 = u64::MAX - 1;
 
 /// The words of a claim.
-pub(super) mod word {
+pub mod word {
     /// A process (`SlotRef::to_bits`), `RETURNED`, `ASIDE`, or 0: the entry is free.
     pub const OWNER: u64 = 0;
     /// The block of the message; up to `INLINE`, the length of one that stands in the claim itself.
@@ -97,18 +97,6 @@ impl<'a> Claim<'a> {
             length if length <= INLINE as u64 => self.arena.bytes(self.at + word::BYTES, length),
             block => self.arena.message_bytes(block),
         }
-    }
-
-    /// Writes what a new claim says but for its message and its owner. `taker` is 0 for a `get`.
-    #[inline]
-    pub fn prepare(&self, number: u64, taker: u64) {
-        self.set(word::NUMBER, number);
-        self.set(word::DELIVERIES, 1);
-        self.set(word::FAILURES, 0);
-        self.set(word::TAKER, taker);
-        self.set(word::RESULTS, 0);
-        self.set(word::ERROR, 0);
-        self.set(word::COUNTED, 0);
     }
 }
 

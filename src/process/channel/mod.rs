@@ -13,11 +13,12 @@
 //! full, empty or closed channel is an answer, and waiting is its caller's business. The lock of takers is taken before that
 //! of putters, of whatever channels, and never the other way round; several locks of putters are taken in the order of their blocks.
 
-mod claim;
+pub mod claim;
 mod ends;
 mod lease;
 mod results;
 pub mod side;
+pub mod steps;
 mod take;
 
 pub use ends::Closer;
@@ -32,7 +33,9 @@ use side::SideGuard;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where the words of a channel stand in its block: a cache line for each side, then what rarely changes.
-mod at {
+pub mod at {
+    #![allow(missing_docs)]
+
     pub const GET_LOCK: u64 = 0;
     pub const HEAD: u64 = 8;
     pub const HEAD_SEGMENT: u64 = 16;
@@ -264,12 +267,7 @@ impl<'a> Channel<'a> {
         }
         let slot = self.slot_for_put(tail)?;
         match message {
-            Prepared::Inline(words, length) => {
-                self.arena.put_word(slot, *length as u64);
-                for (at, word) in words.iter().enumerate().take(length.div_ceil(8)) {
-                    self.arena.put_word(slot + 8 + at as u64 * 8, *word);
-                }
-            }
+            Prepared::Inline(words, length) => steps::write(self.arena, slot, words, *length),
             Prepared::Block(block, handles) => {
                 if *handles {
                     self.set(at::HANDLES, 1);
@@ -279,9 +277,7 @@ impl<'a> Channel<'a> {
             }
             Prepared::Gone => return Ok(Put::Done),
         }
-        crash_point!("channel: slot written");
-        self.set(at::TAIL, tail + 1);
-        crash_point!("channel: put committed");
+        steps::commit(self.arena, self.block, tail);
         if let Prepared::Block(block, _) = *message {
             self.arena.commit(block);
         }

@@ -2,6 +2,7 @@
 
 use super::claim::{ASIDE, Claim, RETURNED, word};
 use super::side::{self, SideGuard};
+use super::steps::{self, Settled};
 use super::{Channel, IN_BLOCK, INLINE, PUTTERS, TAKERS, at, segment, slot_in};
 use crate::arena::{self, Full, Hold, Offset, SlotRef};
 use crate::crash_point;
@@ -65,11 +66,11 @@ impl Drop for Taken<'_> {
         match claim.block() {
             Some(block) => {
                 self.channel.arena.claim(block);
-                claim.set(word::OWNER, 0);
+                steps::deliver(self.channel.arena, claim.at);
                 crash_point!("channel: delivered");
                 self.channel.arena.free(block);
             }
-            None => claim.set(word::OWNER, 0),
+            None => steps::deliver(self.channel.arena, claim.at),
         }
         // A taker that found the closed channel empty but for claims waits for what becomes of them.
         if self.channel.is_closed() {
@@ -89,7 +90,6 @@ impl<'a> Channel<'a> {
 
     /// Turns the claims of dead processes into returned messages, and counts those. Under the takers' lock.
     pub(super) fn settle_claims(&self) -> u64 {
-        let head = self.get(at::HEAD);
         let mut returned = 0;
         for claim in self.claims() {
             let owner = claim.owner();
@@ -98,17 +98,16 @@ impl<'a> Channel<'a> {
                 RETURNED => returned += 1,
                 ASIDE => self.count_done(claim),
                 _ => {
-                    let dead =
-                        SlotRef::from_bits(owner).is_some_and(|owner| !self.arena.is_alive(owner));
-                    if dead && claim.get(word::NUMBER) >= head {
-                        // It died between the claim and the counter: the message was never taken.
-                        claim.set(word::OWNER, 0);
-                    } else if dead && claim.get(word::TAKER) == 0 {
-                        claim.set(word::OWNER, RETURNED);
-                        returned += 1;
-                    } else if dead {
-                        returned += u64::from(self.settle_lease(claim));
+                    let lives =
+                        SlotRef::from_bits(owner).is_none_or(|owner| self.arena.is_alive(owner));
+                    if lives {
+                        continue;
                     }
+                    returned += match steps::settle(self.arena, self.block, claim.at) {
+                        Settled::Freed => 0,
+                        Settled::Returned => 1,
+                        Settled::Lease => u64::from(self.settle_lease(claim)),
+                    };
                 }
             }
         }
@@ -147,16 +146,10 @@ impl<'a> Channel<'a> {
         {
             return Ok(self.taken(Content::Claimed(claim), guard));
         }
-        let head = self.get(at::HEAD);
-        if head == self.get(at::SEEN_TAIL) {
-            // Read before the tail: once a channel is closed the tail stays.
-            let closed = self.is_closed();
-            let tail = self.get(at::TAIL);
-            self.set(at::SEEN_TAIL, tail);
-            if head == tail {
-                return Ok(self.take_from_empty(closed, taker, guard));
-            }
-        }
+        let head = match steps::front(self.arena, self.block) {
+            Ok(head) => head,
+            Err(closed) => return Ok(self.take_from_empty(closed, taker, guard)),
+        };
         match self.take_next(head, taker)? {
             Some(content) => Ok(self.taken(content, guard)),
             // Only a channel whose memory was overwritten has no slot here.
@@ -226,24 +219,11 @@ impl<'a> Channel<'a> {
                 _ => Err(Full),
             };
         };
-        let length = self.arena.get_word(slot);
-        if length == IN_BLOCK {
-            claim.set(word::BLOCK, self.arena.get_word(slot + 8));
-        } else {
-            let length = length.min(INLINE as u64);
-            claim.set(word::BLOCK, length);
-            for at in 0..length.div_ceil(8) {
-                claim.set(word::BYTES + at * 8, self.arena.get_word(slot + 8 + at * 8));
-            }
-        }
         if taker != 0 {
             self.set(at::LEASED, 1);
         }
-        claim.prepare(head, taker);
-        claim.set(word::OWNER, arena::me().to_bits());
-        crash_point!("channel: claimed");
-        self.set(at::HEAD, head + 1);
-        crash_point!("channel: claim committed");
+        let me = arena::me().to_bits();
+        steps::claim(self.arena, self.block, claim.at, (slot, head), (taker, me));
         Ok(Some(Content::Claimed(claim)))
     }
 
