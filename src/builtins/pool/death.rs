@@ -1,6 +1,7 @@
 //! What is told of a worker that did not finish its task: who it was, how it ended, what it was at, what it printed last.
 
 use crate::diag::{Error, Field, codes};
+use crate::limits::MAX_UNREADY;
 use crate::os::signal;
 use crate::process::{Ended, Process};
 
@@ -84,4 +85,18 @@ impl Death<'_> {
         }
         error
     }
+}
+
+/// The error of a pool whose workers end, one after the other, before they are ready to work; the last of them.
+pub fn never_ready(process: &Process, ended: &Ended) -> Box<Error> {
+    let (name, pid) = (process.name(), process.pid().unwrap_or(0));
+    let how = match ended {
+        Ended::Killed(number) => format!("was killed by {}", signal::name_of(*number)),
+        other => format!("left with exit({})", other.exitcode()),
+    };
+    Error::new(
+        codes::PROCESS_DIED,
+        format!("the workers of the pool were to begin, but {MAX_UNREADY} in a row ended before that; the last, {name} (pid {pid}), {how}"),
+    )
+    .with_help("look at what `init` does")
 }

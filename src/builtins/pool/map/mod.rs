@@ -9,13 +9,14 @@ mod worker;
 use super::super::progress::Bar;
 use super::super::{arguments, options::Options, spawn, travel};
 use super::budget;
-use super::death::Death;
+use super::death::{Death, never_ready};
 use super::journal::{Journal, key::Key};
 use super::settings::{NAMES, Settings};
 use super::stats::{Account, Tally};
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
 use crate::diag::{Error, codes};
+use crate::limits::MAX_UNREADY;
 use crate::os::clock;
 use crate::process::pool::job::{Job, Produced};
 use crate::process::wait::{self, Operation, WaitSpec};
@@ -115,6 +116,7 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
         given: HashMap::new(),
         finished: Cell::new(0),
         deaths: false,
+        unready: 0,
         slow: Vec::new(),
         tallies: vec![Tally::default(); workers as usize],
         bar: Bar::new(settings.progress, total),
@@ -152,6 +154,8 @@ struct Map {
     finished: Cell<u64>,
     /// A worker has died: what the workers count is not all any more.
     deaths: bool,
+    /// Workers in a row that ended before they were ready to work.
+    unready: u32,
     /// Workers that were killed because their item took too long.
     slow: Vec<u64>,
     /// What is known of each worker's time.
@@ -325,7 +329,13 @@ impl Map {
             let fault = spawn::value_of(context, &process, Ended::Raised(message.clone()));
             return fault.map(|_| ());
         }
-        let item = self.job.progress(worker).item;
+        let progress = self.job.progress(worker);
+        let is_unready = progress.ready == 0 && !matches!(ended, Ended::Returned(_));
+        self.unready = if is_unready { self.unready + 1 } else { 0 };
+        if self.unready >= MAX_UNREADY {
+            return Err(never_ready(&process, &ended).into());
+        }
+        let item = progress.item;
         let live: Vec<u64> = (0..self.crew.len() as u64)
             .filter(|&other| self.crew.get(other as usize).is_some_and(Option::is_some))
             .collect();

@@ -12,9 +12,11 @@ pub mod methods;
 pub mod task;
 
 use super::super::{arguments, spawn, travel};
+use super::death::never_ready;
 use super::stats::{Account, Tally};
 use super::{budget, settings, stats};
 use crate::diag::{Error, Result, codes};
+use crate::limits::MAX_UNREADY;
 use crate::os::{clock, fork};
 use crate::process::pool::future::Future;
 use crate::process::pool::tasks::{Closing, Tasks};
@@ -51,6 +53,8 @@ pub struct Pool {
     seat: Seat,
     /// A worker whose `init` failed, until that was raised.
     failed: RefCell<Option<(Process, Ended)>>,
+    /// Workers in a row that ended before they were ready to work.
+    unready: Cell<u32>,
     /// What is called in this process when futures are finished.
     callbacks: Callbacks,
     limits: Limits,
@@ -139,6 +143,7 @@ pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
         holds: Vec::new(),
         seat: Seat::default(),
         failed: RefCell::default(),
+        unready: Cell::new(0),
         callbacks: Callbacks::default(),
         limits: Limits::default(),
         place: None,
@@ -174,6 +179,7 @@ pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         holds,
         seat: context.seat(),
         failed: RefCell::default(),
+        unready: Cell::new(0),
         callbacks: Callbacks::default(),
         limits,
         place: context.place(),
@@ -254,9 +260,17 @@ impl Pool {
                     continue;
                 };
                 process.wait(None, self.place)?;
+                let is_unready = !matches!(ended, Ended::Returned(_))
+                    && self.tasks.progress(worker as u64).ready == 0;
+                let unready = if is_unready {
+                    self.unready.get() + 1
+                } else {
+                    0
+                };
+                self.unready.set(unready);
                 self.settle(worker);
                 self.seat(worker, None);
-                if let Ended::Raised(_) = ended {
+                if matches!(ended, Ended::Raised(_)) || unready >= MAX_UNREADY {
                     // `init` failed: every other worker would fail as well.
                     *self.failed.borrow_mut() = Some((process, ended));
                     return self.terminate(self.place);
@@ -283,7 +297,10 @@ impl Pool {
     fn raise_failure(&self, context: &mut dyn Context) -> Outcome<()> {
         let failed = self.failed.borrow_mut().take();
         match failed {
-            Some((process, ended)) => spawn::value_of(context, &process, ended).map(|_| ()),
+            Some((process, ended @ Ended::Raised(_))) => {
+                spawn::value_of(context, &process, ended).map(|_| ())
+            }
+            Some((process, ended)) => Err(never_ready(&process, &ended).into()),
             None => Ok(()),
         }
     }
