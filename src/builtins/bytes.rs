@@ -116,8 +116,9 @@ fn find(_: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(start) => arguments::size("find", "start", start)?,
         None => 0,
     };
-    let rest = receiver(args).get(start..).unwrap_or_default();
-    let at = memmem::find(rest, part).map(|at| (start + at) as i64);
+    let rest = receiver(args).get(start..);
+    let at = rest.and_then(|rest| memmem::find(rest, part));
+    let at = at.map(|at| (start + at) as i64);
     Ok(Value::Int(at.unwrap_or(-1)))
 }
 

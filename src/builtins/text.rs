@@ -10,7 +10,7 @@ use crate::value::{Value, operate};
 /// Sorted by name.
 pub static METHODS: Table = natives! {
     "capitalize" () capitalize, "The text with its first character in upper case and the rest in lower case.";
-    "casefold" () lower, "The text for a comparison that ignores case.";
+    "casefold" () casefold, "The text for a comparison that ignores case: as lower, and ß becomes ss.";
     "center" ("width", "fill?") center, "The text in the middle of so many characters.";
     "chars" () chars, "A list of the characters.";
     "encode" ("encoding?") encode, "The text as bytes, in UTF-8 or as `ascii` or `latin-1`.";
@@ -175,6 +175,13 @@ fn len(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn lower(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     checked(context.heap(), receiver(args).to_lowercase())
+}
+
+fn casefold(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    checked(
+        context.heap(),
+        caseless::default_case_fold_str(receiver(args)),
+    )
 }
 
 fn upper(context: &mut dyn Context, args: Args<'_>) -> Outcome {

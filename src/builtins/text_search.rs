@@ -34,8 +34,9 @@ fn contains(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Bool(receiver(args).contains(part)))
 }
 
-/// The part of the receiver from `start` to `end` (characters, from the end when negative), and the index it begins at.
-fn window<'a>(function: &str, args: Args<'a>) -> Outcome<(&'a str, usize)> {
+/// The part of the receiver from `start` to `end` (characters, from the end when negative), and the index it begins at;
+/// `None` when it would begin behind its end or that of the text, where not even an empty text stands.
+fn window<'a>(function: &str, args: Args<'a>) -> Outcome<Option<(&'a str, usize)>> {
     let (len, ascii) = args[0].text_shape();
     let bound = |at: usize, name, default| match arguments::given(&args[at]) {
         None => Ok::<usize, Fault>(default),
@@ -46,24 +47,30 @@ fn window<'a>(function: &str, args: Args<'a>) -> Outcome<(&'a str, usize)> {
             } else {
                 index
             };
-            Ok(usize::try_from(index).unwrap_or(0).min(len))
+            Ok(usize::try_from(index).unwrap_or(0))
         }
     };
-    let (start, end) = (bound(2, "start", 0)?, bound(3, "end", len)?);
-    let bytes = char_range(receiver(args), ascii, start, end.saturating_sub(start));
-    Ok((receiver(args).get(bytes).unwrap_or_default(), start))
+    let (start, end) = (bound(2, "start", 0)?, bound(3, "end", len)?.min(len));
+    if start > end {
+        return Ok(None);
+    }
+    let bytes = char_range(receiver(args), ascii, start, end - start);
+    Ok(Some((receiver(args).get(bytes).unwrap_or_default(), start)))
 }
 
 fn count(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     let part = arguments::text("count", "part", &args[1])?;
-    let (text, _) = window("count", args)?;
-    Ok(Value::Int(text.matches(part).count() as i64))
+    let text = window("count", args)?;
+    let count = text.map_or(0, |(text, _)| text.matches(part).count());
+    Ok(Value::Int(count as i64))
 }
 
 /// The character index of a part.
 fn place(function: &str, args: Args<'_>, last: bool) -> Outcome<Option<i64>> {
     let part = arguments::text(function, "part", &args[1])?;
-    let (text, start) = window(function, args)?;
+    let Some((text, start)) = window(function, args)? else {
+        return Ok(None);
+    };
     let at = if last {
         text.rfind(part)
     } else {

@@ -1,10 +1,12 @@
 //! `csv`: tables as text, with commas or another delimiter.
 
 use super::csv_file;
+use super::csv_lines::{Out, Rows};
 use crate::builtins::{Module, Table, arguments, gather};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
-use crate::value::map::{Map, Table as Entries};
+use crate::value::heap::Gc;
+use crate::value::map::{Map, Table as Entries, same_key};
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::{Value, operate, show, text};
 use csv::{ReaderBuilder, StringRecord, WriterBuilder};
@@ -89,21 +91,19 @@ fn delimiter(function: &str, value: &Value) -> Outcome<u8> {
     }
 }
 
-fn records(function: &str, args: Args<'_>) -> Outcome<Vec<StringRecord>> {
+/// The rows of the text of a call.
+fn table<'a>(function: &str, args: Args<'a>) -> Outcome<Rows<&'a [u8]>> {
     let source = arguments::text(function, "text", &args[0])?;
     let dialect = Dialect::new(function, &args[1], &args[2])?;
-    let mut reader = dialect.reader().from_reader(source.as_bytes());
-    let records = reader
-        .records()
-        .map(|record| record.map_err(|error| refused(function, "the text", &error)));
-    records.collect()
+    Ok(Rows::new(&dialect, source.as_bytes()))
 }
 
 fn loads(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let records = records("loads", args)?;
+    let mut table = table("loads", args)?;
     let heap = context.heap();
-    let mut rows = Vec::with_capacity(records.len());
-    for record in records {
+    let mut rows = Vec::new();
+    let wrong = |error| refused("loads", "the text", &error);
+    while let Some(record) = table.read().map_err(wrong)? {
         let row = record.iter().map(|field| Value::str(heap, field)).collect();
         rows.push(Value::list(heap, row));
     }
@@ -111,13 +111,15 @@ fn loads(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn loads_maps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let records = records("loads_maps", args)?;
+    let mut table = table("loads_maps", args)?;
     let heap = context.heap();
-    let mut records = records.into_iter();
-    let header = records.next().unwrap_or_default();
+    let wrong = |error| refused("loads_maps", "the text", &error);
+    let header = table.full().map_err(wrong)?;
+    let header = header.map(|(names, _)| names).unwrap_or_default();
     let names: Vec<Value> = header.iter().map(|name| Value::str(heap, name)).collect();
     let mut rows = Vec::new();
-    for record in records {
+    while let Some((record, line)) = table.full().map_err(wrong)? {
+        fits("loads_maps", &record, names.len(), line)?;
         let mut table = Entries::default();
         for (at, name) in names.iter().enumerate() {
             let value = record
@@ -128,6 +130,36 @@ fn loads_maps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         rows.push(Value::Map(Map::new(heap, table)));
     }
     Ok(Value::list(heap, rows))
+}
+
+/// Refuses a row with more fields than there are names.
+pub fn fits(function: &str, record: &StringRecord, names: usize, line: usize) -> Outcome<()> {
+    if record.len() <= names {
+        return Ok(());
+    }
+    let message = format!(
+        "{function}: a row can have {names} fields, as many as the first, but line {line} has {}",
+        record.len()
+    );
+    let error = diag::Error::new(codes::VALUE, message);
+    Err(error
+        .with_help("read it with `csv.loads` or `csv.rows`, which give each row as a list")
+        .into())
+}
+
+/// Refuses a map with a key that is not in the header.
+pub fn covers(function: &str, row: Gc<Map>, known: impl Fn(&Value) -> bool) -> Outcome<()> {
+    let Some((key, _)) = row.table().iter().find(|(key, _)| !known(key)) else {
+        return Ok(());
+    };
+    let message = format!(
+        "{function}: the keys of a row must be in the header, but {} is not",
+        show::repr(key)
+    );
+    let error = diag::Error::new(codes::VALUE, message);
+    Err(error
+        .with_help("name all columns: `header: [...]` (without it, the keys of the first row are the header)")
+        .into())
 }
 
 /// The text of one field; nil is empty.
@@ -153,12 +185,11 @@ fn dumps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         ),
         None => None,
     };
-    let mut writer = dialect.writer().from_writer(Vec::new());
+    let mut writer = Out::new(&dialect, Vec::new());
     let refused = |error: csv::Error| refused("dumps", "what the rows make", &error);
     if let Some(header) = &header {
-        writer
-            .write_record(header.iter().map(|&name| field(name)))
-            .map_err(refused)?;
+        let names: Vec<String> = header.iter().map(|&name| field(name)).collect();
+        writer.row(&names).map_err(refused)?;
     }
     let mut size = 0;
     gather::each(context, args[0], |context, row| {
@@ -166,14 +197,17 @@ fn dumps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             Value::Map(map) => {
                 if header.is_none() {
                     let names: Vec<Value> = map.table().iter().map(|(key, _)| key).collect();
-                    writer
-                        .write_record(names.iter().map(|&name| field(name)))
-                        .map_err(refused)?;
+                    let shown: Vec<String> = names.iter().map(|&name| field(name)).collect();
+                    writer.row(&shown).map_err(refused)?;
                     // The row that they are the keys of may be gone when the next one comes.
                     names.iter().for_each(|&name| context.protect(name));
                     header = Some(names);
                 }
-                let names = header.iter().flatten();
+                let names = header.as_deref().unwrap_or_default();
+                covers("dumps", map, |key| {
+                    names.iter().any(|name| same_key(name, key))
+                })?;
+                let names = names.iter();
                 names
                     .map(|name| map.table().get(name).map_or_else(String::new, field))
                     .collect()
@@ -182,9 +216,10 @@ fn dumps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         };
         size += fields.iter().map(String::len).sum::<usize>();
         operate::within("dumps", size, MAX_STRING)?;
-        writer.write_record(&fields).map_err(refused)?;
+        writer.row(&fields).map_err(refused)?;
         Ok(ControlFlow::Continue(()))
     })?;
-    let data = writer.into_inner().unwrap_or_default();
-    text::checked(context.heap(), String::from_utf8_lossy(&data).into_owned())
+    let data = writer.end().map_err(|error| refused(error.into()))?;
+    let data = String::from_utf8_lossy(&data.borrow()).into_owned();
+    text::checked(context.heap(), data)
 }

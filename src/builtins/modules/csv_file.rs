@@ -1,12 +1,12 @@
 //! `csv` for files: rows as they are read, so that a table need not fit into memory.
 
-use super::csv::{Dialect, field, refused};
+use super::csv::{Dialect, covers, field, fits, refused};
+use super::csv_lines::{self, Out};
 use crate::builtins::{arguments, gather, lazy, system};
 use crate::value::heap::Marker;
 use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, NativeIter, Outcome};
 use crate::value::{Value, show};
-use csv::{Reader, StringRecord};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -16,25 +16,35 @@ use std::ops::ControlFlow;
 struct Rows {
     function: &'static str,
     path: String,
-    reader: RefCell<Reader<File>>,
+    reader: RefCell<csv_lines::Rows<File>>,
     /// The names of the columns, when rows are maps.
     header: Option<Vec<String>>,
 }
 
 impl NativeIter for Rows {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
-        let mut record = StringRecord::new();
-        let read = self.reader.borrow_mut().read_record(&mut record);
-        let path = show::quoted(&self.path);
-        if !read.map_err(|error| refused(self.function, &format!("the file {path}"), &error))? {
-            return Ok(None);
-        }
-        context.poll()?;
-        let heap = context.heap();
+        let wrong = |error| {
+            let file = format!("the file {}", show::quoted(&self.path));
+            refused(self.function, &file, &error)
+        };
+        let mut reader = self.reader.borrow_mut();
         let Some(header) = &self.header else {
+            let Some(record) = reader.read().map_err(wrong)? else {
+                return Ok(None);
+            };
+            drop(reader);
+            context.poll()?;
+            let heap = context.heap();
             let row = record.iter().map(|field| Value::str(heap, field)).collect();
             return Ok(Some(Value::list(heap, row)));
         };
+        let Some((record, line)) = reader.full().map_err(wrong)? else {
+            return Ok(None);
+        };
+        fits(self.function, &record, header.len(), line)?;
+        drop(reader);
+        context.poll()?;
+        let heap = context.heap();
         let mut table = Entries::default();
         for (at, name) in header.iter().enumerate() {
             let value = record.get(at).map(|field| Value::str(heap, field));
@@ -51,16 +61,15 @@ fn open(context: &mut dyn Context, function: &'static str, args: Args<'_>, maps:
     let path = arguments::text(function, "path", &args[0])?;
     let dialect = Dialect::new(function, &args[1], &args[2])?;
     let file = system::retry(context, function, path, || File::open(path))?;
-    let mut reader = dialect.reader().from_reader(file);
+    let mut reader = csv_lines::Rows::new(&dialect, file);
     let header = match maps {
         false => None,
         true => {
-            let mut record = StringRecord::new();
             let shown = format!("the file {}", show::quoted(path));
-            reader
-                .read_record(&mut record)
-                .map_err(|error| refused(function, &shown, &error))?;
-            Some(record.iter().map(String::from).collect())
+            let first = reader.full();
+            let first = first.map_err(|error| refused(function, &shown, &error))?;
+            let names = first.map(|(names, _)| names).unwrap_or_default();
+            Some(names.iter().map(String::from).collect())
         }
     };
     let rows = Rows {
@@ -96,11 +105,11 @@ pub fn dump(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         None => None,
     };
     let file = system::retry(context, "dump", path, || File::create(path))?;
-    let mut writer = dialect.writer().from_writer(BufWriter::new(file));
+    let mut writer = Out::new(&dialect, BufWriter::new(file));
     let shown = format!("the file {}", show::quoted(path));
     let failed = |error: csv::Error| refused("dump", &shown, &error);
     if let Some(header) = &header {
-        writer.write_record(header).map_err(failed)?;
+        writer.row(header).map_err(failed)?;
     }
     let mut count = 0;
     gather::each(context, args[0], |_, row| {
@@ -109,7 +118,7 @@ pub fn dump(context: &mut dyn Context, args: Args<'_>) -> Outcome {
                 if header.is_none() {
                     let names: Vec<String> =
                         map.table().iter().map(|(key, _)| field(key)).collect();
-                    writer.write_record(&names).map_err(failed)?;
+                    writer.row(&names).map_err(failed)?;
                     header = Some(names);
                 }
                 let entries: Vec<(String, Value)> = map
@@ -118,7 +127,9 @@ pub fn dump(context: &mut dyn Context, args: Args<'_>) -> Outcome {
                     .map(|(key, value)| (field(key), value))
                     .collect();
                 let of = |name: &String| entries.iter().find(|(key, _)| key == name);
-                let names = header.iter().flatten();
+                let names = header.as_deref().unwrap_or_default();
+                covers("dump", map, |key| names.contains(&field(*key)))?;
+                let names = names.iter();
                 names
                     .map(|name| of(name).map_or_else(String::new, |(_, value)| field(*value)))
                     .collect()
@@ -128,14 +139,13 @@ pub fn dump(context: &mut dyn Context, args: Args<'_>) -> Outcome {
                 items.into_iter().map(field).collect()
             }
         };
-        writer.write_record(&fields).map_err(failed)?;
+        writer.row(&fields).map_err(failed)?;
         count += 1;
         Ok(ControlFlow::Continue(()))
     })?;
-    let mut inner = match writer.into_inner() {
-        Ok(inner) => inner,
-        Err(error) => return Err(system::failed("dump", path, error.error())),
-    };
-    system::retry(context, "dump", path, || inner.flush())?;
+    let inner = writer
+        .end()
+        .map_err(|error| system::failed("dump", path, &error))?;
+    system::retry(context, "dump", path, || inner.borrow_mut().flush())?;
     Ok(Value::Int(count))
 }

@@ -1,6 +1,7 @@
 //! Reading JSON: serde_json's events straight into values, without a tree in between.
 
 use crate::diag::{self, codes};
+use crate::limits::MAX_VALUE_DEPTH;
 use crate::value::Value;
 use crate::value::heap::Heap;
 use crate::value::list::{Items, List};
@@ -10,34 +11,71 @@ use serde_core::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAc
 use std::cell::Cell;
 use std::fmt;
 
-/// The marker of the one error that is not about the form of the text.
+/// The markers of the errors that are not about the form of the text.
 const TOO_LARGE: &str = "whole number that does not fit 64 bits";
+const TOO_DEEP: &str = "a value can nest 500 levels deep, but this one is deeper";
+const _: () = assert!(MAX_VALUE_DEPTH == 500);
+
+/// What was read that only the text itself can settle: such numbers come as floats, which cannot be told from those that
+/// were written as floats.
+#[derive(Default)]
+struct Doubts {
+    /// A float that may have been written as a whole number of more than 64 bits.
+    large: Cell<bool>,
+    /// A zero below zero that may have been written as a whole number.
+    negative_zero: Cell<bool>,
+}
 
 /// The value of a text.
 pub fn read(heap: &mut Heap, source: &str) -> Outcome {
+    let doubts = Doubts::default();
+    let value = read_once(heap, source, &doubts)?;
+    if doubts.large.get() {
+        let too_large = whole_numbers(source).find(|(_, text)| text.parse::<i64>().is_err());
+        if let Some((start, text)) = too_large {
+            let before = source.get(..start + text.len()).unwrap_or(source);
+            let line = before.matches('\n').count() + 1;
+            let column = before.len() - before.rfind('\n').map_or(0, |n| n + 1);
+            return Err(mistake(codes::OVERFLOW, TOO_LARGE, line, column));
+        }
+    }
+    if !doubts.negative_zero.get() {
+        return Ok(value);
+    }
+    // An int knows no zero below zero: without its sign it is read as one.
+    let mut plain = source.as_bytes().to_vec();
+    for (start, text) in whole_numbers(source) {
+        if let ("-0", Some(sign)) = (text, plain.get_mut(start)) {
+            *sign = b' ';
+        }
+    }
+    match std::str::from_utf8(&plain) {
+        Ok(plain) => read_once(heap, plain, &doubts),
+        Err(_) => Ok(value),
+    }
+}
+
+fn read_once(heap: &mut Heap, source: &str, doubts: &Doubts) -> Outcome {
     let mut reader = serde_json::Deserializer::from_str(source);
-    let large = Cell::new(false);
+    // `Reader` counts the levels.
+    reader.disable_recursion_limit();
     let read = Reader {
-        heap: &mut *heap,
-        large: &large,
+        heap,
+        doubts,
+        depth: 0,
     }
     .deserialize(&mut reader);
     let read = read.and_then(|value| reader.end().map(|()| value));
-    match read {
-        Ok(value) => match large.get().then(|| large_int(source)).flatten() {
-            None => Ok(value),
-            Some((line, column)) => Err(mistake(codes::OVERFLOW, TOO_LARGE, line, column)),
-        },
-        Err(error) => {
-            let text = error.to_string();
-            let reason = text.split(" at line ").next().unwrap_or(&text);
-            let code = match reason.contains(TOO_LARGE) {
-                true => codes::OVERFLOW,
-                false => codes::VALUE,
-            };
-            Err(mistake(code, reason, error.line(), error.column()))
-        }
-    }
+    read.map_err(|error| {
+        let text = error.to_string();
+        let reason = text.split(" at line ").next().unwrap_or(&text);
+        let code = match reason {
+            TOO_LARGE => codes::OVERFLOW,
+            TOO_DEEP => codes::LIMIT,
+            _ => codes::VALUE,
+        };
+        mistake(code, reason, error.line(), error.column())
+    })
 }
 
 fn mistake(code: codes::Code, reason: &str, line: usize, column: usize) -> Fault {
@@ -50,39 +88,54 @@ fn mistake(code: codes::Code, reason: &str, line: usize, column: usize) -> Fault
         .into()
 }
 
-/// Where a whole number stands (line and column of its end) that does not fit 64 bits. The reader gives such numbers as
-/// floats, which cannot be told from those that were written as floats.
-fn large_int(source: &str) -> Option<(usize, usize)> {
+/// The whole numbers of a text that is JSON: where each begins, and its text.
+fn whole_numbers(source: &str) -> impl Iterator<Item = (usize, &str)> {
     let (mut in_text, mut escaped) = (false, false);
     let mut start = None;
-    for (at, byte) in source.bytes().chain([b' ']).enumerate() {
+    let bytes = source.bytes().chain([b' ']).enumerate();
+    bytes.filter_map(move |(at, byte)| {
         if in_text {
             in_text = escaped || byte != b'"';
             escaped = !escaped && byte == b'\\';
-            continue;
+            return None;
         }
         match byte {
             b'"' => in_text = true,
             b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E' if start.is_some() => {}
             b'0'..=b'9' | b'-' => start = Some(at),
             _ => {
-                let number = start.take().and_then(|start| source.get(start..at));
-                let whole = number.filter(|text| !text.contains(['.', 'e', 'E']));
-                if whole.is_some_and(|text| text.parse::<i64>().is_err()) {
-                    let before = source.get(..at)?;
-                    let line = before.matches('\n').count() + 1;
-                    return Some((line, before.len() - before.rfind('\n').map_or(0, |n| n + 1)));
-                }
+                let start = start.take()?;
+                let text = source.get(start..at)?;
+                return (!text.contains(['.', 'e', 'E'])).then_some((start, text));
             }
         }
-    }
-    None
+        None
+    })
 }
 
 struct Reader<'h> {
     heap: &'h mut Heap,
-    /// Set when a float came that may have been written as a whole number.
-    large: &'h Cell<bool>,
+    doubts: &'h Doubts,
+    /// How many lists and maps are around the value.
+    depth: usize,
+}
+
+impl Reader<'_> {
+    /// For a value in the list or map that is being read.
+    fn inner(&mut self) -> Reader<'_> {
+        Reader {
+            heap: &mut *self.heap,
+            doubts: self.doubts,
+            depth: self.depth + 1,
+        }
+    }
+
+    fn enter<E: serde_core::de::Error>(&self) -> Result<(), E> {
+        match self.depth < MAX_VALUE_DEPTH {
+            true => Ok(()),
+            false => Err(E::custom(TOO_DEEP)),
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Reader<'_> {
@@ -120,7 +173,10 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
         if value.fract() == 0.0 && value.abs() >= 9.2e18 {
-            self.large.set(true);
+            self.doubts.large.set(true);
+        }
+        if value == 0.0 && value.is_sign_negative() {
+            self.doubts.negative_zero.set(true);
         }
         Ok(Value::Float(value))
     }
@@ -129,27 +185,20 @@ impl<'de> Visitor<'de> for Reader<'_> {
         Ok(Value::str(self.heap, value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Value, A::Error> {
+        self.enter()?;
         let mut list = Items::Any(Vec::new());
-        while let Some(item) = items.next_element_seed(Reader {
-            heap: &mut *self.heap,
-            large: self.large,
-        })? {
+        while let Some(item) = items.next_element_seed(self.inner())? {
             list.push(item);
         }
         Ok(Value::List(List::from_items(self.heap, list)))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Value, A::Error> {
+        self.enter()?;
         let mut table = Table::default();
-        while let Some(key) = entries.next_key_seed(Reader {
-            heap: &mut *self.heap,
-            large: self.large,
-        })? {
-            let value = entries.next_value_seed(Reader {
-                heap: &mut *self.heap,
-                large: self.large,
-            })?;
+        while let Some(key) = entries.next_key_seed(self.inner())? {
+            let value = entries.next_value_seed(self.inner())?;
             if !table.insert(key, value) {
                 return Err(A::Error::custom("a key that is no text"));
             }

@@ -6,7 +6,9 @@
 mod base64;
 mod csv;
 mod csv_file;
+mod csv_lines;
 mod durations;
+mod environ;
 pub mod file_lock;
 mod fs;
 mod glob;

@@ -1,11 +1,9 @@
 //! `os`: this process and its surroundings; files under Python's names.
 
-use super::fs;
+use super::{environ, fs};
 use crate::builtins::{Module, Table, arguments, system};
 use crate::diag::{self, codes};
 use crate::value::Value;
-use crate::value::heap::Heap;
-use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, Outcome};
 use std::env;
 
@@ -15,7 +13,7 @@ pub static MODULE: Module = Module {
     doc: "This process and its surroundings: environment, directory, names.",
     functions: FUNCTIONS,
     constants: &[
-        ("environ", environ),
+        ("environ", environ::value),
         ("linesep", |heap| Value::str(heap, "\n")),
         ("name", |heap| Value::str(heap, "posix")),
         ("platform", |heap| Value::str(heap, env::consts::OS)),
@@ -45,15 +43,12 @@ static FUNCTIONS: Table = natives! {
     "walk" ("path?") fs::walk_tree, "Goes through [directory, directories in it, files in it] for a directory and all below it.";
 };
 
-/// The environment as a map.
-fn environ(heap: &mut Heap) -> Value {
-    let mut table = Entries::default();
-    for (name, value) in env::vars_os() {
-        let name = Value::str(heap, &name.to_string_lossy());
-        let value = Value::str(heap, &value.to_string_lossy());
-        table.insert(name, value);
-    }
-    Value::Map(Map::new(heap, table))
+/// The value of a variable of the environment.
+pub fn variable(name: &str) -> Option<String> {
+    // The system's look-up panics on names that no variable can have.
+    let possible = !name.is_empty() && !name.contains(['=', '\0']);
+    let value = possible.then(|| env::var_os(name)).flatten()?;
+    Some(value.to_string_lossy().into_owned())
 }
 
 fn chdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -69,10 +64,8 @@ fn getcwd(context: &mut dyn Context, _: Args<'_>) -> Outcome {
 
 fn getenv(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let name = arguments::text("getenv", "name", &args[0])?;
-    // The system's look-up panics on names that no variable can have.
-    let possible = !name.is_empty() && !name.contains(['=', '\0']);
-    match (possible.then(|| env::var_os(name)).flatten(), args[1]) {
-        (Some(value), _) => Ok(Value::str(context.heap(), &value.to_string_lossy())),
+    match (variable(name), args[1]) {
+        (Some(value), _) => Ok(Value::str(context.heap(), &value)),
         (None, Value::Undef) => Ok(Value::Nil),
         (None, default) => Ok(default),
     }
@@ -101,7 +94,8 @@ fn unsetenv(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     change("unsetenv", &args[0], None)
 }
 
-fn change(function: &str, name_value: &Value, value: Option<&Value>) -> Outcome {
+/// Sets a variable, or takes it away.
+pub fn change(function: &str, name_value: &Value, value: Option<&Value>) -> Outcome {
     let name = arguments::text(function, "name", name_value)?;
     if name.is_empty() || name.contains(['=', '\0']) {
         let rule = "must be the name of a variable, without `=`";
