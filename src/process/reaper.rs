@@ -222,6 +222,7 @@ fn reap_orphans() {
             break;
         }
         fork::wait_for(pid, false);
+        programs::forget_stray(pid);
     }
 }
 

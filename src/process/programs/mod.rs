@@ -88,10 +88,9 @@ struct State {
     killed: VecDeque<JobId>,
     /// Strays that may stay until this process ends, or until the job that they came from is killed.
     tolerated: HashMap<i32, Option<JobId>>,
-    /// Strays that could not be asked whose they are, and how often that was tried.
-    doubtful: HashMap<i32, u32>,
-    /// When they are asked again (monotonic nanoseconds).
-    ask_again: u64,
+    /// Strays that could not be asked whose they are: how often that was tried, and when it is tried again (monotonic
+    /// nanoseconds).
+    doubtful: HashMap<i32, (u32, u64)>,
 }
 
 static STATE: Mutex<Option<State>> = Mutex::new(None);
@@ -131,6 +130,16 @@ pub(super) fn used() -> bool {
 /// Whether a process is a program of this process, or the guardian.
 pub(super) fn is_program(pid: i32) -> bool {
     used() && (guardian::is(pid) || with(|state| state.knows(pid)))
+}
+
+/// A stray has ended and was waited for: its number may come again.
+pub(super) fn forget_stray(pid: i32) {
+    if used() {
+        with(|state| {
+            state.tolerated.remove(&pid);
+            state.doubtful.remove(&pid);
+        });
+    }
 }
 
 /// Begins a job; with the value that [`VARIABLE`] must have in its programs.
@@ -407,7 +416,7 @@ fn look() {
 fn set_alarm() {
     let next = with(|state| {
         let spawned = state.jobs.values().filter_map(|job| job.spawned.as_ref());
-        let doubts = (!state.doubtful.is_empty()).then_some(state.ask_again);
+        let doubts = state.doubtful.values().map(|(_, next)| *next);
         let deadlines = spawned.filter_map(|spawned| spawned.deadline);
         deadlines.chain(doubts).min()
     });

@@ -11,7 +11,7 @@ use crate::os::{clock, fork, tree};
 use crate::process::reaper;
 
 /// How often a stray is asked that cannot be asked: longer than any program takes to be executed.
-const MOST_TRIES: u32 = 9;
+const MOST_TRIES: u32 = 11;
 /// Nanoseconds until it is asked again; each time twice as long.
 const FIRST_PAUSE: u64 = 2_000_000;
 
@@ -63,11 +63,14 @@ impl State {
             Origin::Unknown | Origin::Unreadable => (!killed, None),
         };
         if stays && origin == Origin::Unreadable {
-            let tries = self.doubtful.entry(pid).or_default();
-            *tries += 1;
+            // Only time counts as a try: there may be many looks in one moment.
+            let now = clock::now();
+            let (tries, next) = self.doubtful.entry(pid).or_default();
+            if now >= *next {
+                *tries += 1;
+                *next = now + (FIRST_PAUSE << *tries);
+            }
             if *tries < MOST_TRIES {
-                let pause = FIRST_PAUSE << *tries;
-                self.ask_again = clock::now() + pause;
                 return true;
             }
         }
@@ -102,10 +105,7 @@ pub(in crate::process) fn settle(killed: bool) {
     let mut doomed = Vec::new();
     for pid in strays() {
         if fork::wait_for(pid, false).is_some() {
-            with(|state| {
-                state.tolerated.remove(&pid);
-                state.doubtful.remove(&pid);
-            });
+            super::forget_stray(pid);
         } else if with(|state| !state.tolerated.contains_key(&pid))
             && !with(|state| state.tolerates(pid, origin_of(pid), killed))
         {
