@@ -44,7 +44,8 @@ impl Writer<'_> {
             _ => {
                 let inside = At {
                     repeated: true,
-                    in_loop: true,
+                    // Without its `break` the loop may feed itself for ever.
+                    in_loop: false,
                     ..at
                 };
                 self.line(&format!("for {name} in {queue}.leases() {{"));
