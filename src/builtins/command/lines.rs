@@ -78,15 +78,19 @@ impl NativeIter for Lines {
                 "the lines of a command are read by the process that runs it, but this is another";
             return Err(diag::Error::new(codes::VALUE, message).into());
         }
-        let (mut searched, mut found) = (0, None);
-        foreground.pump(context, |running| {
-            found = next_line(running, &mut searched);
-            if found.is_none() && searched >= running.most_ahead {
-                // A line longer than what is read ahead.
-                running.most_ahead = running.most_ahead.saturating_mul(2).min(MAX_STRING + 1);
-            }
-            found.is_some() || searched > MAX_STRING
-        })?;
+        // What is there already is given without a look at the pipes: one costs as much as a thousand lines.
+        let mut searched = 0;
+        let mut found = next_line(&foreground.running, &mut searched);
+        if found.is_none() {
+            foreground.pump(context, |running| {
+                found = next_line(running, &mut searched);
+                if found.is_none() && searched >= running.most_ahead {
+                    // A line longer than what is read ahead.
+                    running.most_ahead = running.most_ahead.saturating_mul(2).min(MAX_STRING + 1);
+                }
+                found.is_some() || searched > MAX_STRING
+            })?;
+        }
         operate::within("lines", searched, MAX_STRING)?;
         let source = foreground.running.output.as_mut();
         let line = source.map_or_else(Vec::new, |source| source.take(found.unwrap_or(0)));
