@@ -9,6 +9,9 @@
 //! A call takes the callee in a register and the arguments in the registers after it: they become the first
 //! registers of the called function, nothing is copied. Method calls keep the register before the receiver free for the callee.
 
+/// The kind, in a constant of `CatchKind`, of errors that end the very process they are raised in: what `rescue` lets pass.
+pub const OWN_END: &str = "@own_end";
+
 macro_rules! operations {
     ($($name:ident $format:literal $doc:literal;)*) => {
         /// An operation. The letters in each description are the instruction's operands: `A B C` are registers unless
@@ -152,7 +155,7 @@ operations! {
 
     Throw "ra" "raise A";
     Rethrow "ra" "raise A again, or go on leaving when it is an exit code";
-    CatchKind "ra kx wj" "jump if the error A is of the kind in the constant";
+    CatchKind "ra kx wj" "jump if the error A is of the kind in the constant (see OWN_END)";
     PushDefer "ra rb" "put the function B onto the list of deferred functions A";
     PopDefer "ra rb wj" "A = the last of the list B, which loses it; jump if there is none";
 

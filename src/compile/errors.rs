@@ -1,13 +1,10 @@
 //! Errors and ways out: `try`, `rescue`, `throw`, `defer`, `with`, and what runs when blocks are left early.
 
 use super::Compiler;
-use super::code::Op;
+use super::code::{OWN_END, Op};
 use super::function::{Cleanup, Leave};
 use crate::syntax::ast::{Block, Catch, Expr, Function, Ident};
 use std::rc::Rc;
-
-/// What `rescue` lets pass: the process is to end.
-const NOT_RESCUED: [&str; 2] = ["Interrupted", "Cancelled"];
 
 impl<'a> Compiler<'a> {
     /// `try { } catch e: Kind { } finally { }`.
@@ -80,11 +77,8 @@ impl<'a> Compiler<'a> {
         let end = self.f.jump(Op::Jump, 0, 0, 0);
         let start = self.f.here();
         self.f.set_target(made, start);
-        let mut passed = Vec::new();
-        for kind in NOT_RESCUED {
-            let constant = self.text(&Rc::from(kind));
-            passed.push(self.f.jump_x(Op::CatchKind, error, constant));
-        }
+        let constant = self.text(&Rc::from(OWN_END));
+        let passed = [self.f.jump_x(Op::CatchKind, error, constant)];
         self.expr_to(fallback, dest);
         let rescued = self.f.jump(Op::Jump, 0, 0, 0);
         self.f.patch(passed);

@@ -109,4 +109,5 @@ reference! {
     NOT_EXECUTABLE "R027" "NotExecutable" "a file that is no program";
     INTERNAL "R025" "InternalError" "a mistake of Par itself: please report it";
     JOURNAL "R028" "JournalMismatch" "a journal that was begun for another map, or is in use";
+    TASK_CANCELLED "R029" "Cancelled" "a task of a pool that was cancelled";
 }

@@ -4,6 +4,7 @@
 
 use super::arguments::too_early;
 use super::state::Machine;
+use crate::compile::code::OWN_END;
 use crate::diag::{self, codes};
 use crate::value::error::ErrorValue;
 use crate::value::heap::Gc;
@@ -169,9 +170,20 @@ impl Machine {
     /// Whether an error is of a kind.
     pub(super) fn is_kind(&self, error: Value, kind: Value) -> bool {
         match (error, kind.as_str()) {
+            (Value::Error(error), Some(OWN_END)) => self.is_own_end(&error.report),
             (Value::Error(error), Some(kind)) => error.report.kind == kind,
             _ => false,
         }
+    }
+
+    /// Whether an error is to end this process: a Ctrl-C or a cancellation of its own, not one that another process met.
+    fn is_own_end(&self, report: &diag::Error) -> bool {
+        let ends = [codes::INTERRUPTED, codes::CANCELLED].contains(&report.code);
+        let own = || self.hooks.process.map(|process| process().pid);
+        ends && report
+            .process
+            .as_ref()
+            .is_none_or(|process| own().is_none_or(|pid| pid == process.pid))
     }
 
     /// The report of a global that has no value yet.

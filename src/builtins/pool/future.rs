@@ -124,7 +124,7 @@ pub fn outcome(context: &mut dyn Context, future: &Future) -> Outcome {
         State::Value => travel::unpack(context, future.result()),
         State::Error => Err(Fault::Thrown(travel::unpack(context, future.result())?)),
         State::Cancelled => Err(Error::new(
-            codes::CANCELLED,
+            codes::TASK_CANCELLED,
             "a value was to come, but the task was cancelled",
         )
         .into()),
