@@ -7,7 +7,7 @@ use crate::check::Mode;
 use crate::diag::{self, codes};
 use crate::driver::Driver;
 use crate::os::{fork, signal, terminal};
-use crate::process::finish;
+use crate::process::{finish, signals};
 use crate::source::Source;
 use crate::value::native::{Fault, Outcome};
 use crate::vm;
@@ -147,6 +147,8 @@ pub(super) fn tell_failures(driver: &Driver, reporter: &Reporter) {
 /// on to whoever started the script; a child that failed without anybody looking after it makes the exit code 1.
 fn end(outcome: Outcome, driver: &Driver, reporter: &Reporter) -> ExitCode {
     let (mut interrupted, mut unread) = (false, false);
+    // A Ctrl-C in the last call of a script, where nothing looked for it any more.
+    let outcome = outcome.and_then(|value| signals::check().map(|()| value).map_err(Fault::Error));
     let code = match outcome {
         Ok(_) => 0,
         Err(Fault::Exit(code)) => code as u8,

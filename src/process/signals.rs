@@ -45,15 +45,19 @@ pub fn check() -> Result<()> {
     if happened == 0 {
         return check_cancelled();
     }
+    let interrupted = happened & signal::INTERRUPTED != 0;
+    if interrupted {
+        INTERRUPTED_AT.store(clock::now(), Ordering::Relaxed);
+        // Before the reaping: programs of the terminal's group have had the same signal, and their deaths are no news.
+        end_tree(libc::SIGTERM);
+    }
     if happened & signal::CHILD_ENDED != 0 {
         reaper::reap();
     }
     if happened & signal::STATUS != 0 {
         super::status::tell(None);
     }
-    if happened & signal::INTERRUPTED != 0 {
-        INTERRUPTED_AT.store(clock::now(), Ordering::Relaxed);
-        end_tree(libc::SIGTERM);
+    if interrupted {
         return Err(Error::new(codes::INTERRUPTED, "interrupted by Ctrl-C"));
     }
     check_cancelled()

@@ -480,9 +480,20 @@ pub(super) fn signal_all(signal: i32) {
     if !used() {
         return;
     }
-    for job in with(|state| state.own_jobs()) {
+    for job in flag_all() {
         sweep::signal_job(job, signal);
     }
+}
+
+/// All jobs of this process, each with a note that it is ended by us: its death is no news then.
+fn flag_all() -> Vec<JobId> {
+    with(|state| {
+        let own = state.jobs.values().filter(|job| job.is_own());
+        for spawned in own.filter_map(|job| job.spawned.as_ref()) {
+            Record::of(spawned.hold.object()).flag(SIGNALLED);
+        }
+        state.own_jobs()
+    })
 }
 
 /// At the end of this process: ends what was spawned and not joined.
@@ -491,14 +502,7 @@ pub(super) fn end_all() {
         return;
     }
     reap();
-    let jobs: Vec<JobId> = with(|state| {
-        let own = state.jobs.values().filter(|job| job.is_own());
-        for spawned in own.filter_map(|job| job.spawned.as_ref()) {
-            Record::of(spawned.hold.object()).flag(SIGNALLED);
-        }
-        state.own_jobs()
-    });
-    end_jobs(&jobs);
+    end_jobs(&flag_all());
     reap();
 }
 
