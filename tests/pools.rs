@@ -109,3 +109,41 @@ fn a_journaled_map_goes_on_after_its_program_was_killed() {
         "an item was committed twice"
     );
 }
+
+/// Each version of a script, as often as it stands there, over one journal: the last one, whose code is another, is refused.
+fn is_refused_after(before: &str, after: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("main.par");
+    let run = |script: &str| {
+        let journal = folder.path().join("run.par-journal");
+        let script = script.replace("JOURNAL", &format!("\"{}\"", journal.display()));
+        std::fs::write(&file, script).unwrap();
+        let args = [file.to_string_lossy().into_owned()];
+        run_par(root(), &args, "", Duration::from_secs(60))
+    };
+    for _ in 0..2 {
+        let done = run(before);
+        assert_eq!(done.exit, 0, "{}", done.stderr);
+    }
+    let refused = run(after);
+    assert!(
+        refused.stderr.contains("JournalMismatch"),
+        "{after}\n{}{}",
+        refused.stdout,
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_journal_knows_the_code_that_comes_with_values() {
+    let scripts = [
+        "struct S {\n k\n fn f(self, x) { x + CODE } }\nlet s = S(1)\nprint(pool map(journal: JOURNAL) x in 0..2 { s.f(x) })\n",
+        "let m = {f: fn(x) => x + CODE}\nprint(pool map(journal: JOURNAL) x in 0..2 { let f = m[\"f\"]; f(x) })\n",
+        "let l = [fn(x) => x + CODE]\nprint(pool map(journal: JOURNAL) x in 0..2 { l[0](x) })\n",
+        "struct S { k = CODE }\nprint(pool map(journal: JOURNAL) x in 0..2 { S().k })\n",
+        "struct S {\n k\n fn f(self) { self.k + CODE } }\nprint(pool map(journal: JOURNAL) x in [S(1), S(2)] { x.f() })\n",
+    ];
+    for script in scripts {
+        is_refused_after(&script.replace("CODE", "1"), &script.replace("CODE", "2"));
+    }
+}

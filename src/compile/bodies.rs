@@ -387,7 +387,13 @@ impl<'a> Compiler<'a> {
 
     /// The function that makes an instance: its parameters are the fields; it captures the struct type, which stands in `of`.
     fn constructor(&mut self, decl: &'a StructDecl, of: u8) -> u16 {
-        let span = decl.name.span;
+        // With the default values, which are its code.
+        let mut span = decl.name.span;
+        let defaults = decl
+            .fields
+            .iter()
+            .filter_map(|field| field.default.as_ref());
+        span.end = defaults.fold(span.end, |end, default| end.max(default.span.end));
         let inner = Function::new(decl.constructor, span);
         let outer = std::mem::replace(&mut self.f, inner);
         self.f.capture_offset = 1;

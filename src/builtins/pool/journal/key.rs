@@ -5,7 +5,7 @@ use crate::diag::{Error, codes};
 use crate::value::Value;
 use crate::value::function::Closure;
 use crate::value::heap::Gc;
-use crate::value::list::List;
+use crate::value::list::{Items, List};
 use crate::value::native::{Context, Outcome};
 use crate::value::structure::StructType;
 use std::collections::HashSet;
@@ -73,6 +73,7 @@ impl Key {
             seen: HashSet::new(),
         };
         search.value(context, "", function)?;
+        search.code_within(context, "an item", Value::List(items))?;
         Ok(Key {
             count: items.len() as u64,
             items: sum.end(),
@@ -171,9 +172,39 @@ impl Search {
                     sum.bytes(&message.bytes);
                     self.uses.push((name.to_string(), sum.end()));
                 }
-                Ok(())
+                self.code_within(context, name, data)
             }
         }
+    }
+
+    /// The code that comes with a value: the methods of instances, functions in lists and maps.
+    fn code_within(&mut self, context: &mut dyn Context, name: &str, value: Value) -> Outcome<()> {
+        let mut rest = vec![value];
+        while let Some(value) = rest.pop() {
+            match value {
+                Value::List(list) if self.seen.insert(list.address()) => {
+                    if let Items::Any(items) = list.items() {
+                        rest.extend(items.iter().rev().copied());
+                    }
+                }
+                Value::Map(map) if self.seen.insert(map.address()) => {
+                    let pairs = map.table().iter().rev();
+                    rest.extend(pairs.flat_map(|(key, value)| [key, value]));
+                }
+                Value::Set(set) if self.seen.insert(set.address()) => {
+                    rest.extend(set.table().iter().map(|(key, ..)| key));
+                }
+                Value::Instance(instance) if self.seen.insert(instance.address()) => {
+                    rest.extend(instance.fields().iter().rev().map(|field| field.get()));
+                    self.structure(context, instance.of)?;
+                }
+                Value::Fn(_) | Value::Struct(_) | Value::Bound(_) | Value::Cell(_) => {
+                    self.value(context, name, value)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn function(&mut self, context: &mut dyn Context, closure: Gc<Closure>) -> Outcome<()> {
