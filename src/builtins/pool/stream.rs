@@ -7,6 +7,7 @@ use super::settings;
 use super::workers::task::Work;
 use super::workers::{Pool, receiver};
 use crate::builtins::modules::random;
+use crate::diag::codes;
 use crate::process::pool::future::State;
 use crate::process::wait::Awaited;
 use crate::source::Span;
@@ -49,6 +50,7 @@ fn stream(context: &mut dyn Context, args: Args<'_>, ordered: bool) -> Outcome {
         place: context.place(),
         pool,
         drained: Cell::new(false),
+        broken: RefCell::default(),
         handed: Cell::new(0),
         running: RefCell::default(),
         ready: RefCell::default(),
@@ -74,6 +76,8 @@ struct Stream {
     stream: u64,
     place: Option<Span>,
     drained: Cell<bool>,
+    /// What ended the reading of items: raised behind the results of those that were read before.
+    broken: RefCell<Option<Fault>>,
     /// Items handed in so far.
     handed: Cell<u64>,
     /// Hand-outs that were not delivered yet.
@@ -97,12 +101,13 @@ impl Stream {
             let items = List::new(context.heap(), Vec::new());
             context.protect(Value::List(items));
             while items.len() < self.chunk {
-                match self.source.next(context)? {
-                    Some(item) => items.push(context.heap(), item),
-                    None => {
-                        self.drained.set(true);
-                        break;
-                    }
+                match self.source.next(context) {
+                    Ok(Some(item)) => items.push(context.heap(), item),
+                    Ok(None) => self.drained.set(true),
+                    Err(fault) => self.put_off(fault)?,
+                }
+                if self.drained.get() {
+                    break;
                 }
             }
             if items.is_empty() {
@@ -119,6 +124,20 @@ impl Stream {
                 items,
             };
             self.running.borrow_mut().push_back(part);
+        }
+        Ok(())
+    }
+
+    /// Keeps an error until the results of what was handed in before have been delivered. What ends this process is not
+    /// put off.
+    fn put_off(&self, fault: Fault) -> Outcome<()> {
+        self.drained.set(true);
+        match &fault {
+            Fault::Exit(_) => return Err(fault),
+            Fault::Error(error) if [codes::INTERRUPTED, codes::CANCELLED].contains(&error.code) => {
+                return Err(fault);
+            }
+            _ => *self.broken.borrow_mut() = Some(fault),
         }
         Ok(())
     }
@@ -200,10 +219,13 @@ impl NativeIter for Stream {
                 return result.map(Some).map_err(Fault::Thrown);
             }
             let Some(part) = self.next_finished(context)? else {
-                return Ok(None);
+                let broken = self.broken.borrow_mut().take();
+                return broken.map_or(Ok(None), Err);
             };
             // The next one goes out before the results are looked at, so that no worker waits for the reader.
-            self.fill(context)?;
+            if let Err(fault) = self.fill(context) {
+                self.put_off(fault)?;
+            }
             *self.ready.borrow_mut() = self.results(context, &part)?;
         }
     }
@@ -217,6 +239,9 @@ impl NativeIter for Stream {
             for &item in &part.items {
                 marker.value(item);
             }
+        }
+        if let Some(Fault::Thrown(error)) = &*self.broken.borrow() {
+            marker.value(*error);
         }
         for result in self.ready.borrow().iter() {
             marker.value(match result {
