@@ -143,7 +143,7 @@ fn to_int(_: &mut dyn Context, args: Args<'_>) -> Outcome {
         Value::Undef => Ok(Value::Int(0)),
         Value::Int(i) => Ok(Value::Int(*i)),
         Value::Bool(b) => Ok(Value::Int(i64::from(*b))),
-        Value::Float(f) => whole(*f),
+        Value::Float(f) => whole("int", "value", *f),
         value => match value.as_str() {
             Some(text) => parse_int(text, base, value),
             None => Err(arguments::wrong("int", "value", "a number or a str", value)),
@@ -151,15 +151,16 @@ fn to_int(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     }
 }
 
-/// The int of a float without a fraction; an error when it does not fit.
-pub fn whole(number: f64) -> Outcome {
+/// The int of a float without a fraction; an error when it does not fit, in which the function and its parameter are named.
+pub fn whole(function: &str, param: &str, number: f64) -> Outcome {
     let cut = number.trunc();
     if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&cut) {
         return Ok(Value::Int(cut as i64));
     }
     let number = show::float(number);
     if number.contains('n') {
-        let message = format!("int: `value` must be a number that has an end, but is {number}");
+        let message =
+            format!("{function}: `{param}` must be a number that has an end, but is {number}");
         return Err(diag::Error::new(codes::VALUE, message).into());
     }
     let message = format!("a whole number must fit 64 bits, but {number} does not");

@@ -20,6 +20,8 @@ struct Spec {
     fill: char,
     /// `<`, `>`, `^`, `=` (behind the sign), or nothing for the kind's own.
     align: Option<char>,
+    /// The `=` comes from a `0` before the width.
+    zero: bool,
     /// `-` only below zero, `+` always, ` ` a space for a plus.
     sign: char,
     /// `0x` and the like.
@@ -52,7 +54,8 @@ impl Spec {
         };
         let sign = accept("+- ").unwrap_or('-');
         let alternate = accept("#").is_some();
-        if accept("0").is_some() && align.is_none() {
+        let zero = accept("0").is_some() && align.is_none();
+        if zero {
             (fill, align) = ('0', Some('='));
         }
         let number = |accept: &mut dyn FnMut(&str) -> Option<char>| {
@@ -78,6 +81,7 @@ impl Spec {
         ended.then_some(Spec {
             fill,
             align,
+            zero,
             sign,
             alternate,
             width,
@@ -100,7 +104,7 @@ fn format(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             given,
         )
     };
-    let spec = Spec::parse(arguments::text("format", "spec", given)?).ok_or_else(bad)?;
+    let mut spec = Spec::parse(arguments::text("format", "spec", given)?).ok_or_else(bad)?;
     operate::within(
         "format",
         spec.width.saturating_mul(spec.fill.len_utf8()),
@@ -112,7 +116,11 @@ fn format(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             format!("format: a precision can be at most {MAX_PRECISION}, but is {precision}");
         return Err(diag::Error::new(codes::LIMIT, message).into());
     }
-    let formatted = match (&args[0], spec.kind) {
+    let value = match (args[0], spec.kind) {
+        (Value::Bool(b), Some(kind)) if kind != 's' => Value::Int(i64::from(b)),
+        (value, _) => value,
+    };
+    let formatted = match (&value, spec.kind) {
         (Value::Int(i), None | Some('d' | 'n' | 'b' | 'o' | 'x' | 'X'))
             if spec.precision.is_none() =>
         {
@@ -125,9 +133,18 @@ fn format(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         (
             Value::Int(_) | Value::Float(_),
             None | Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'n' | '%'),
-        ) => float(args[0].as_number().unwrap_or(f64::NAN), &spec),
+        ) => {
+            let point = spec.kind.is_none() && matches!(value, Value::Float(_));
+            float(value.as_number().unwrap_or(f64::NAN), &spec, point)
+        }
         (Value::Int(_) | Value::Float(_), Some(kind)) => return Err(misfit(kind, &args[0])),
         (value, None | Some('s')) => {
+            match spec.align {
+                Some('=') if spec.zero => spec.align = None,
+                // A text has no sign that could stand before the filling.
+                Some('=') => return Err(bad()),
+                _ => {}
+            }
             let text = show::display(*value);
             let cut = match spec.precision {
                 Some(precision) => text.chars().take(precision).collect(),
@@ -163,16 +180,13 @@ fn int(number: i64, spec: &Spec) -> String {
     } else {
         4
     };
-    let digits = grouped(&digits, spec.group, every);
-    pad(
-        spec,
-        &[sign(spec, number < 0), prefix].concat(),
-        &digits,
-        '>',
-    )
+    let sign = [sign(spec, number < 0), prefix].concat();
+    let digits = filled(spec, &digits, every, sign.len());
+    pad(spec, &sign, &digits, '>')
 }
 
-fn float(number: f64, spec: &Spec) -> String {
+/// The text of a number; `point`: it has a digit behind its point, as floats show when nothing else is said.
+fn float(number: f64, spec: &Spec, point: bool) -> String {
     let magnitude = number.abs();
     let precision = spec.precision.unwrap_or(6);
     let mut text = match spec.kind {
@@ -181,7 +195,7 @@ fn float(number: f64, spec: &Spec) -> String {
         Some('%') => format!("{:.precision$}", magnitude * 100.0),
         Some('e' | 'E') => exponent(format!("{magnitude:.precision$e}")),
         None if spec.precision.is_none() => show::float(magnitude),
-        _ => general(magnitude, precision.max(1)),
+        _ => general(magnitude, precision.max(1), point),
     };
     if matches!(spec.kind, Some('E' | 'G' | 'F')) {
         text = text.to_uppercase();
@@ -191,13 +205,10 @@ fn float(number: f64, spec: &Spec) -> String {
         .unwrap_or(text.len());
     let (whole, rest) = text.split_at(end);
     let percent = if spec.kind == Some('%') { "%" } else { "" };
-    let digits = [&grouped(whole, spec.group, 3), rest, percent].concat();
-    pad(
-        spec,
-        sign(spec, number.is_sign_negative() && !number.is_nan()),
-        &digits,
-        '>',
-    )
+    let sign = sign(spec, number.is_sign_negative() && !number.is_nan());
+    let beside = sign.len() + rest.len() + percent.len();
+    let digits = [&filled(spec, whole, 3, beside), rest, percent].concat();
+    pad(spec, sign, &digits, '>')
 }
 
 /// An exponent with a sign and at least two digits.
@@ -213,7 +224,7 @@ fn exponent(text: String) -> String {
 }
 
 /// So many digits in all, without zeros at the end, with an exponent where the number is very large or small.
-fn general(magnitude: f64, digits: usize) -> String {
+fn general(magnitude: f64, digits: usize, point: bool) -> String {
     let scientific = format!("{:.*e}", digits - 1, magnitude);
     let power: i64 = scientific
         .split_once('e')
@@ -223,12 +234,16 @@ fn general(magnitude: f64, digits: usize) -> String {
         true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
         false => text.to_string(),
     };
-    if power < -4 || power >= digits as i64 {
+    if power < -4 || power >= digits as i64 - i64::from(point) {
         let (mantissa, power) = scientific.split_once('e').unwrap_or((&scientific, "0"));
         return exponent(format!("{}e{power}", trim(mantissa)));
     }
     let behind = (digits as i64 - 1 - power).max(0) as usize;
-    trim(&format!("{magnitude:.behind$}"))
+    let text = trim(&format!("{magnitude:.behind$}"));
+    match point && !text.contains('.') {
+        true => text + ".0",
+        false => text,
+    }
 }
 
 fn sign(spec: &Spec, negative: bool) -> &'static str {
@@ -253,6 +268,23 @@ fn grouped(digits: &str, separator: Option<char>, every: usize) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Digits in groups; zeros that fill them up to the width (with `beside` characters beside them) are grouped too.
+fn filled(spec: &Spec, digits: &str, every: usize, beside: usize) -> String {
+    let zeros = spec.fill == '0' && spec.align == Some('=') && spec.group.is_some();
+    if !zeros || digits.is_empty() {
+        return grouped(digits, spec.group, every);
+    }
+    let room = spec.width.saturating_sub(beside);
+    // So many digits fit for sure, and a few more may.
+    let mut count = (room - room / (every + 1))
+        .saturating_sub(1)
+        .max(digits.len());
+    while count + (count - 1) / every < room {
+        count += 1;
+    }
+    grouped(&format!("{digits:0>count$}"), spec.group, every)
 }
 
 /// Fills a text up to the width; `own` is where the kind stands by itself.

@@ -34,7 +34,7 @@ fn round(_: &mut dyn Context, args: Args<'_>) -> Outcome {
         None => None,
     };
     match (&args[0], digits) {
-        (Value::Float(f), None) => convert::whole(f.round_ties_even()),
+        (Value::Float(f), None) => convert::whole("round", "number", f.round_ties_even()),
         (Value::Float(f), Some(digits)) => Ok(Value::Float(round_float(*f, digits))),
         (Value::Int(i), None | Some(0..)) => Ok(Value::Int(*i)),
         (Value::Int(i), Some(digits)) => round_int(*i, digits.unsigned_abs()),

@@ -85,8 +85,20 @@ pub(super) fn execute(
     args: &[OsString],
     reporter: &Reporter,
 ) -> ExitCode {
-    let args = args.iter().map(|arg| arg.to_string_lossy().into_owned());
-    driver.machine().hooks.arguments = args.collect();
+    let (mut texts, mut other) = (Vec::new(), None);
+    for arg in args {
+        match arg.to_str() {
+            Some(text) => texts.push(text.to_string()),
+            None => other = Some(arg.to_string_lossy()),
+        }
+    }
+    if let Some(other) = other {
+        let message = format!("the arguments of a script must be UTF-8, but there is {other:?}");
+        let error = diag::Error::new(codes::VALUE, message);
+        reporter.report(&error, driver.sources());
+        return ExitCode::from(USAGE);
+    }
+    driver.machine().hooks.arguments = texts;
     let source = match input.load(driver) {
         Ok(source) => source,
         Err(error) => {

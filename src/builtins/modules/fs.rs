@@ -1,4 +1,4 @@
-//! `fs`: whole files and directories. Names that are no UTF-8 are shown with replacement characters.
+//! `fs`: whole files and directories. Paths are strs: a name that is no UTF-8 is an error where names are given.
 
 use super::{file_lock, glob, path, temporary, walk};
 use crate::builtins::{Module, Table, arguments, lazy, system};
@@ -7,8 +7,10 @@ use crate::limits::MAX_STRING;
 use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, operate, show, text};
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -50,6 +52,18 @@ static FUNCTIONS: Table = natives! {
     "walk" ("path?") walk_tree, "Goes through [directory, directories in it, files in it] for a directory and all below it.";
     "write" ("path", "data", "atomic?") write, "Writes a str or bytes to a file, which is made anew, and gives how many bytes; `atomic: true` changes it in one step, whatever happens meanwhile.";
 };
+
+/// A name as a text: another name in its place would lead to another file, or to none.
+pub fn name_text(name: &OsStr) -> io::Result<String> {
+    let text = name.to_str().map(String::from);
+    text.ok_or_else(|| {
+        let shown = name.as_bytes().escape_ascii();
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("the name of a file must be UTF-8, but there is \"{shown}\""),
+        )
+    })
+}
 
 fn path_of<'a>(function: &str, param: &str, value: &'a Value) -> Outcome<&'a str> {
     let path = arguments::text(function, param, value)?;
@@ -184,8 +198,10 @@ fn copytree(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn readlink(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let target = on_path(context, "readlink", args, |path| fs::read_link(path))?;
-    Ok(Value::str(context.heap(), &target.to_string_lossy()))
+    let target = on_path(context, "readlink", args, |path| {
+        name_text(fs::read_link(path)?.as_os_str())
+    })?;
+    Ok(Value::str(context.heap(), &target))
 }
 
 fn copy(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -200,6 +216,17 @@ fn copy(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn glob_files(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let pattern = path_of("glob", "pattern", &args[0])?;
     let found = glob::expand(pattern);
+    let replaced = |path: &&String| {
+        path.contains(char::REPLACEMENT_CHARACTER) && fs::symlink_metadata(path).is_err()
+    };
+    if let Some(path) = found.iter().find(replaced) {
+        let message = format!(
+            "the name of a file must be UTF-8, but there is {}",
+            show::quoted(path)
+        );
+        let error = io::Error::new(io::ErrorKind::InvalidData, message);
+        return Err(system::failed("glob", pattern, &error));
+    }
     let heap = context.heap();
     let found = found.iter().map(|path| Value::str(heap, path)).collect();
     Ok(Value::list(heap, found))
@@ -253,8 +280,7 @@ pub fn listdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         None => ".",
     };
     let mut names = system::retry(context, "listdir", path, || {
-        let names =
-            fs::read_dir(path)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let names = fs::read_dir(path)?.map(|entry| name_text(&entry?.file_name()));
         names.collect::<io::Result<Vec<String>>>()
     })?;
     names.sort();

@@ -110,7 +110,7 @@ fn test(name: &str, args: Args<'_>, f: fn(f64) -> bool) -> Outcome {
 fn to_int(name: &str, args: Args<'_>, f: fn(f64) -> f64) -> Outcome {
     match &args[0] {
         Value::Int(i) => Ok(Value::Int(*i)),
-        x => convert::whole(f(arguments::number(name, "x", x)?)),
+        x => convert::whole(name, "x", f(arguments::number(name, "x", x)?)),
     }
 }
 

@@ -18,7 +18,7 @@ static FUNCTIONS: Table = natives! {
     "basename" ("path") basename, "What stands after the last slash.";
     "dirname" ("path") dirname, "What stands before the last slash.";
     "exists" ("path") exists, "Whether there is something at the path.";
-    "expanduser" ("path") expanduser, "The path with `~` at its start replaced by the home directory.";
+    "expanduser" ("path") expanduser, "The path with `~` at its start replaced by the home directory, `~name` by that of a user.";
     "isabs" ("path") isabs, "Whether the path begins at the root.";
     "isdir" ("path") isdir, "Whether there is a directory at the path.";
     "isfile" ("path") isfile, "Whether there is a file at the path.";
@@ -154,15 +154,23 @@ fn isabs(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn expanduser(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let path = argument("expanduser", args)?;
-    let rest = path
-        .strip_prefix('~')
-        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    match (rest, std::env::var("HOME")) {
-        (Some(rest), Ok(home)) => Ok(Value::str(
+    let Some(named) = path.strip_prefix('~') else {
+        return Ok(args[0]);
+    };
+    let (user, rest) = named.split_at(named.find('/').unwrap_or(named.len()));
+    let home = match user {
+        "" => std::env::var("HOME").ok(),
+        user => {
+            let known = nix::unistd::User::from_name(user).ok().flatten();
+            known.map(|user| user.dir.to_string_lossy().into_owned())
+        }
+    };
+    match home {
+        Some(home) => Ok(Value::str(
             context.heap(),
             &[home.trim_end_matches('/'), rest].concat(),
         )),
-        _ => Ok(args[0]),
+        None => Ok(args[0]),
     }
 }
 

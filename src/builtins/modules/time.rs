@@ -185,6 +185,28 @@ fn strftime(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     }
 }
 
+/// Reads a time. A zone (`%z`) may be written `+0100`, `+01:00` or `Z`.
+fn broken_down(format: &str, text: &str) -> Option<BrokenDownTime> {
+    if let Ok(time) = BrokenDownTime::parse(format, text) {
+        return Some(time);
+    }
+    // A percent sign that stands for itself takes no part in a directive.
+    let with = |zone: &str| {
+        let parts = format.split("%%").map(|part| part.replace("%z", zone));
+        parts.collect::<Vec<_>>().join("%%")
+    };
+    if let Ok(time) = BrokenDownTime::parse(with("%:z"), text) {
+        return Some(time);
+    }
+    let universal = with("Z");
+    if universal == format {
+        return None;
+    }
+    let mut time = BrokenDownTime::parse(universal, text).ok()?;
+    time.set_offset(Some(jiff::tz::Offset::UTC));
+    Some(time)
+}
+
 fn strptime(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     let text = arguments::text("strptime", "text", &args[0])?;
     let format = arguments::text("strptime", "format", &args[1])?;
@@ -195,7 +217,7 @@ fn strptime(_: &mut dyn Context, args: Args<'_>) -> Outcome {
         );
         arguments::refuse("strptime", "text", &rule, &args[0])
     };
-    let parsed = BrokenDownTime::parse(format, text).map_err(|_| refuse())?;
+    let parsed = broken_down(format, text).ok_or_else(refuse)?;
     let instant = match parsed.to_timestamp() {
         Ok(instant) => instant,
         Err(_) => {

@@ -26,7 +26,7 @@ fn read(path: &str) -> io::Result<(Vec<String>, Vec<String>)> {
     let (mut directories, mut files) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
+        let name = super::fs::name_text(&entry.file_name())?;
         match entry.file_type()?.is_dir() {
             true => directories.push(name),
             false => files.push(name),
