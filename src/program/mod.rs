@@ -1,6 +1,6 @@
 //! Commands: what a program is called with, and pipelines of programs while they run.
 //!
-//! In reading order: [`command`] (what is to run), [`lookup`] (which file that is), [`start`] (descriptors, pipes, the
+//! In reading order: [`command`] (what is to run), `lookup` (which file that is), [`start`] (descriptors, pipes, the
 //! programs themselves), [`running`] (what flows between them and this process, and how they end), [`failure`] (errors).
 //!
 //! Imports `process`, `os`, `diag`, `source` and `limits`. **Invariant:** no values and no evaluation: what a script puts

@@ -1,5 +1,5 @@
 //! Pools: `pool map` ([`map`]: workers are forked at the call and inherit everything) and `pool(n)` ([`workers`], [`future`]);
-//! what both share: options ([`settings`]), how many workers ([`budget`]), what is told of a dead one ([`death`]), what outlives the run ([`journal`]), where the
+//! what both share: options (`settings`), how many workers (`budget`), what is told of a dead one (`death`), what outlives the run (`journal`), where the
 //! time went ([`stats`]).
 
 mod budget;

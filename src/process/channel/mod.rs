@@ -7,7 +7,7 @@
 //!
 //! A message is taken in two steps: the taker *claims* it (the [`claim`], then `head`) and reads it at leisure; the claim
 //! ends when it is delivered. The claim of a process that died is turned into a *returned* message, which is taken before
-//! all others. A [`lease`] is a claim that the script keeps, and [`results`] are what is put through one.
+//! all others. A `lease` is a claim that the script keeps, and `results` are what is put through one.
 //!
 //! Imports `arena`, `os`, `diag`, `source`. **Invariant:** nothing here waits (but for the short sections of others): a
 //! full, empty or closed channel is an answer, and waiting is its caller's business. The lock of takers is taken before that

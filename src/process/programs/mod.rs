@@ -2,7 +2,7 @@
 //!
 //! Programs that are started together, as the stages of a pipeline, are one *job*. A job belongs to the process that
 //! started it: a foreground job until the call that runs it returns, a spawned one until it has ended, and then its end is
-//! written into its process object for everybody who holds it. What jobs leave running is [`sweep`]'s to judge, and
+//! written into its process object for everybody who holds it. What jobs leave running is `sweep`'s to judge, and
 //! [`guardian`] ends everything when the main process itself is killed.
 
 pub mod guardian;

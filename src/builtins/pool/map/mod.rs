@@ -1,7 +1,7 @@
 //! `pool map`: workers are forked at the call, inherit the items and what the body captures, and claim ranges of items.
 //! The calling process looks after them: it replaces the dead, ends items that take too long, and gathers the results.
 //!
-//! Here is the calling process; [`worker`] is what runs in a worker, [`results`] what the caller gets.
+//! Here is the calling process; `worker` is what runs in a worker, `results` what the caller gets.
 
 mod results;
 mod worker;

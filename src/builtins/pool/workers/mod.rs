@@ -4,7 +4,7 @@
 //! anything and whenever the machine polls. Leaving `with` works off what was handed in; leaving it by an error gives everything up.
 //!
 //! Here is the pool as its owner has it; [`methods`] is what scripts call, [`task`] what is handed in and what a worker does with it,
-//! [`batch`] a map over a pool, [`callbacks`] what `then` was given.
+//! `batch` a map over a pool, `callbacks` what `then` was given.
 
 mod batch;
 mod callbacks;
