@@ -13,6 +13,7 @@ use super::tenders::PENDING_CELL;
 use super::wait::Operation;
 use super::{place, record};
 use crate::arena::collect::Containers;
+use crate::arena::table::WaitRecord;
 use crate::arena::{Arena, HandleId, Object, ObjectKind, SlotRef};
 use crate::diag::{Error, Field, codes};
 use crate::os::clock;
@@ -309,22 +310,7 @@ fn read(arena: &Arena, process: SlotRef) -> Option<Wait> {
     if is_free(arena, process) || !operation.is_inside() || count == 0 {
         return None;
     }
-    let objects: Option<Vec<HandleId>> = match wait.objects.get(..count) {
-        Some(few) => {
-            let bits = few.iter().map(|bits| bits.load(Ordering::Acquire));
-            bits.map(HandleId::from_bits).collect()
-        }
-        None => {
-            let list = wait.list.load(Ordering::Acquire);
-            if list == 0 || count as u64 * 8 > arena.capacity(list) {
-                return None;
-            }
-            let words = (list..).step_by(8).take(count);
-            words
-                .map(|at| HandleId::from_bits(arena.get_word(at)))
-                .collect()
-        }
-    };
+    let objects = awaited(arena, wait);
     let place = place::unpack(
         u64::from(wait.place_source.load(Ordering::Acquire)),
         wait.place_range.load(Ordering::Acquire),
@@ -338,6 +324,24 @@ fn read(arena: &Arena, process: SlotRef) -> Option<Wait> {
         since: wait.since.load(Ordering::Acquire),
     };
     (wait.epoch.load(Ordering::SeqCst) == epoch).then_some(read)
+}
+
+/// The objects that a wait record names, in the slot or, when they are many, in the block of their list. `None` when it is just
+/// changing, or when there was no room for the list.
+pub(super) fn awaited(arena: &Arena, wait: &WaitRecord) -> Option<Vec<HandleId>> {
+    let count = wait.count.load(Ordering::Acquire) as usize;
+    if let Some(few) = wait.objects.get(..count) {
+        let bits = few.iter().map(|bits| bits.load(Ordering::Acquire));
+        return bits.map(HandleId::from_bits).collect();
+    }
+    let list = wait.list.load(Ordering::Acquire);
+    if list == 0 || count as u64 * 8 > arena.capacity(list) {
+        return None;
+    }
+    let words = (list..).step_by(8).take(count);
+    words
+        .map(|at| HandleId::from_bits(arena.get_word(at)))
+        .collect()
 }
 
 /// The smallest set of blocked processes that leads to nobody outside of itself, in a fixed order.

@@ -5,7 +5,7 @@
 
 use super::wait::Operation;
 use super::{deadlock, place, record};
-use crate::arena::{self, Arena, HandleId, SlotRef};
+use crate::arena::{self, Arena, SlotRef};
 use crate::os::{clock, cpu, fork, futex, signal};
 use crate::source::Span;
 use std::io::Write;
@@ -123,13 +123,7 @@ fn waiting(arena: &Arena, process: SlotRef) -> Option<String> {
         return None;
     }
     let operation = Operation::from_number(wait.operation.load(Ordering::Acquire))?;
-    let ids = wait
-        .objects
-        .iter()
-        .take(wait.count.load(Ordering::Acquire) as usize);
-    let ids: Vec<HandleId> = ids
-        .filter_map(|bits| HandleId::from_bits(bits.load(Ordering::Acquire)))
-        .collect();
+    let ids = deadlock::awaited(arena, wait).unwrap_or_default();
     let at = place::unpack(
         u64::from(wait.place_source.load(Ordering::Acquire)),
         wait.place_range.load(Ordering::Acquire),

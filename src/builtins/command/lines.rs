@@ -1,11 +1,10 @@
 //! The lines of a command while it runs.
 
-use super::receiver;
-use super::run::{Foreground, decode};
+use super::run::{Foreground, decode, start_captured};
 use crate::builtins::lazy;
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
-use crate::program::{Output, Plan, Running};
+use crate::program::Running;
 use crate::value::Value;
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, NativeIter, Outcome};
@@ -25,20 +24,7 @@ struct Lines {
 }
 
 pub(super) fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let handle = receiver("lines", &args[0])?;
-    if !matches!(handle.command.output, Output::Default) {
-        let message = "lines: the output of the command must come here, but goes elsewhere";
-        let help = "leave .stdout(...) out, or use .check()";
-        return Err(diag::Error::new(codes::VALUE, message)
-            .with_help(help)
-            .into());
-    }
-    let plan = Plan {
-        captures: true,
-        captures_errors: true,
-        ..Plan::default()
-    };
-    let mut foreground = Foreground::start(context, handle, plan)?;
+    let mut foreground = start_captured(context, "lines", &args[0])?;
     foreground.running.most_ahead = AHEAD;
     let feed = foreground.feed.clone();
     let open = RefCell::new(Some(foreground));

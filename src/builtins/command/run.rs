@@ -128,8 +128,15 @@ fn is_finished(running: &mut Running) -> bool {
         && running.is_over()
 }
 
-/// Runs it and gives its output, or raises its error.
-fn output_of(context: &mut dyn Context, method: &str, value: &Value) -> Outcome<Vec<u8>> {
+/// Starts a command whose output comes here; `method` is what the script called.
+///
+/// # Errors
+/// The output goes elsewhere, or it cannot be started.
+pub(super) fn start_captured(
+    context: &mut dyn Context,
+    method: &str,
+    value: &Value,
+) -> Outcome<Foreground> {
     let handle = receiver(method, value)?;
     if !matches!(handle.command.output, crate::program::Output::Default) {
         let message =
@@ -144,7 +151,12 @@ fn output_of(context: &mut dyn Context, method: &str, value: &Value) -> Outcome<
         captures_errors: true,
         ..Plan::default()
     };
-    let mut foreground = Foreground::start(context, handle, plan)?;
+    Foreground::start(context, handle, plan)
+}
+
+/// Runs it and gives its output, or raises its error.
+fn output_of(context: &mut dyn Context, method: &str, value: &Value) -> Outcome<Vec<u8>> {
+    let mut foreground = start_captured(context, method, value)?;
     foreground.running.held = TAIL;
     let mut length = 0;
     foreground.pump(context, |running| {
