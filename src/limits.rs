@@ -52,3 +52,7 @@ pub const MAX_FAILURES: u64 = 3;
 /// Workers of a pool that may die one after the other before they are ready to work: a kill from outside may hit one in its
 /// `init`, but when this many end there, the next would as well.
 pub const MAX_UNREADY: u32 = 20;
+
+/// Maps that can run over one pool at a time: each is a word of the pool, looked at by a worker that leaves. More processes than
+/// have ever been seen at one pool.
+pub const MAX_MAPS_OF_POOL: u64 = 64;

@@ -5,9 +5,11 @@
 //! each other alone, and the smallest group among them whose waits only its own members could end is reported, by the
 //! member that was spawned last.
 //!
-//! Why it is never wrong: the records of all members are read, then whether any of their waits could end at once, then
-//! the records again. If no record has changed, all members were asleep in the meantime, so nobody who could change
-//! the objects did; and whoever else could come to hold one of the objects is part of the question.
+//! Why it is never wrong: the records of all members are read, then all over again, with whether any of their waits could
+//! end at once and who could end them, then the records once more. If no record has changed and nobody is up to look at its
+//! condition, all members were asleep during the second reading, so nobody who could change the objects did; and whoever else
+//! could come to hold one of the objects is part of the question. (One reading is not enough: between a look at the first
+//! member's objects and at the second member's record, the second may have ended the first one's wait and gone to sleep.)
 
 use super::tenders::PENDING_CELL;
 use super::wait::Operation;
@@ -26,6 +28,9 @@ use std::sync::atomic::Ordering;
 pub const VERDICT_CELL: usize = 0;
 /// The cell of a slot that says in which wait (by its epoch) it should look for a deadlock at once: it is in one.
 pub const LOOK_CELL: usize = 2;
+/// The cell of a slot that is not 0 while its process is up in the middle of a wait, to look at its condition: that may just
+/// have given it what it waits for.
+pub const AWAKE_CELL: usize = 3;
 /// The cell of the arena that says until when (monotonic nanoseconds) somebody has the turn to search.
 const TURN_CELL: usize = 1;
 /// How long a turn lasts if it is not given back, as by a process that is killed or stopped in it.
@@ -146,12 +151,7 @@ pub fn look(arena: &Arena, me: SlotRef, asked: bool) -> Option<Verdict> {
         false => Some(Turn::take(arena)?),
     };
     search.closure(me)?;
-    let containers = arena.contents().containers();
-    let search = Search::new(arena, Some(containers));
-    let blocked = search.closure(me)?;
-    if !search.unchanged(&blocked) {
-        return None;
-    }
+    let blocked = asleep_together(arena, me)?;
     let group = smallest_group(&blocked);
     if let Some(stream) = same_stream(&blocked, &group) {
         let group = those_to_end(arena, group, stream);
@@ -172,6 +172,21 @@ pub fn look(arena: &Arena, me: SlotRef, asked: bool) -> Option<Verdict> {
     slot.cells[LOOK_CELL].store(wait.epoch, Ordering::SeqCst);
     super::wait::wake_process(arena, *last);
     None
+}
+
+/// All processes that must do something before `me` can go on, when each of them sleeps and none of their waits could end:
+/// as they stood at one moment.
+fn asleep_together(arena: &Arena, me: SlotRef) -> Option<Blocked> {
+    let search = || Search::new(arena, Some(arena.contents().containers()));
+    let before = search().closure(me)?;
+    let search = search();
+    let blocked = search.closure(me)?;
+    let slept_before = |(process, (wait, _)): (&SlotRef, &(Wait, Vec<SlotRef>))| {
+        let before = before.get(process);
+        before.is_some_and(|(before, _)| before.epoch == wait.epoch)
+    };
+    let at_one_moment = blocked.iter().all(slept_before) && search.unchanged(&blocked);
+    at_one_moment.then_some(blocked)
 }
 
 /// Processes that are blocked, with their waits and who could end them.
@@ -298,6 +313,7 @@ fn is_free(arena: &Arena, process: SlotRef) -> bool {
         || wait.deadline.load(Ordering::Acquire) != 0
         || slot.cancelled.load(Ordering::Acquire) != 0
         || slot.cells[PENDING_CELL].load(Ordering::SeqCst) != 0
+        || slot.cells[AWAKE_CELL].load(Ordering::SeqCst) != 0
 }
 
 /// The wait of a process, if it is in one that only processes of the tree can end.

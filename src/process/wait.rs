@@ -296,7 +296,10 @@ impl Sleep {
         record: &Record<'_>,
         condition: &mut impl FnMut() -> Result<Option<T>>,
     ) -> Result<Slept<T>> {
+        let awake = &record.slot.cells[deadlock::AWAKE_CELL];
         loop {
+            // Before the condition, which may take what is waited for while the record still tells of a wait.
+            awake.store(1, Ordering::SeqCst);
             let (words, count) = words_of(arena, spec, record);
             if let Some(value) = condition()? {
                 return Ok(Slept::Over(Some(value)));
@@ -318,6 +321,7 @@ impl Sleep {
                 scope::check_deadline()?;
                 until = until.min(deadline.max(now));
             }
+            awake.store(0, Ordering::SeqCst);
             let woken = futex::wait(&words[..count], until);
             if record.is_asked_to_look() {
                 look_for_deadlock(arena, spec, true)?;
@@ -469,6 +473,7 @@ impl<'a> Record<'a> {
                     .fetch_or(1 << (2 * at + side), Ordering::SeqCst);
             }
         }
+        slot.cells[deadlock::AWAKE_CELL].store(1, Ordering::Relaxed);
         let epoch = wait.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         crate::crash_point!("wait: recorded");
         Record {

@@ -8,7 +8,7 @@ use crate::diag::{Error, codes};
 use crate::os::{clock, limit};
 use crate::process::pool::future::{Future, State};
 use crate::process::wait::{self, Awaited, Operation, WaitSpec, timed_out};
-use crate::process::{Ended, tenders};
+use crate::process::{Ended, place, tenders};
 use crate::value::Value;
 use crate::value::error::ErrorValue;
 use crate::value::handle::{Handle, HandleId};
@@ -123,11 +123,7 @@ pub fn outcome(context: &mut dyn Context, future: &Future) -> Outcome {
     match future.state() {
         State::Value => travel::unpack(context, future.result()),
         State::Error => Err(Fault::Thrown(travel::unpack(context, future.result())?)),
-        State::Cancelled => Err(Error::new(
-            codes::TASK_CANCELLED,
-            "a value was to come, but the task was cancelled",
-        )
-        .into()),
+        State::Cancelled => Err(cancellation(future).into()),
         State::Died => Err(death(future, "a task").into()),
         State::Waiting | State::Running => {
             Err(Error::new(codes::INTERNAL, "a task that has ended is not final").into())
@@ -135,9 +131,24 @@ pub fn outcome(context: &mut dyn Context, future: &Future) -> Outcome {
     }
 }
 
+/// The error of a task that was given up: by itself, or with its pool.
+fn cancellation(future: &Future) -> Box<Error> {
+    let Some((by, place)) = future.terminated_by() else {
+        let message = "a value was to come, but the task was cancelled";
+        return Error::new(codes::TASK_CANCELLED, message);
+    };
+    let message = "a value was to come, but the pool was terminated";
+    let who = format!("{} (pid {})", by.name(), by.pid().unwrap_or(0));
+    let at = place.map_or_else(String::new, |_| format!(" at {}", place::text(place)));
+    Error::new(codes::TASK_CANCELLED, message).with_note(format!("{who} terminated it{at}"))
+}
+
 /// The error of a task whose worker died.
 pub fn death(future: &Future, task: &str) -> Box<Error> {
     tenders::tend();
+    if let Some(message) = future.orphaned(&format!("a worker was to finish {task}")) {
+        return Error::new(codes::PROCESS_DIED, message);
+    }
     let Some(process) = future.died_with() else {
         return Error::new(
             codes::PROCESS_DIED,

@@ -1,14 +1,15 @@
 //! A future: one task of a pool, and in time what became of it.
 
-use super::tail;
 use super::tasks::Tasks;
+use super::{owner, tail};
 use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
 use crate::diag::Result;
-use crate::process::Process;
 use crate::process::deadlock::{self, Enders, WaitOps};
 use crate::process::wait::Awaited;
+use crate::process::{Process, place};
+use crate::source::Span;
 use std::sync::atomic::Ordering;
 
 /// Where a task stands.
@@ -65,8 +66,13 @@ const POOL: u64 = 0;
 const AT: u64 = 8;
 /// Seconds that each of its calls may take (a float's bits), 0 for no limit.
 const LIMIT: u64 = 16;
+/// The process that terminated the pool meanwhile ([`HandleId::to_bits`]), and where.
+const BY: u64 = 24;
+const WHERE: u64 = 32;
 /// What that worker had printed last.
-const TAIL: u64 = 24;
+const TAIL: u64 = 40;
+/// In [`AT`]: not a worker died, but the process that had made the pool.
+const OWNER: u64 = u64::MAX;
 const DETAILS_SIZE: u64 = TAIL + tail::SIZE;
 
 /// A future that this process holds.
@@ -100,6 +106,9 @@ fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
     let details = object.cells[DETAILS].load(Ordering::Acquire);
     if details != 0 {
         visitor.block(details);
+        if let Some(by) = HandleId::from_bits(arena.get_word(details + BY)) {
+            visitor.handle(by);
+        }
     }
     let dead = object.cells[DEAD].load(Ordering::Acquire);
     if let Some(process) = HandleId::from_bits(dead) {
@@ -141,6 +150,8 @@ impl Future {
                 arena.put_word(details + POOL, pool.to_bits());
                 arena.put_word(details + AT, 0);
                 arena.put_word(details + LIMIT, limit.unwrap_or(0.0).to_bits());
+                arena.put_word(details + BY, 0);
+                arena.put_word(details + WHERE, 0);
                 arena.put_word(details + TAIL, 0);
                 object.cells[DETAILS].store(details, Ordering::Release);
                 arena.commit(details);
@@ -208,6 +219,22 @@ impl Future {
     pub fn died_with(&self) -> Option<Process> {
         let bits = self.object().cells[DEAD].load(Ordering::Acquire);
         HandleId::from_bits(bits).and_then(Process::from_id)
+    }
+
+    /// What is told of it when not a worker died but the process that had made its pool.
+    pub fn orphaned(&self, expected: &str) -> Option<String> {
+        let dead = self.object().cells[DEAD].load(Ordering::Acquire);
+        (self.died_at() == OWNER).then(|| owner::orphaned(expected, dead))
+    }
+
+    /// Who terminated the pool before it was finished, and where.
+    pub fn terminated_by(&self) -> Option<(Process, Option<Span>)> {
+        let read = |arena: &Arena, details| {
+            let by = HandleId::from_bits(arena.get_word(details + BY))?;
+            Some((by, place::unpack_start(arena.get_word(details + WHERE))))
+        };
+        let (by, place) = self.detail(read).flatten()?;
+        Some((Process::from_id(by)?, place))
     }
 
     /// How often a worker died at it.
@@ -298,6 +325,33 @@ pub(super) fn give_up(object: &Object) {
     if step(object, State::Waiting, State::Cancelled) {
         object.events[0].notify_all();
     }
+}
+
+/// Cancels a task because this process terminates its pool, at a place.
+pub(super) fn terminate(arena: &Arena, object: &Object, place: Option<Span>) {
+    let details = object.cells[DETAILS].load(Ordering::Acquire);
+    if State::from_number(object.cells[STATE].load(Ordering::Acquire)).is_final() || details == 0 {
+        return;
+    }
+    let me = arena.slot(arena::me().index);
+    arena.put_word(details + WHERE, place::pack_start(place));
+    arena.put_word(details + BY, me.process.load(Ordering::Acquire));
+    if step(object, State::Running, State::Cancelled) {
+        object.events[0].notify_all();
+    }
+    give_up(object);
+}
+
+/// Fails a task that waits: the process that made its pool has ended.
+pub(super) fn lose_owner(arena: &Arena, object: &Object, process: u64) {
+    let details = object.cells[DETAILS].load(Ordering::Acquire);
+    if details == 0 || !step(object, State::Waiting, State::Running) {
+        return;
+    }
+    object.cells[DEAD].store(process, Ordering::Release);
+    arena.put_word(details + AT, OWNER);
+    step(object, State::Running, State::Died);
+    object.events[0].notify_all();
 }
 
 /// What is known of a worker that died at a task.

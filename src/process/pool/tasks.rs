@@ -5,15 +5,17 @@
 
 use super::future::{self, Dead, Future, State};
 use super::job::Progress;
+use super::owner;
 use super::tail;
 use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
-use crate::diag::{Error, Result, codes};
+use crate::diag::Result;
 use crate::os::clock;
 use crate::process::Process;
 use crate::process::deadlock::{self, Enders, WaitOps};
 use crate::process::wait::{Awaited, Operation};
+use crate::source::Span;
 use std::sync::atomic::Ordering;
 
 // Cells of the object. Its payload is the ring.
@@ -22,6 +24,8 @@ const TAIL_OF_RING: usize = 1;
 const CLOSED: usize = 2;
 const RECORDS: usize = 3;
 const WORKERS: usize = 4;
+/// A block with who made it, and who maps over it.
+const DETAILS: usize = 5;
 
 // Words of a worker's record.
 const PROCESS: u64 = 0;
@@ -101,14 +105,18 @@ fn ready(
     if operation == Operation::Work {
         let spare = cell(object, WORKERS)..room_of(arena, object);
         let mut spare = spare.map(|worker| read(worker, PROCESS));
-        return queued
-            || cell(object, CLOSED) != 0
-            || spare.any(|bits| future::same_process(bits, waiter));
+        let over = match cell(object, CLOSED) {
+            0 => false,
+            1 => !owner::has_maps(arena, object),
+            _ => true,
+        };
+        return queued || over || spare.any(|bits| future::same_process(bits, waiter));
     }
     let mut workers = 0..cell(object, WORKERS);
     let missing = workers.clone().any(|worker| read(worker, PROCESS) == 0);
     let idle = !queued && workers.all(|worker| read(worker, CURRENT) == 0);
-    let open = cell(object, CLOSED) == Closing::Open as u64;
+    let open = cell(object, CLOSED) == Closing::Open as u64
+        || cell(object, CLOSED) == Closing::Closed as u64 && owner::has_maps(arena, object);
     !open && idle || missing && (open || queued)
 }
 
@@ -128,6 +136,22 @@ fn cell(object: &Object, index: usize) -> u64 {
     object.cells[index].load(Ordering::Acquire)
 }
 
+/// The block with who made it, and who maps over it.
+pub(super) fn details(object: &Object) -> Offset {
+    cell(object, DETAILS)
+}
+
+/// Takes every task out of the ring. Under the object's mutex.
+pub(super) fn drain(arena: &Arena, object: &Object, mut each: impl FnMut(&Object)) {
+    for position in cell(object, HEAD)..cell(object, TAIL_OF_RING) {
+        let bits = arena.get_word(ring_at(arena, object, position));
+        if let Some(task) = HandleId::from_bits(bits).and_then(|id| arena.object(id)) {
+            each(task);
+        }
+    }
+    object.cells[HEAD].store(cell(object, TAIL_OF_RING), Ordering::Release);
+}
+
 fn ring_at(arena: &Arena, object: &Object, position: u64) -> Offset {
     let ring = object.payload();
     let room = (arena.capacity(ring) / 8).max(1);
@@ -136,6 +160,7 @@ fn ring_at(arena: &Arena, object: &Object, position: u64) -> Offset {
 
 fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
     let _guard = object.lock();
+    owner::visit(arena, details(object), visitor);
     if object.payload() != 0 {
         visitor.block(object.payload());
         for position in cell(object, HEAD)..cell(object, TAIL_OF_RING) {
@@ -160,9 +185,11 @@ fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
 
 fn destroy(arena: &Arena, object: &Object) {
     kinds::destroy_payload(arena, object);
-    let records = object.cells[RECORDS].swap(0, Ordering::AcqRel);
-    if records != 0 {
-        arena.free(records);
+    for cell in [RECORDS, DETAILS] {
+        let block = object.cells[cell].swap(0, Ordering::AcqRel);
+        if block != 0 {
+            arena.free(block);
+        }
     }
 }
 
@@ -196,6 +223,7 @@ fn bury(arena: &Arena, object: &Object, _: HandleId, dead: SlotRef) {
         arena.put_word(record + CURRENT, 0);
         arena.put_word(record + PROCESS, 0);
     }
+    owner::bury(arena, object, dead);
     object.events[0].notify_all();
     object.events[1].notify_all();
 }
@@ -232,6 +260,9 @@ impl Tasks {
                 object.cells[RECORDS].store(records, Ordering::Release);
                 arena.commit(records);
                 object.cells[WORKERS].store(workers, Ordering::Release);
+                let details = owner::create(arena)?;
+                object.cells[DETAILS].store(details, Ordering::Release);
+                arena.commit(details);
                 Ok(())
             })
         })?;
@@ -265,20 +296,23 @@ impl Tasks {
         }
     }
 
-    /// Gives up all tasks that no worker has taken.
-    pub fn cancel_waiting(&self) {
+    /// Gives up all tasks, those that no worker has taken and those that workers are at: this process, at a place,
+    /// terminates the pool.
+    pub fn cancel_all(&self, place: Option<Span>) {
         let (Some(arena), object) = (arena::get(), self.object()) else {
             return;
         };
         let guard = object.lock();
-        let waiting: Vec<u64> = (cell(object, HEAD)..cell(object, TAIL_OF_RING))
+        let current = (0..room_of(arena, object)).map(|worker| self.read(worker, CURRENT));
+        let tasks: Vec<u64> = (cell(object, HEAD)..cell(object, TAIL_OF_RING))
             .map(|position| arena.get_word(ring_at(arena, object, position)))
+            .chain(current)
             .collect();
         object.cells[HEAD].store(cell(object, TAIL_OF_RING), Ordering::Release);
         drop(guard);
-        for task in waiting.into_iter().filter_map(HandleId::from_bits) {
+        for task in tasks.into_iter().filter_map(HandleId::from_bits) {
             if let Some(task) = arena.object(task) {
-                future::give_up(task);
+                future::terminate(arena, task, place);
             }
         }
     }
@@ -466,7 +500,7 @@ impl Tasks {
             }
             let head = cell(object, HEAD);
             if head >= cell(object, TAIL_OF_RING) {
-                return if closing == Closing::Open {
+                return if closing == Closing::Open || owner::has_maps(arena, object) {
                     Found::Nothing
                 } else {
                     Found::End
@@ -520,16 +554,5 @@ impl Tasks {
             .filter(|&worker| self.read(worker, CURRENT) != 0)
             .count();
         waiting + running as u64
-    }
-
-    /// An error for handing something to a pool that takes no more.
-    pub fn check_open(&self) -> Result<()> {
-        match self.closing() {
-            Closing::Open => Ok(()),
-            _ => Err(
-                Error::new(codes::CLOSED, "a task was handed to a pool that is closed")
-                    .with_help("hand in all tasks before `close()`, or make another pool"),
-            ),
-        }
     }
 }

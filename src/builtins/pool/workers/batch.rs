@@ -97,8 +97,10 @@ pub fn map(
         tries: HashMap::new(),
         began: clock::now(),
     };
+    let begun = batch.pool.tasks.begin_map()?;
     let outcome = batch.run(context);
     batch.give_up();
+    batch.pool.tasks.end_map(begun);
     outcome?;
     let item = |item: u64| batch.items.get(item as usize).unwrap_or(Value::Nil);
     let collect = batch.wishes.collect;
@@ -213,7 +215,7 @@ impl Batch {
     ) -> Outcome<()> {
         match future.future.state() {
             State::Value => return Ok(()),
-            State::Died => {}
+            State::Died => self.pool.tasks.check_owner()?,
             // The task as such could not be done, or the pool was terminated.
             _ => return future.result(context, None).map(|_| ()),
         }

@@ -2,6 +2,7 @@
 //! one of its futures and the task is finished.
 
 use super::super::future;
+use crate::os::fork;
 use crate::process::pool::future::Future;
 use crate::value::Value;
 use crate::value::heap::Marker;
@@ -10,6 +11,8 @@ use std::cell::RefCell;
 
 struct Callback {
     future: Future,
+    /// The process that gave it: one that was forked meanwhile has a copy, which is not for it.
+    process: i32,
     /// Called with the value of the task; nil for nothing.
     value: Value,
     /// Called with its error; nil for nothing.
@@ -25,6 +28,7 @@ impl Callbacks {
     pub fn add(&self, future: Future, value: Value, error: Value) {
         self.0.borrow_mut().push(Callback {
             future,
+            process: fork::pid(),
             value,
             error,
         });
@@ -32,7 +36,7 @@ impl Callbacks {
 
     /// Whether all have been called.
     pub fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        !self.0.borrow().iter().any(Callback::is_ours)
     }
 
     /// Whether the task of one is finished.
@@ -73,6 +77,10 @@ impl Callbacks {
 
 impl Callback {
     fn is_due(&self) -> bool {
-        self.future.state().is_final()
+        self.is_ours() && self.future.state().is_final()
+    }
+
+    fn is_ours(&self) -> bool {
+        self.process == fork::pid()
     }
 }

@@ -113,8 +113,10 @@ fn resize(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn stats(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let tallies = receiver("stats", &args[0])?.tallies();
+    let pool = receiver("stats", &args[0])?;
+    let tallies = pool.tallies();
     let rows = tallies.iter().enumerate();
+    let rows = rows.filter(|&(worker, _)| pool.has_seat(worker));
     let rows: Vec<Value> = rows
         .map(|(worker, tally)| {
             let row = tally.value(context, worker);

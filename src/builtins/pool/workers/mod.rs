@@ -288,7 +288,8 @@ impl Pool {
         match self.tasks.closing() {
             Closing::Open => true,
             // What the dead worker had is back among the waiting; the rest is in the hands of others.
-            Closing::Closed => self.tasks.waiting() > 0,
+            // Who is in the middle of a map will hand in more.
+            Closing::Closed => self.tasks.waiting() > 0 || self.tasks.has_maps(),
             Closing::Terminated => false,
         }
     }
@@ -360,6 +361,7 @@ impl Pool {
         objects.extend_from_slice(awaited.get(..NAMED).unwrap_or(awaited));
         let mut spec = WaitSpec::new(Operation::Pool, &objects, place);
         spec.deadline = deadline;
+        spec.watch = self.tasks.owner().filter(|_| self.owner != fork::pid());
         loop {
             let news = wait::wait(&spec, || {
                 if self.callbacks.are_due() {
@@ -367,6 +369,9 @@ impl Pool {
                 }
                 let is_over = self.failed.borrow().is_some();
                 let news = ready().map(News::Ready);
+                if news.is_none() {
+                    self.tasks.check_owner()?;
+                }
                 Ok(news.or_else(|| is_over.then_some(News::Over)))
             })?;
             self.raise_failure(context)?;
@@ -391,8 +396,12 @@ impl Pool {
         }
         let deadline = timeout.map(clock::deadline);
         let ended = || {
-            let gone = self.crew.borrow().iter().flatten().count() == 0;
-            (self.tasks.outstanding() == 0 && gone).then_some(())
+            let gone = match self.owner == fork::pid() {
+                true => self.crew.borrow().iter().flatten().count() == 0,
+                // The crew of a copy is what it was when this process was forked.
+                false => !(0..self.tasks.room()).any(|worker| self.tasks.has_worker(worker)),
+            };
+            (gone && self.tasks.outstanding() == 0 && !self.tasks.has_maps()).then_some(())
         };
         match self.wait_for(context, &[], deadline, ended)? {
             Some(()) => {
@@ -406,7 +415,7 @@ impl Pool {
     /// Ends the pool at once. In a process that does not own it, the workers are killed and their owner reaps them.
     pub fn terminate(&self, place: Option<Span>) -> Result<()> {
         self.tasks.close(Closing::Terminated);
-        self.tasks.cancel_waiting();
+        self.tasks.cancel_all(place);
         if self.owner != fork::pid() {
             self.tasks.end_workers();
             return Ok(());
@@ -448,6 +457,13 @@ impl Pool {
         self.make_room(workers as usize);
         self.tasks.resize(workers);
         Ok(self.look_after()?)
+    }
+
+    /// Whether a worker belongs to the pool now: it is among the wanted, or has not left yet.
+    pub fn has_seat(&self, worker: usize) -> bool {
+        let crew = self.crew.borrow();
+        let process = crew.get(worker).and_then(Option::as_ref);
+        worker < self.tasks.workers() as usize || process.is_some_and(|process| !process.is_gone())
     }
 
     /// Each worker's tally as it stands now.

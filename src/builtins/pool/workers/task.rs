@@ -80,7 +80,11 @@ impl Pool {
         task: Task,
     ) -> Outcome<FutureHandle> {
         self.raise_failure(context)?;
-        self.tasks.check_open()?;
+        match task.job {
+            // A map that was begun goes on.
+            Some(_) => self.tasks.check_running()?,
+            None => self.tasks.check_open()?,
+        }
         let values = Value::list(context.heap(), task.values);
         let job = task.job.as_ref().map(Job::id);
         let facts = [

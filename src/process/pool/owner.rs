@@ -1,0 +1,171 @@
+//! Who a pool belongs to: the process that made it puts others in the place of its workers, and they end with it. And who
+//! is in the middle of a map over it: while somebody is, a pool that takes nothing else goes on.
+
+use super::future;
+use super::tasks::{self, Closing, Tasks};
+use crate::arena::kinds::Visitor;
+use crate::arena::{self, Arena, Full, HandleId, Object, Offset, SlotRef};
+use crate::diag::{Error, Result, codes};
+use crate::limits::MAX_MAPS_OF_POOL;
+use crate::process::Process;
+
+// Words of the block.
+/// The owner's process object ([`HandleId::to_bits`]).
+const OWNER: u64 = 0;
+/// Its slot ([`SlotRef::to_bits`]).
+const SLOT: u64 = 8;
+/// The slots of those who are in the middle of a map.
+const MAPS: u64 = 16;
+const SIZE: u64 = MAPS + MAX_MAPS_OF_POOL * 8;
+
+/// The block of a new pool of this process.
+pub(super) fn create(arena: &Arena) -> std::result::Result<Offset, Full> {
+    let block = arena.alloc_zeroed(SIZE)?;
+    let me = arena::me();
+    let process = arena
+        .slot(me.index)
+        .process
+        .load(std::sync::atomic::Ordering::Acquire);
+    arena.put_word(block + OWNER, process);
+    arena.put_word(block + SLOT, me.to_bits());
+    Ok(block)
+}
+
+/// Shows the collector the block of a pool, if it has one yet.
+pub(super) fn visit(arena: &Arena, block: Offset, visitor: &mut dyn Visitor) {
+    if block != 0 {
+        visitor.block(block);
+        if let Some(owner) = HandleId::from_bits(arena.get_word(block + OWNER)) {
+            visitor.handle(owner);
+        }
+    }
+}
+
+/// A process that had the pool has ended: it maps no more, and when it was the owner all that waits is lost. Under the
+/// object's mutex.
+pub(super) fn bury(arena: &Arena, object: &Object, dead: SlotRef) {
+    let block = tasks::details(object);
+    if block == 0 {
+        return;
+    }
+    for map in (0..MAX_MAPS_OF_POOL).map(|map| block + MAPS + map * 8) {
+        if future::same_process(arena.get_word(map), dead) {
+            arena.put_word(map, 0);
+        }
+    }
+    let owner = SlotRef::from_bits(arena.get_word(block + SLOT));
+    if owner.is_some_and(|owner| owner == dead || !arena.is_alive(owner)) {
+        let process = arena.get_word(block + OWNER);
+        tasks::drain(arena, object, |task| {
+            future::lose_owner(arena, task, process)
+        });
+    }
+}
+
+/// Whether anybody is in the middle of a map over the pool.
+pub(super) fn has_maps(arena: &Arena, object: &Object) -> bool {
+    let block = tasks::details(object);
+    block != 0 && (0..MAX_MAPS_OF_POOL).any(|map| arena.get_word(block + MAPS + map * 8) != 0)
+}
+
+impl Tasks {
+    /// The slot of the process that made it.
+    pub fn owner(&self) -> Option<SlotRef> {
+        let block = tasks::details(self.object());
+        let arena = arena::get().filter(|_| block != 0)?;
+        SlotRef::from_bits(arena.get_word(block + SLOT))
+    }
+
+    /// An error when the process that made it has ended: nothing that was handed in will ever be done.
+    pub fn check_owner(&self) -> Result<()> {
+        let (Some(arena), Some(owner)) = (arena::get(), self.owner()) else {
+            return Ok(());
+        };
+        if arena.is_alive(owner) {
+            return Ok(());
+        }
+        let process = arena.get_word(tasks::details(self.object()) + OWNER);
+        Err(
+            Error::new(codes::CLOSED, orphaned("a pool was to do a task", process))
+                .with_help("make the pool in a process that lives as long as anybody uses it"),
+        )
+    }
+
+    /// An error for handing something to a pool that takes no more.
+    pub fn check_open(&self) -> Result<()> {
+        self.check_owner()?;
+        match self.closing() {
+            Closing::Open => Ok(()),
+            _ => Err(closed()),
+        }
+    }
+
+    /// An error for handing in more of a map that was begun: `close()` lets it go on, `terminate()` does not.
+    pub fn check_running(&self) -> Result<()> {
+        self.check_owner()?;
+        match self.closing() {
+            Closing::Terminated => Err(closed()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether anybody is in the middle of a map over it.
+    pub fn has_maps(&self) -> bool {
+        arena::get().is_some_and(|arena| has_maps(arena, self.object()))
+    }
+
+    /// Notes that this process begins a map: until [`Tasks::end_map`] of the number that comes back the workers stay.
+    ///
+    /// Errors: `Closed`; `LimitError` when too many are at it.
+    pub fn begin_map(&self) -> Result<u64> {
+        let arena = arena::ensure()?;
+        let object = self.object();
+        let guard = object.lock();
+        let maps = tasks::details(object) + MAPS;
+        let map = (0..MAX_MAPS_OF_POOL).find(|map| arena.get_word(maps + map * 8) == 0);
+        if let Some(map) = map {
+            arena.put_word(maps + map * 8, arena::me().to_bits());
+        }
+        drop(guard);
+        let Some(map) = map else {
+            let message = format!(
+                "at most {MAX_MAPS_OF_POOL} maps can run over one pool at a time, but this is one more"
+            );
+            return Err(Error::new(codes::LIMIT, message));
+        };
+        // Only now: who closes it from here on finds the map.
+        match self.check_open() {
+            Ok(()) => Ok(map),
+            Err(error) => {
+                self.end_map(map);
+                Err(error)
+            }
+        }
+    }
+
+    /// Notes that a map of this process is over.
+    pub fn end_map(&self, map: u64) {
+        let (Some(arena), object) = (arena::get(), self.object()) else {
+            return;
+        };
+        let guard = object.lock();
+        arena.put_word(tasks::details(object) + MAPS + map * 8, 0);
+        drop(guard);
+        object.events[0].notify_all();
+        object.events[1].notify_all();
+    }
+}
+
+fn closed() -> Box<Error> {
+    Error::new(codes::CLOSED, "a task was handed to a pool that is closed")
+        .with_help("hand in all tasks before `close()`, or make another pool")
+}
+
+/// What is told of a pool whose owner has ended.
+pub(super) fn orphaned(expected: &str, process: u64) -> String {
+    let owner = HandleId::from_bits(process).and_then(Process::from_id);
+    let who = owner.map_or_else(String::new, |owner| {
+        format!(" {} (pid {})", owner.name(), owner.pid().unwrap_or(0))
+    });
+    format!("{expected}, but the process{who} that made the pool has ended")
+}
