@@ -1,4 +1,5 @@
-//! The operators: one list for the tree, the code, the arithmetic of values and the atomic updates of shared objects.
+//! The operators: one list for the tree, the code, the arithmetic of values and the atomic updates of shared objects; and the
+//! settings of commands, which `spawn` treats as one.
 
 /// Operators of one operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,3 +71,9 @@ impl BinaryOp {
         }
     }
 }
+
+/// The methods of commands that give a changed command. `spawn c.cwd("src")` calls them where it stands and spawns what they
+/// give, so the grammar and the run time have to agree on them.
+pub const COMMAND_SETTINGS: [&str; 10] = [
+    "cwd", "env", "input", "merge", "name", "ok_codes", "stderr", "stdin", "stdout", "timeout",
+];

@@ -269,7 +269,7 @@ fn unfinished_input_is_incomplete_and_wrong_input_is_not() {
         "[1, 2,\n",
         "{a: 1,\n",
         "x and\n",
-        "spawn f",
+        "spawn",
         "let [a, b]",
         "\"a {b",
     ] {

@@ -76,14 +76,20 @@ impl ProcessHandle {
 
     fn stream(&self, context: &mut dyn Context, name: &str) -> Outcome<Option<Value>> {
         if let Some(streams) = &self.streams {
-            return Ok(Some(
-                command::stream(context, streams, name).unwrap_or(Value::Nil),
-            ));
+            let stream = command::stream(context, streams, name);
+            // Where the others are missing the command sent them elsewhere; this one has to be asked for.
+            if stream.is_some() || name != "stderr" {
+                return Ok(Some(stream.unwrap_or(Value::Nil)));
+            }
         }
+        let (with, help) = match name {
+            "stderr" => ("start(stderr: true)", "p = `program`.start(stderr: true)"),
+            _ => ("start()", "p = `program`.start()"),
+        };
         let message = format!(
-            "a process has `{name}` where it was started with start(), but this handle has none"
+            "a process has `{name}` where it was started with {with}, but this handle has none"
         );
-        let help = "p = `program`.start() has streams, in the process that started it";
+        let help = format!("{help} has streams, in the process that started it");
         Err(Error::new(codes::VALUE, message).with_help(help).into())
     }
 }
@@ -107,7 +113,7 @@ impl Handle for ProcessHandle {
 
     fn attribute_names(&self) -> &'static [&'static str] {
         &[
-            "alive", "daemon", "exitcode", "name", "pid", "stdin", "stdout",
+            "alive", "daemon", "exitcode", "name", "pid", "stderr", "stdin", "stdout",
         ]
     }
 
@@ -120,7 +126,7 @@ impl Handle for ProcessHandle {
             "alive" => Value::Bool(self.process.alive()),
             "exitcode" => or_nil(self.process.exitcode()),
             "daemon" => Value::Bool(self.process.daemon()),
-            "stdin" | "stdout" => return self.stream(context, name),
+            "stderr" | "stdin" | "stdout" => return self.stream(context, name),
             _ => return Ok(None),
         }))
     }

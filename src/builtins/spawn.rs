@@ -2,7 +2,7 @@
 
 use super::options::Options;
 use super::process::ProcessHandle;
-use super::{Table, arguments, process as handles, state, travel};
+use super::{Table, arguments, command, process as handles, state, travel};
 use crate::diag::{Error, Severity, codes};
 use crate::process::wait::{Operation, timed_out, timed_out_together};
 use crate::process::{ChildOutcome, Ended, Message, Method, Process, SpawnSpec, spawn as nouns};
@@ -49,6 +49,16 @@ pub fn choose_method(context: &mut dyn Context, name: &str, force: bool) -> Outc
 }
 
 fn spawn(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    if command::is_setting(&args[1]) {
+        // `spawn c.cwd("src")`: what runs is the command.
+        let given = match args[2] {
+            Value::List(list) => list.items().to_values(),
+            _ => Vec::new(),
+        };
+        let set = context.call_named(args[1], &given, &named_arguments(&args[3]))?;
+        context.protect(set);
+        return command::spawn_value(context, &[args[0], set]);
+    }
     let options = Options::new("spawn", &args[0])?;
     let place = context.place();
     let method = match options.text("method")? {

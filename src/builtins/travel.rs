@@ -237,6 +237,14 @@ impl Receiver for Port<'_> {
         Some(Value::handle(self.context.heap(), handle))
     }
 
+    fn assemble(&mut self, kind: &str, bytes: &[u8], values: &[Value]) -> Option<Value> {
+        let handle = match kind {
+            super::command::KIND => super::command::assemble(bytes, values)?,
+            _ => return None,
+        };
+        Some(Value::handle(self.context.heap(), handle))
+    }
+
     fn set_global(&mut self, slot: u32, value: Value) -> bool {
         self.context.set_global(slot, value);
         true
@@ -279,6 +287,9 @@ impl Search<'_> {
             Value::Handle(handle) => {
                 let id = handle.get().identity();
                 self.found.extend(id.as_ref().and_then(to_arena));
+                if let Some(parts) = handle.get().parts() {
+                    self.rest.extend(parts.values);
+                }
                 if let Some(lease) = handle.downcast::<LeaseHandle>() {
                     // A child cannot end the lease, but it can read the item.
                     self.rest.push(lease.value);

@@ -65,7 +65,13 @@ impl Checker<'_> {
     /// What follows the first operand of an expression that makes chains.
     fn link(&mut self, expr: &Expr) {
         match &expr.kind {
-            ExprKind::Binary { right, .. } | ExprKind::Logic { right, .. } => self.expr(right),
+            ExprKind::Binary {
+                op, left, right, ..
+            } => {
+                self.expr(right);
+                self.check_piped(*op, left, right);
+            }
+            ExprKind::Logic { right, .. } => self.expr(right),
             ExprKind::Rescue { fallback, .. } => self.expr(fallback),
             ExprKind::Index { index, .. } => self.expr(index),
             ExprKind::Call { callee, args } => {
@@ -217,7 +223,10 @@ impl Checker<'_> {
                 self.runs_elsewhere(callee, span);
             }
             SpawnWhat::Block(function) => self.function(function),
-            SpawnWhat::Command(command) => self.expr(command),
+            SpawnWhat::Command(command) => {
+                self.expr(command);
+                self.check_spawned(command);
+            }
         }
     }
 

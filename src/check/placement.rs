@@ -1,10 +1,15 @@
 //! What may stand where: words that leave a loop or a body, the operations of `select`, parameter lists.
 
+use super::Place;
+use super::scope::VarKind;
 use super::walk::{Checker, Frame};
 use crate::diag::{self, codes};
 use crate::limits::MAX_ARGUMENTS;
+use crate::operator::{BinaryOp, COMMAND_SETTINGS};
 use crate::source::Span;
-use crate::syntax::ast::{Expr, ExprKind, FnKind, Function, Ident, PatternKind, StructDecl};
+use crate::syntax::ast::{
+    Expr, ExprKind, FnKind, Function, Ident, PatternKind, SpawnWhat, StructDecl,
+};
 
 /// The operations that `select` can wait for.
 const OPERATIONS: [&str; 10] = [
@@ -84,6 +89,58 @@ impl Checker<'_> {
         .with_span(span)
         .with_label("`par test` would not find this")
         .with_help("move it out of the block");
+        self.report(error);
+    }
+
+    /// What `spawn` is given without a call is a command; a function by its name is meant to be called.
+    pub fn check_spawned(&mut self, command: &Expr) {
+        let ExprKind::Name(ident) = &command.kind else {
+            return;
+        };
+        let mut uses = self.names.uses.iter().rev();
+        let var = uses.find(|found| found.node == ident.id);
+        let kind = var.map(|found| &self.names.vars[found.var].kind);
+        let is_function = matches!(kind, Some(VarKind::Function(_)))
+            || matches!(self.place(ident.id), Some(Place::Builtin(_)));
+        if !is_function {
+            return;
+        }
+        let name = &ident.name;
+        let error = diag::Error::new(
+            codes::MISPLACED,
+            format!(
+                "expected a call, a block or a command after `spawn`, found the function `{name}`"
+            ),
+        )
+        .with_span(command.span)
+        .with_label("a function has to be called")
+        .with_help(format!("write spawn {name}(...)"));
+        self.report(error);
+    }
+
+    /// ``spawn `a` | `b` `` spawns the first alone, and would then join a process with a command.
+    pub fn check_piped(&mut self, op: BinaryOp, left: &Expr, right: &Expr) {
+        let ExprKind::Spawn { what, .. } = &left.kind else {
+            return;
+        };
+        let is_command = match what {
+            SpawnWhat::Command(_) => true,
+            SpawnWhat::Call { callee, .. } => match &callee.kind {
+                ExprKind::Field { name, .. } => COMMAND_SETTINGS.contains(&&*name.name),
+                _ => false,
+            },
+            SpawnWhat::Block(_) => false,
+        };
+        if !is_command || op != BinaryOp::BitOr {
+            return;
+        }
+        let error = diag::Error::new(
+            codes::MISPLACED,
+            "expected one command after `spawn`, found a pipeline of several",
+        )
+        .with_span(right.span)
+        .with_label("`spawn` takes the first one only")
+        .with_help("give the pipeline a name first: let c = `a` | `b`, then spawn c");
         self.report(error);
     }
 

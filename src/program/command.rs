@@ -126,6 +126,11 @@ impl Stage {
         words.join(" ")
     }
 
+    /// Whether its standard error goes where nobody has sent it.
+    pub fn complains(&self) -> bool {
+        matches!(self.errors, Errors::Default)
+    }
+
     /// The value of a variable in its environment.
     pub fn variable(&self, name: &str) -> Option<std::ffi::OsString> {
         let changed = self.environment.iter().rev().find(|(key, _)| key == name);

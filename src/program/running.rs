@@ -75,6 +75,8 @@ pub struct Running {
     pub feed: Option<Feed>,
     /// The way out.
     pub output: Option<Source>,
+    /// What all of its programs say to their standard errors, where somebody reads it.
+    pub errors: Option<Source>,
     pub(super) tails: Vec<Option<Tail>>,
     /// So many bytes of the standard errors are held back.
     pub held: usize,
@@ -231,6 +233,7 @@ impl Running {
             deadline,
             feed: None,
             output: None,
+            errors: None,
             tails: Vec::new(),
             held: 0,
             asks: true,
@@ -309,7 +312,7 @@ impl Running {
         if let Some(feed) = &mut self.feed {
             feed.push();
         }
-        if let Some(source) = &mut self.output {
+        for source in [&mut self.output, &mut self.errors].into_iter().flatten() {
             let room = self.most_ahead.saturating_sub(source.rest().len());
             pull(&mut source.pipe, &mut source.ahead, room);
         }
@@ -332,11 +335,12 @@ impl Running {
         {
             interests.push(Interest::Writable(pipe.as_raw_fd()));
         }
-        if let Some(source) = &self.output
-            && let Some(pipe) = &source.pipe
-            && source.rest().len() < self.most_ahead
-        {
-            interests.push(Interest::Readable(pipe.as_raw_fd()));
+        for source in [&self.output, &self.errors].into_iter().flatten() {
+            if let Some(pipe) = &source.pipe
+                && source.rest().len() < self.most_ahead
+            {
+                interests.push(Interest::Readable(pipe.as_raw_fd()));
+            }
         }
         for pipe in self
             .tails
@@ -398,6 +402,7 @@ impl Running {
             self.released = true;
             self.feed = None;
             self.output = None;
+            self.errors = None;
             if self.statuses_open() {
                 programs::end(self.job);
             }

@@ -20,6 +20,8 @@ pub struct Plan {
     pub captures: bool,
     /// The standard errors come here, unless the command sends them elsewhere.
     pub captures_errors: bool,
+    /// All standard errors come here as one stream, unless the command sends them elsewhere.
+    pub reads_errors: bool,
     /// The input of the first program comes from here, unless the command takes it from elsewhere.
     pub feeds: bool,
     /// It runs in the background: without this process's input, in a group of its own.
@@ -57,6 +59,12 @@ pub fn start(command: &Command, plan: Plan) -> Result<Running> {
     let mut running = Running::new(job, command, deadline);
     running.feed = feed;
     running.output = source;
+    let mut complaints = None;
+    if plan.reads_errors && command.stages.iter().any(Stage::complains) {
+        let (reader, writer) = pipe()?;
+        running.errors = Some(Source::new(reader));
+        complaints = Some(writer);
+    }
     let mut next_input = input;
     let mut last_output = Some(output);
     let last = command.stages.len().saturating_sub(1);
@@ -70,7 +78,7 @@ pub fn start(command: &Command, plan: Plan) -> Result<Running> {
             }
         };
         let output = output.unwrap_or(End::Inherited(1));
-        let (errors, tail) = open_errors(stage, &output, plan)?;
+        let (errors, tail) = open_errors(stage, &output, plan, complaints.as_ref())?;
         running.tails.push(tail);
         let descriptors = [
             (next_input.number(), 0),
@@ -203,21 +211,28 @@ fn open_output(command: &Command, plan: Plan) -> Result<(End, Option<Source>)> {
     Ok((open_to(&command.output, 1)?, None))
 }
 
-fn open_errors(stage: &Stage, output: &End, plan: Plan) -> Result<(End, Option<Tail>)> {
-    Ok(match &stage.errors {
-        Errors::Merged => match output {
-            End::Own(file) => (
-                End::Own(file.try_clone().map_err(|error| failed("dup", &error))?),
-                None,
-            ),
+fn open_errors(
+    stage: &Stage,
+    output: &End,
+    plan: Plan,
+    complaints: Option<&OwnedFd>,
+) -> Result<(End, Option<Tail>)> {
+    let again = |file: &OwnedFd| match file.try_clone() {
+        Ok(file) => Ok(End::Own(file)),
+        Err(error) => Err(failed("dup", &error)),
+    };
+    Ok(match (&stage.errors, complaints) {
+        (Errors::Merged, _) => match output {
+            End::Own(file) => (again(file)?, None),
             End::Inherited(number) => (End::Inherited(*number), None),
         },
-        Errors::Default if plan.captures_errors => {
+        (Errors::Default, Some(complaints)) => (again(complaints)?, None),
+        (Errors::Default, _) if plan.captures_errors => {
             let (reader, writer) = pipe()?;
             (End::Own(writer), Some(Tail::new(reader)))
         }
-        Errors::Default => (End::Inherited(2), None),
-        Errors::To(output) => (open_to(output, 2)?, None),
+        (Errors::Default, _) => (End::Inherited(2), None),
+        (Errors::To(output), _) => (open_to(output, 2)?, None),
     })
 }
 

@@ -485,7 +485,7 @@ pub enum SpawnWhat {
     Call { callee: Box<Expr>, args: Vec<Arg> },
     /// A block.
     Block(Rc<Function>),
-    /// A command in backticks.
+    /// A command in backticks, or a name with fields and indexes that has a command.
     Command(Box<Expr>),
 }
 

@@ -310,7 +310,9 @@ impl<'a> Filter<'a> {
             Token::End => return self.semicolon(start, end),
             Token::ParenOpen => {
                 let after = match self.previous() {
-                    Some(Token::Join | Token::PoolMap) => AfterParen::Map,
+                    Some(Token::PoolMap) => AfterParen::Map,
+                    // What `join` waits for may be a map, but only behind its options.
+                    Some(Token::Join) if self.options_at(end) => AfterParen::Map,
                     Some(Token::Select) => AfterParen::Select,
                     _ => AfterParen::Block,
                 };
@@ -333,6 +335,18 @@ impl<'a> Filter<'a> {
             _ => {}
         }
         self.out.push((start, token, end));
+    }
+
+    /// Whether `name:` stands at `from`, behind a parenthesis, or nothing but its end.
+    fn options_at(&self, from: u32) -> bool {
+        let from = self.raw.partition_point(|(start, _, _)| *start < from);
+        let mut rest = self.raw[from..].iter().map(|(_, token, _)| token);
+        let mut next = || rest.find(|token| !matches!(token, Token::Newline | Token::Comment));
+        match next() {
+            Some(Token::ParenClose) => true,
+            Some(token) => token.is_word() && next() == Some(&Token::Colon),
+            None => false,
+        }
     }
 
     /// A semicolon ends a statement; where none has begun, or between cases, it says nothing.

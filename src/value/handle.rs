@@ -22,6 +22,12 @@ pub trait Handle: Any {
         None
     }
 
+    /// What a plain value without an identity is made of, to be made again where a message arrives; `None` when it cannot
+    /// leave its process.
+    fn parts(&self) -> Option<Parts> {
+        None
+    }
+
     /// Whether it counts as true (a shared scalar: its content).
     fn truthy(&self) -> bool {
         true
@@ -110,6 +116,16 @@ pub trait Handle: Any {
 
     /// Itself, to be looked at as its own type.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// What a handle that travels as a plain value is made of.
+pub struct Parts {
+    /// Its type, which says who makes it again.
+    pub kind: &'static str,
+    /// What is no value.
+    pub bytes: Vec<u8>,
+    /// The values in it.
+    pub values: Vec<Value>,
 }
 
 /// An object of the arena as all processes of the tree name it.

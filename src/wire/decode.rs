@@ -26,6 +26,15 @@ enum Open {
     Bound(Vec<Value>),
     Method(String, Vec<Value>),
     Error(Box<PartialError>),
+    Parts(Box<PartialParts>),
+}
+
+/// A plain value whose parts are being read.
+struct PartialParts {
+    kind: String,
+    bytes: Vec<u8>,
+    values: Vec<Value>,
+    missing: usize,
 }
 
 /// An error whose attributes and cause are being read.
@@ -276,6 +285,12 @@ impl Decoder<'_, '_> {
                     values,
                 }))
             }
+            tag::PARTS => Open::Parts(Box::new(PartialParts {
+                kind: self.reader.text()?.to_string(),
+                bytes: self.reader.block()?.to_vec(),
+                missing: self.reader.count_of(1)?,
+                values: Vec::new(),
+            })),
             _ => return Err(bad("it has an unknown tag")),
         })
     }
@@ -325,6 +340,19 @@ impl Decoder<'_, '_> {
                 };
                 let function = Value::Native(native);
                 Value::Bound(Bound::new(self.receiver.heap(), receiver, function))
+            }
+            Open::Parts(parts) => {
+                let PartialParts {
+                    kind,
+                    bytes,
+                    values,
+                    ..
+                } = *parts;
+                let Some(value) = self.receiver.assemble(&kind, &bytes, &values) else {
+                    return Err(bad("a value in it is made of other parts"));
+                };
+                self.objects.push(value);
+                value
             }
             Open::Error(mut error) => {
                 let cause = error.values.pop().unwrap_or(Value::Nil);
@@ -399,6 +427,7 @@ impl Open {
             Open::Bound(parts) => 2 - parts.len().min(2),
             Open::Method(_, parts) => 1 - parts.len().min(1),
             Open::Error(error) => error.names.len() + 1 - error.values.len(),
+            Open::Parts(parts) => parts.missing,
         }
     }
 
@@ -450,6 +479,10 @@ impl Open {
             }
             Open::Bound(parts) | Open::Method(_, parts) => parts.push(value),
             Open::Error(error) => error.values.push(value),
+            Open::Parts(parts) => {
+                parts.missing -= 1;
+                parts.values.push(value);
+            }
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::limits::MAX_MESSAGE;
 use crate::value::Value;
 use crate::value::error::ErrorValue;
 use crate::value::function::{Bound, Closure, Upvalue};
-use crate::value::handle::HandleId;
+use crate::value::handle::{HandleBox, HandleId};
 use crate::value::heap::Gc;
 use crate::value::list::{Items, List};
 use crate::value::map::{Map, Set};
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 const BULK: usize = 4096;
 
 /// An object whose parts are being written.
-enum Open {
+pub(super) enum Open {
     List(Gc<List>, usize),
     /// The position of the next entry, and the value of the key that was written last.
     Map(Gc<Map>, usize, Option<(Value, Value)>),
@@ -30,6 +30,8 @@ enum Open {
     Bound(Gc<Bound>, u8),
     Method(Value, bool),
     Error(Gc<ErrorValue>, usize),
+    /// The handle, and the values that it is made of.
+    Parts(Gc<HandleBox>, Vec<Value>, usize),
 }
 
 /// The rest of a message that [`Encoder::encode_parts`] left where it is.
@@ -158,9 +160,13 @@ impl Encoder {
                         format!("values may nest {MAX_DEPTH} levels deep in a message"),
                     ));
                 }
-            } else if let Some(Open::Error(error, _)) = self.stack.pop() {
-                // An error never changes, so it is made when its parts are there, and numbered then.
-                self.number(error.address());
+            } else {
+                // What never changes is made when its parts are there, and numbered then.
+                match self.stack.pop() {
+                    Some(Open::Error(error, _)) => self.number(error.address()),
+                    Some(Open::Parts(handle, ..)) => self.number(handle.address()),
+                    _ => {}
+                }
             }
         }
         Ok(())
@@ -229,6 +235,7 @@ impl Encoder {
                     out.extend_from_slice(&id.generation.to_le_bytes());
                     out.extend_from_slice(&id.offset.to_le_bytes());
                 }
+                None if self.parts(handle, out) => {}
                 None => return Err(self.refuse(value)),
             },
             _ => return Err(self.refuse(value)),
@@ -353,6 +360,23 @@ impl Encoder {
         self.stack.push(Open::Error(error, 0));
     }
 
+    /// A plain value that is a handle; false when it cannot travel.
+    fn parts(&mut self, handle: Gc<HandleBox>, out: &mut Vec<u8>) -> bool {
+        if self.back(handle.address(), out) {
+            return true;
+        }
+        let Some(parts) = handle.get().parts() else {
+            return false;
+        };
+        out.push(tag::PARTS);
+        put_text(out, parts.kind);
+        put_count(out, parts.bytes.len() as u64);
+        out.extend_from_slice(&parts.bytes);
+        put_count(out, parts.values.len() as u64);
+        self.stack.push(Open::Parts(handle, parts.values, 0));
+        true
+    }
+
     #[cold]
     fn refuse(&self, value: Value) -> Box<diag::Error> {
         let mut path = String::from("value");
@@ -375,6 +399,9 @@ impl Encoder {
             Value::Iter(_) => "make a list of it first: `list(it)`",
             Value::Handle(handle) if handle.get().type_name() == "file" => {
                 "send its path, and open it where it is used"
+            }
+            Value::Handle(handle) if handle.get().type_name() == "command" => {
+                "give the command the path of its file: .stdin(\"path\"), .stdout(\"path\")"
             }
             Value::Handle(handle) if handle.get().type_name() == "lease" => {
                 "send its `value`; a lease stays with the process that took it"
@@ -545,44 +572,10 @@ impl Open {
                     None => (index == error.attributes.len()).then_some(error.cause),
                 }
             }
-        }
-    }
-
-    /// Appends the way to the part that was written last, as a script would write it.
-    fn describe(&self, path: &mut String) {
-        match self {
-            Open::List(_, at) => *path += &format!("[{}]", at.saturating_sub(1)),
-            Open::Map(_, _, Some((key, _))) => describe_key(key, path),
-            Open::Map(..) | Open::Set(..) | Open::Cell(..) => {}
-            Open::Instance(instance, at) => {
-                let name = instance.of.fields.get(at.saturating_sub(1));
-                *path += &format!(".{}", name.map_or("?", |name| name));
-            }
-            Open::Closure(closure, at) => {
-                let name = closure.proto.capture_names.get(at.saturating_sub(1));
-                *path += &format!("({})", name.map_or("captured", |name| name));
-            }
-            Open::Bound(..) | Open::Method(..) => *path += "(receiver of the method)",
-            Open::Error(error, at) => {
-                let name = error.attributes.get(at.saturating_sub(1));
-                *path += &format!(".{}", name.map_or("cause", |(name, _)| name));
+            Open::Parts(_, values, at) => {
+                *at += 1;
+                values.get(*at - 1).copied()
             }
         }
-    }
-}
-
-fn describe_key(key: &Value, path: &mut String) {
-    let word = |text: &str| {
-        text.starts_with(|c: char| c.is_alphabetic() || c == '_')
-            && text.chars().all(|c| c.is_alphanumeric() || c == '_')
-    };
-    match (key, key.as_str()) {
-        (_, Some(text)) if word(text) => *path += &format!(".{text}"),
-        (_, Some(text)) => *path += &format!("[{text:?}]"),
-        (Value::Int(i), _) => *path += &format!("[{i}]"),
-        (Value::Float(f), _) => *path += &format!("[{f:?}]"),
-        (Value::Bool(b), _) => *path += &format!("[{b}]"),
-        (Value::Nil, _) => *path += "[nil]",
-        _ => *path += "[...]",
     }
 }

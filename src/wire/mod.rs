@@ -14,6 +14,7 @@
 mod bytes;
 mod decode;
 mod encode;
+mod path;
 pub mod report;
 
 pub use bytes::{Reader, put_count, put_text};
@@ -73,6 +74,8 @@ mod tag {
     /// A string or bytes of at least `SHARED_TEXT` bytes: numbered.
     pub const LONG_STR: u8 = 25;
     pub const LONG_BYTES: u8 = 26;
+    /// A plain value that only its own module understands: its type, bytes, values.
+    pub const PARTS: u8 = 27;
 }
 
 /// What the encoder must be told about the process that sends.
@@ -105,6 +108,11 @@ pub trait Receiver {
 
     /// A value for an object of the arena; `None` when there is no such object (any more).
     fn handle(&mut self, id: HandleId) -> Option<Value>;
+
+    /// A value of a type with [`crate::value::handle::Handle::parts`], from those; `None` when they are none of it.
+    fn assemble(&mut self, _kind: &str, _bytes: &[u8], _values: &[Value]) -> Option<Value> {
+        None
+    }
 
     /// Takes over a global variable that travelled with a function; false when there is no such slot.
     fn set_global(&mut self, _slot: u32, _value: Value) -> bool {

@@ -85,10 +85,6 @@ const MESSAGES: &[(&str, &str)] = &[
         "1:7 expected `= value` behind a constant, found the end of the statement",
     ),
     (
-        "spawn f\n",
-        "1:7 expected a call, a block or a command after `spawn`, found `f`",
-    ),
-    (
         "for a, b, c in xs { }",
         "1:11 expected one or two names after `for`, found 3",
     ),

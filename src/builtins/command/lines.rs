@@ -4,7 +4,7 @@ use super::run::{Foreground, decode, start_captured};
 use crate::builtins::lazy;
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
-use crate::program::Running;
+use crate::program::running::Source;
 use crate::value::Value;
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, NativeIter, Outcome};
@@ -32,8 +32,7 @@ pub(super) fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 /// The length of the next line with its end, if it is there; the whole rest when nothing more can come.
-pub(super) fn next_line(running: &Running, searched: &mut usize) -> Option<usize> {
-    let source = running.output.as_ref()?;
+pub(super) fn next_line(source: &Source, searched: &mut usize) -> Option<usize> {
     let rest = source.rest();
     let from = rest.get(*searched..).unwrap_or_default();
     if let Some(at) = memchr::memchr(b'\n', from) {
@@ -66,10 +65,12 @@ impl NativeIter for Lines {
         }
         // What is there already is given without a look at the pipes: one costs as much as a thousand lines.
         let mut searched = 0;
-        let mut found = next_line(&foreground.running, &mut searched);
+        let output = foreground.running.output.as_ref();
+        let mut found = output.and_then(|output| next_line(output, &mut searched));
         if found.is_none() {
             foreground.pump(context, |running| {
-                found = next_line(running, &mut searched);
+                let output = running.output.as_ref();
+                found = output.and_then(|output| next_line(output, &mut searched));
                 if found.is_none() && searched >= running.most_ahead {
                     // A line longer than what is read ahead.
                     running.most_ahead = running.most_ahead.saturating_mul(2).min(MAX_STRING + 1);

@@ -1,17 +1,20 @@
 //! Commands as values: what a literal in backticks and `sh` make, and the methods that say how it is to run.
 //!
 //! A command is not changed by its methods: each gives a new one. `run` has the methods that run it and wait, `lines` the
-//! one that reads while it runs, `background` those that give a process handle.
+//! one that reads while it runs, `background` those that give a process handle, `conversation` its streams.
 
 mod background;
+mod conversation;
 mod lines;
 mod run;
 mod settings;
+mod travel;
 
 use super::{Table, arguments};
 use crate::diag::{self, codes};
+use crate::operator::COMMAND_SETTINGS;
 use crate::program::{Command, Input, Output};
-use crate::value::handle::Handle;
+use crate::value::handle::{Handle, Parts};
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Fault, Native, Outcome};
 use crate::value::{Value, show};
@@ -19,7 +22,9 @@ use std::any::Any;
 use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;
 
-pub use background::{Conversation, STDIN, STDOUT, stream};
+pub use background::spawn_value;
+pub use conversation::{Conversation, STDIN, STDOUT, stream};
+pub use travel::{KIND, assemble};
 
 /// Sorted by name.
 pub static FUNCTIONS: Table = natives! {
@@ -30,7 +35,7 @@ pub static FUNCTIONS: Table = natives! {
 pub static INTRINSICS: Table = natives! {
     "@command" ("words") literal, "A command in backticks.";
     "@loop_leave" ("iterator") leave_loop, "A loop over lines was left.";
-    "@spawn_command" ("options", "command") background::spawn_literal, "`spawn(options)` of a command in backticks.";
+    "@spawn_command" ("options", "command") spawn_value, "`spawn(options)` of a command.";
 };
 
 /// Sorted by name.
@@ -48,7 +53,7 @@ pub static METHODS: Table = natives! {
     "ok_codes" ("codes") settings::ok_codes, "With exit codes other than 0 that are no failure.";
     "run" () run::run, "Runs it with its output to the terminal and gives {code, ok, ...} without raising.";
     "spawn" ("name?") background::spawn, "Runs it in the background and gives its process handle, as `spawn` does.";
-    "start" () background::start, "Runs it in the background and gives its process handle with `stdin` to write and `stdout` to read.";
+    "start" ("stderr?") background::start, "Runs it in the background and gives its process handle with `stdin` to write and `stdout` to read, with `stderr: true` also `stderr`.";
     "stderr" ("target", "append?") settings::stderr, "With its standard error going to a file (a path or an open file), or nowhere (nil).";
     "stdin" ("source") settings::stdin, "With its standard input coming from a file (a path or an open file), or from nowhere (nil).";
     "stdout" ("target", "append?") settings::stdout, "With its standard output going to a file (a path or an open file), or nowhere (nil).";
@@ -65,7 +70,11 @@ pub struct CommandHandle {
 
 impl Handle for CommandHandle {
     fn type_name(&self) -> &'static str {
-        "command"
+        KIND
+    }
+
+    fn parts(&self) -> Option<Parts> {
+        travel::parts(self)
     }
 
     fn show(&self) -> String {
@@ -136,6 +145,17 @@ impl CommandHandle {
 fn refuse_pipe(command: &Command, rule: &str) -> Fault {
     let message = format!("a command in a pipeline {rule}: `{}`", command.label());
     diag::Error::new(codes::VALUE, message).into()
+}
+
+/// Whether a value is a method of a command that gives a changed one.
+pub fn is_setting(value: &Value) -> bool {
+    let Value::Bound(bound) = value else {
+        return false;
+    };
+    let Value::Native(native) = bound.function else {
+        return false;
+    };
+    COMMAND_SETTINGS.contains(&native.name) && bound.receiver.as_handle::<CommandHandle>().is_some()
 }
 
 fn receiver<'a>(method: &str, value: &'a Value) -> Outcome<&'a CommandHandle> {

@@ -2,6 +2,7 @@
 
 use super::Builder;
 use crate::diag::{Error, codes};
+use crate::operator::COMMAND_SETTINGS;
 use crate::syntax::ast::*;
 use crate::syntax::token::Doc;
 
@@ -109,7 +110,7 @@ impl Builder<'_> {
 
     // ------------------------------------------------------------ processes
 
-    /// `spawn(options) f(args)`: the path must end in a call.
+    /// `spawn(options) f(args)`, or `spawn(options) c` of a command that has a name.
     pub fn spawn_call(
         &mut self,
         options: Option<Vec<Arg>>,
@@ -134,8 +135,11 @@ impl Builder<'_> {
             }
             kind => {
                 let path = Expr { kind, span };
-                self.spawned_without_call(&path);
-                return path;
+                if has_call(&path) {
+                    self.spawned_without_call(&path);
+                    return path;
+                }
+                return self.spawn_command(options, path, start, end);
             }
         };
         if has_call(&callee) {
@@ -155,17 +159,12 @@ impl Builder<'_> {
     }
 
     fn spawned_without_call(&mut self, path: &Expr) {
-        let text = self.source.slice(path.span).to_string();
-        let help = match has_call(path) {
-            true => String::from(
-                "to use the process at once, put spawn in parentheses: (spawn f(x)).pid",
-            ),
-            false => format!("write spawn {text}(...)"),
-        };
+        let text = self.source.slice(path.span);
         let error = Error::new(
             codes::UNEXPECTED,
             format!("expected a call, a block or a command after `spawn`, found `{text}`"),
         );
+        let help = "to use the process at once, put spawn in parentheses: (spawn f(x)).pid";
         self.error(error.with_span(path.span).with_help(help));
     }
 
@@ -188,7 +187,7 @@ impl Builder<'_> {
         self.spawn(options, SpawnWhat::Block(function), start, end)
     }
 
-    /// `` spawn `command` ``.
+    /// `` spawn `command` ``, or of a name that has one.
     pub fn spawn_command(
         &mut self,
         options: Option<Vec<Arg>>,
@@ -301,9 +300,12 @@ impl Builder<'_> {
     }
 }
 
-/// Whether a callee has a call in it, which would be evaluated in the spawning process.
+/// Whether a callee has a call in it, which would be evaluated in the spawning process. That of a setting of a command is.
 fn has_call(callee: &Expr) -> bool {
     match &callee.kind {
+        ExprKind::Method { receiver, name, .. } if COMMAND_SETTINGS.contains(&&*name.name) => {
+            has_call(receiver)
+        }
         ExprKind::Call { .. } | ExprKind::Method { .. } => true,
         ExprKind::Field { object, .. } | ExprKind::Index { object, .. } => has_call(object),
         _ => false,

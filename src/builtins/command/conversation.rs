@@ -1,0 +1,299 @@
+//! Conversations with a program: the streams of what was started with `start()`.
+
+use super::lines::{next_line, trim};
+use super::run::decode;
+use crate::builtins::{Table, arguments};
+use crate::diag::{self, codes};
+use crate::limits::MAX_STRING;
+use crate::os::clock;
+use crate::process::wait::{Operation, timed_out};
+use crate::program::running::Source;
+use crate::program::{Pumped, Running};
+use crate::value::handle::Handle;
+use crate::value::heap::Marker;
+use crate::value::native::{Args, Context, Native, NativeIter, Outcome};
+use crate::value::{Value, operate};
+use std::any::Any;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The streams of a program that was started with `start()`.
+pub struct Conversation {
+    running: RefCell<Running>,
+}
+
+/// Which of its streams.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Input,
+    Output,
+    Errors,
+}
+
+/// One of the streams of a conversation.
+struct Stream {
+    of: Rc<Conversation>,
+    which: Which,
+}
+
+/// `p.stdin`, `p.stdout` or `p.stderr`; `None` where the command sent it elsewhere, or nobody asked for it.
+pub fn stream(context: &mut dyn Context, of: &Rc<Conversation>, name: &str) -> Option<Value> {
+    let which = match name {
+        "stdin" => Which::Input,
+        "stdout" => Which::Output,
+        _ => Which::Errors,
+    };
+    let exists = match which {
+        Which::Input => of.running.borrow().feed.is_some(),
+        Which::Output | Which::Errors => which.source(&mut of.running.borrow_mut()).is_some(),
+    };
+    let of = of.clone();
+    exists.then(|| Value::handle(context.heap(), Rc::new(Stream { of, which })))
+}
+
+impl Which {
+    fn name(self) -> &'static str {
+        match self {
+            Which::Input => "stdin",
+            Which::Output => "stdout",
+            Which::Errors => "stderr",
+        }
+    }
+
+    /// What is read from it.
+    fn source(self, running: &mut Running) -> Option<&mut Source> {
+        match self {
+            Which::Input => None,
+            Which::Output => running.output.as_mut(),
+            Which::Errors => running.errors.as_mut(),
+        }
+    }
+}
+
+/// What can be done with the input of a program, sorted by name.
+pub static STDIN: Table = natives! {
+    "close" () close, "Ends the input of the program; more than once does no harm.";
+    "flush" () flush, "Nothing is held back: it is there for programs that were written for files.";
+    "write" ("data", "timeout?") write, "Gives the program a str or bytes, and waits until it has taken them.";
+};
+
+/// What can be done with what a program writes, sorted by name.
+pub static STDOUT: Table = natives! {
+    "close" () close, "Reads no more: a program that writes on is ended by SIGPIPE.";
+    "lines" () lines, "Goes through the lines that are left, without their ends.";
+    "read" ("size?", "timeout?") read, "What is left until the program ends its output, or at most so many bytes as soon as there are some.";
+    "readline" ("timeout?") readline, "The next line with its end; empty when there is none any more.";
+};
+
+impl Handle for Stream {
+    fn type_name(&self) -> &'static str {
+        "stream"
+    }
+
+    fn show(&self) -> String {
+        let name = self.which.name();
+        match self.of.running.try_borrow() {
+            Ok(running) => format!("<stream {name} of {}>", running.label),
+            Err(_) => format!("<stream {name}>"),
+        }
+    }
+
+    fn methods(&self) -> &'static [Native] {
+        match self.which {
+            Which::Input => STDIN,
+            Which::Output | Which::Errors => STDOUT,
+        }
+    }
+
+    fn iterate(&self, _: &mut dyn Context) -> Outcome<Option<Rc<dyn NativeIter>>> {
+        let (of, which) = (self.of.clone(), self.which);
+        let reads = which != Which::Input;
+        Ok(reads.then(|| Rc::new(LeftLines { of, which }) as Rc<dyn NativeIter>))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+fn conversation(method: &str, value: &Value) -> Outcome<(Rc<Conversation>, Which)> {
+    let Some(stream) = value.as_handle::<Stream>() else {
+        return Err(arguments::wrong(method, "self", "a stream", value));
+    };
+    if stream.of.running.borrow().is_own() {
+        return Ok((stream.of.clone(), stream.which));
+    }
+    let message = format!(
+        "{method}: a stream is used by the process that started the program, but this is another"
+    );
+    Err(diag::Error::new(codes::VALUE, message).into())
+}
+
+impl Conversation {
+    /// The conversation with a program that was started for one.
+    pub(super) fn new(running: Running) -> Conversation {
+        Conversation {
+            running: RefCell::new(running),
+        }
+    }
+
+    /// Lets the program run until `done`; what it writes meanwhile is kept, so that it is never stuck.
+    fn pump(
+        &self,
+        context: &mut dyn Context,
+        what: &str,
+        timeout: Option<f64>,
+        mut done: impl FnMut(&mut Running) -> bool,
+    ) -> Outcome<()> {
+        let place = context.place();
+        let deadline = timeout.map(clock::deadline);
+        let mut running = self.running.borrow_mut();
+        match running.pump(place, deadline, &mut done)? {
+            Pumped::OutOfTime => {
+                let what = format!("{what} of `{}`", running.label);
+                let seconds = timeout.unwrap_or(0.0);
+                Err(timed_out(Operation::Outside, &what, seconds).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The next line with its end, empty at the end.
+    fn line(
+        &self,
+        context: &mut dyn Context,
+        which: Which,
+        timeout: Option<f64>,
+    ) -> Outcome<Vec<u8>> {
+        let (mut searched, mut found) = (0, None);
+        self.pump(context, "a line", timeout, |running| {
+            let Some(source) = which.source(running) else {
+                return true;
+            };
+            found = next_line(source, &mut searched);
+            found.is_some() || searched > MAX_STRING
+        })?;
+        operate::within("readline", searched, MAX_STRING)?;
+        let mut running = self.running.borrow_mut();
+        let source = which.source(&mut running);
+        Ok(source.map_or_else(Vec::new, |source| source.take(found.unwrap_or(0))))
+    }
+}
+
+fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (of, _) = conversation("write", &args[0])?;
+    let timeout = arguments::timeout("write", "timeout", &args[2])?;
+    let data = match (args[1], args[1].as_str()) {
+        (_, Some(text)) => text.as_bytes().to_vec(),
+        (Value::Bytes(bytes), _) => bytes.data().to_vec(),
+        (other, _) => return Err(arguments::wrong("write", "data", "a str or bytes", &other)),
+    };
+    of.running.borrow_mut().give(&data);
+    let mut open = false;
+    of.pump(context, "the input", timeout, |running| {
+        let feed = running.feed.as_ref();
+        open = feed.is_some_and(|feed| feed.is_open());
+        feed.is_none_or(|feed| feed.is_empty())
+    })?;
+    match open {
+        true => Ok(Value::Int(data.len() as i64)),
+        false => {
+            let label = of.running.borrow().label.clone();
+            let message =
+                format!("write: the program must take input, but `{label}` takes no more");
+            Err(diag::Error::new(codes::CLOSED, message).into())
+        }
+    }
+}
+
+fn close(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (of, which) = conversation("close", &args[0])?;
+    let mut running = of.running.borrow_mut();
+    match which {
+        Which::Input => running.end_input(),
+        Which::Output | Which::Errors => {
+            if let Some(source) = which.source(&mut running) {
+                source.close();
+            }
+        }
+    }
+    Ok(Value::Nil)
+}
+
+fn flush(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    conversation("flush", &args[0])?;
+    Ok(Value::Nil)
+}
+
+fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (of, which) = conversation("read", &args[0])?;
+    let size = match arguments::given(&args[1]) {
+        Some(size) => Some(arguments::size("read", "size", size)?),
+        None => None,
+    };
+    let timeout = arguments::timeout("read", "timeout", &args[2])?;
+    let mut length = 0;
+    of.pump(context, "the output", timeout, |running| {
+        let Some(source) = which.source(running) else {
+            return true;
+        };
+        length = source.rest().len();
+        let enough = size.is_some() && length > 0 || size == Some(0);
+        enough || source.is_over() || length > MAX_STRING
+    })?;
+    operate::within("read", length, MAX_STRING)?;
+    let mut running = of.running.borrow_mut();
+    let source = which.source(&mut running);
+    let data = source.map_or_else(Vec::new, |source| {
+        let most = size.unwrap_or(usize::MAX);
+        source.take(whole_characters(source.rest(), most))
+    });
+    drop(running);
+    decode(context, "read", data)
+}
+
+/// At most so many bytes that a character is not cut, unless there is only part of one.
+fn whole_characters(bytes: &[u8], most: usize) -> usize {
+    let mut end = most.min(bytes.len());
+    let cut = |end: usize| bytes.get(end).is_some_and(|byte| byte & 0xc0 == 0x80);
+    while end > 0 && cut(end) {
+        end -= 1;
+    }
+    match end {
+        0 => most.min(bytes.len()),
+        end => end,
+    }
+}
+
+fn readline(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let timeout = arguments::timeout("readline", "timeout", &args[1])?;
+    let (of, which) = conversation("readline", &args[0])?;
+    let line = of.line(context, which, timeout)?;
+    decode(context, "readline", line)
+}
+
+/// The lines of a stream that are left.
+struct LeftLines {
+    of: Rc<Conversation>,
+    which: Which,
+}
+
+impl NativeIter for LeftLines {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        let line = self.of.line(context, self.which, None)?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        decode(context, "lines", trim(line)).map(Some)
+    }
+
+    fn trace(&self, _: &mut Marker<'_>) {}
+}
+
+fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (of, which) = conversation("lines", &args[0])?;
+    Ok(crate::builtins::lazy::value(
+        context,
+        LeftLines { of, which },
+    ))
+}

@@ -1,0 +1,229 @@
+//! Commands in messages: they are plain values, so what is written here is all that they are.
+
+use super::CommandHandle;
+use crate::diag::Result;
+use crate::program::{Command, Errors, Input, Output, Stage};
+use crate::value::Value;
+use crate::value::handle::{Handle, Parts};
+use crate::wire::{Reader, put_count, put_text};
+use std::rc::Rc;
+
+/// What messages call them.
+pub const KIND: &str = "command";
+
+/// What a command is made of; `None` when an open file belongs to it, which stays in its process.
+pub(super) fn parts(handle: &CommandHandle) -> Option<Parts> {
+    let command = &handle.command;
+    let mut bytes = Vec::new();
+    put_count(&mut bytes, command.stages.len() as u64);
+    for stage in &command.stages {
+        put_stage(&mut bytes, stage)?;
+    }
+    put_input(&mut bytes, &command.input)?;
+    put_output(&mut bytes, &command.output)?;
+    put_optional(&mut bytes, command.timeout.as_ref(), |out, seconds| {
+        out.extend_from_slice(&seconds.to_le_bytes());
+    });
+    put_optional(&mut bytes, command.name.as_ref(), |out, name| {
+        put_text(out, name)
+    });
+    Some(Parts {
+        kind: KIND,
+        bytes,
+        values: handle.feed.into_iter().collect(),
+    })
+}
+
+fn put_block(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_count(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn put_optional<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {
+    out.push(u8::from(value.is_some()));
+    if let Some(value) = value {
+        put(out, value);
+    }
+}
+
+fn put_stage(out: &mut Vec<u8>, stage: &Stage) -> Option<()> {
+    put_count(out, stage.words.len() as u64);
+    for word in &stage.words {
+        put_block(out, word);
+    }
+    put_count(out, stage.environment.len() as u64);
+    for (name, value) in &stage.environment {
+        put_text(out, name);
+        put_optional(out, value.as_ref(), |out, value| put_text(out, value));
+    }
+    out.push(u8::from(stage.bare));
+    put_optional(out, stage.folder.as_ref(), |out, folder| {
+        put_text(out, folder)
+    });
+    match &stage.errors {
+        Errors::Default => out.push(0),
+        Errors::Merged => out.push(1),
+        Errors::To(output) => {
+            out.push(2);
+            put_output(out, output)?;
+        }
+    }
+    put_count(out, stage.allowed.len() as u64);
+    for code in &stage.allowed {
+        out.extend_from_slice(&code.to_le_bytes());
+    }
+    Some(())
+}
+
+fn put_output(out: &mut Vec<u8>, output: &Output) -> Option<()> {
+    match output {
+        Output::Default => out.push(0),
+        Output::Nothing => out.push(1),
+        Output::Path { path, append } => {
+            out.extend_from_slice(&[2, u8::from(*append)]);
+            put_text(out, path);
+        }
+        Output::File(_) => return None,
+    }
+    Some(())
+}
+
+fn put_input(out: &mut Vec<u8>, input: &Input) -> Option<()> {
+    match input {
+        Input::Default => out.push(0),
+        Input::Nothing => out.push(1),
+        Input::Bytes(bytes) => {
+            out.push(2);
+            put_block(out, bytes);
+        }
+        Input::Path(path) => {
+            out.push(3);
+            put_text(out, path);
+        }
+        Input::Fed => out.push(4),
+        Input::File(_) => return None,
+    }
+    Some(())
+}
+
+/// A command from what [`parts`] gave, which may be any bytes; `None` when they are none.
+pub fn assemble(bytes: &[u8], values: &[Value]) -> Option<Rc<dyn Handle>> {
+    let mut reader = Reader::new(bytes);
+    let command = command(&mut reader).ok().flatten()?;
+    let feed = match (&command.input, values) {
+        (Input::Fed, [feed]) => Some(*feed),
+        (Input::Fed, _) | (_, [_, ..]) => return None,
+        _ => None,
+    };
+    let is_whole = reader.remaining() == 0 && !command.stages.is_empty();
+    is_whole.then(|| Rc::new(CommandHandle { command, feed }) as Rc<dyn Handle>)
+}
+
+fn command(reader: &mut Reader<'_>) -> Result<Option<Command>> {
+    let mut stages = Vec::new();
+    for _ in 0..reader.count_of(1)? {
+        let Some(stage) = stage(reader)? else {
+            return Ok(None);
+        };
+        stages.push(stage);
+    }
+    let input = match reader.byte()? {
+        0 => Input::Default,
+        1 => Input::Nothing,
+        2 => Input::Bytes(reader.block()?.into()),
+        3 => Input::Path(reader.text()?.to_string()),
+        4 => Input::Fed,
+        _ => return Ok(None),
+    };
+    let Some(output) = output(reader)? else {
+        return Ok(None);
+    };
+    let timeout = match reader.byte()? {
+        0 => None,
+        _ => Some(f64::from_le_bytes(reader.array()?)),
+    };
+    let name = optional_text(reader)?;
+    Ok(Some(Command {
+        stages,
+        input,
+        output,
+        timeout,
+        name,
+    }))
+}
+
+fn optional_text(reader: &mut Reader<'_>) -> Result<Option<String>> {
+    Ok(match reader.byte()? {
+        0 => None,
+        _ => Some(reader.text()?.to_string()),
+    })
+}
+
+fn output(reader: &mut Reader<'_>) -> Result<Option<Output>> {
+    Ok(match reader.byte()? {
+        0 => Some(Output::Default),
+        1 => Some(Output::Nothing),
+        2 => {
+            let append = reader.byte()? != 0;
+            let path = reader.text()?.to_string();
+            Some(Output::Path { path, append })
+        }
+        _ => None,
+    })
+}
+
+fn stage(reader: &mut Reader<'_>) -> Result<Option<Stage>> {
+    let mut stage = Stage::default();
+    for _ in 0..reader.count_of(1)? {
+        stage.words.push(reader.block()?.to_vec());
+    }
+    for _ in 0..reader.count_of(2)? {
+        let name = reader.text()?.to_string();
+        stage.environment.push((name, optional_text(reader)?));
+    }
+    stage.bare = reader.byte()? != 0;
+    stage.folder = optional_text(reader)?;
+    stage.errors = match reader.byte()? {
+        0 => Errors::Default,
+        1 => Errors::Merged,
+        2 => match output(reader)? {
+            Some(output) => Errors::To(output),
+            None => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    for _ in 0..reader.count_of(4)? {
+        stage.allowed.push(i32::from_le_bytes(reader.array()?));
+    }
+    Ok((!stage.words.is_empty()).then_some(stage))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_off_or_spoilt_is_no_command() {
+        let mut command = Command::new(vec![b"cat".to_vec(), b"\xff".to_vec()]);
+        command.input = Input::Bytes(b"text"[..].into());
+        command.timeout = Some(1.5);
+        command.stages[0].environment.push(("A".into(), None));
+        command.stages[0].allowed.push(-3);
+        let handle = CommandHandle {
+            command,
+            feed: None,
+        };
+        let bytes = parts(&handle).map(|parts| parts.bytes).unwrap_or_default();
+        assert!(assemble(&bytes, &[]).is_some());
+        assert!(assemble(&bytes, &[Value::Nil]).is_none());
+        for end in 0..bytes.len() {
+            assert!(assemble(&bytes[..end], &[]).is_none(), "cut at {end}");
+        }
+        for at in 0..bytes.len() {
+            let mut spoilt = bytes.clone();
+            spoilt[at] = 0xff;
+            // Whatever it is now, it is no panic.
+            let _ = assemble(&spoilt, &[]);
+        }
+    }
+}
