@@ -15,8 +15,16 @@ pub const MAX_ARGUMENTS: usize = 120;
 /// Call depth of a script unless the engine sets another: deep enough for honest recursion, and its registers and
 /// frames stay below a few hundred megabytes.
 pub const MAX_CALL_DEPTH: usize = 200_000;
-/// How deep native functions may call back into the script and be called again: each level uses the machine's stack.
-pub const MAX_NATIVE_DEPTH: usize = 100;
+/// How deep native functions may call back into the script and be called again. Each level uses some kilobytes of the
+/// machine's stack, which grows in pieces: this many are some tens of megabytes.
+pub const MAX_NATIVE_DEPTH: usize = 5_000;
+/// Levels of calls through native code that the stack of any thread has room for: no look at the stack before.
+pub const FIRST_NATIVE_DEPTH: usize = 20;
+/// Bytes that must be left of the stack for one more level: what shows, compares or encodes a value of
+/// [`MAX_VALUE_DEPTH`] levels or reads a text of [`MAX_TREE_DEPTH`] needs that much in a debug build.
+pub const STACK_MARGIN: usize = 1 << 20;
+/// Bytes of a further piece of stack; only what is used becomes memory.
+pub const STACK_PIECE: usize = 8 << 20;
 /// How deep values may nest when they are shown or compared: both recurse.
 pub const MAX_VALUE_DEPTH: usize = 500;
 /// Columns of a line of code beyond which `par fmt` breaks it: two scripts fit beside each other on a screen.

@@ -42,6 +42,26 @@ pub fn reserve_shared(wanted: usize, least: usize) -> Result<Mapping> {
     }
 }
 
+/// Whether so many bytes of memory of one's own can be mapped now (`ulimit -v` may refuse): for those who ask somebody for
+/// memory that takes a refusal for a mistake.
+pub fn may_map(bytes: usize) -> bool {
+    // SAFETY: a fresh mapping at an address of the kernel's choice, which nobody uses; it is taken away again at once.
+    unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // Two pages of guards come with a piece of stack.
+        let size = bytes + 8 * 4096;
+        let base = libc::mmap(
+            std::ptr::null_mut(),
+            size,
+            libc::PROT_READ | libc::PROT_WRITE,
+            flags,
+            -1,
+            0,
+        );
+        base != libc::MAP_FAILED && libc::munmap(base, size) == 0
+    }
+}
+
 fn try_map(file: i32, size: usize) -> Result<*mut u8> {
     // SAFETY: `file` is an open memfd of ours; ftruncate only sets its length.
     if unsafe { libc::ftruncate(file, size as libc::off_t) } != 0 {

@@ -7,7 +7,8 @@ use super::arguments::{self, Given};
 use super::frames::Frame;
 use super::state::Machine;
 use crate::diag::{self, codes};
-use crate::limits::MAX_NATIVE_DEPTH;
+use crate::limits::{FIRST_NATIVE_DEPTH, MAX_NATIVE_DEPTH, STACK_MARGIN, STACK_PIECE};
+use crate::os::memory;
 use crate::value::function::{Closure, Proto};
 use crate::value::heap::Gc;
 use crate::value::native::{Native, Outcome};
@@ -399,10 +400,16 @@ impl Machine {
     ) -> Outcome {
         if self.native_depth >= MAX_NATIVE_DEPTH {
             self.top = callee;
-            return Err(self.too_deep());
+            let message = format!(
+                "calls through built-in functions may nest {MAX_NATIVE_DEPTH} deep, but these go deeper"
+            );
+            return Err(diag::Error::new(codes::LIMIT, message)
+                .with_help("check that the recursion ends, or use a loop")
+                .into());
         }
         self.native_depth += 1;
-        let result = match begin(self) {
+        let deep = self.native_depth > FIRST_NATIVE_DEPTH;
+        let run = || match begin(self) {
             Ok(Begun::Value(value)) => Ok(value),
             Ok(Begun::Frame) => {
                 // SAFETY: `begin` pushed this frame.
@@ -411,10 +418,26 @@ impl Machine {
             }
             Err(fault) => Err(fault),
         };
+        // Few calls are this deep, and the look at the stack costs the others nothing.
+        let result = match deep {
+            true => with_room(run),
+            false => run(),
+        };
         self.native_depth -= 1;
         self.top = callee;
         result
     }
+}
+
+/// Calls with enough of the machine's stack, on a further piece of it if need be. A fork copies the pieces with the rest of the
+/// memory, guard pages and all, and a child never returns to where its parent was.
+fn with_room(run: impl FnOnce() -> Outcome) -> Outcome {
+    let is_near = stacker::remaining_stack().is_none_or(|left| left < STACK_MARGIN);
+    if is_near && !memory::may_map(STACK_PIECE) {
+        let message = "calls through built-in functions need more stack, but the machine gives no more memory";
+        return Err(diag::Error::new(codes::LIMIT, message).into());
+    }
+    stacker::maybe_grow(STACK_MARGIN, STACK_PIECE, run)
 }
 
 fn not_callable(value: &Value) -> crate::value::native::Fault {
