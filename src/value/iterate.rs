@@ -1,6 +1,7 @@
 //! Going through values of the built-in types: one step at a time for the machine's loops, and as iterators for native code.
 //!
-//! A script may change a container while it goes through it: what is appended is still seen, and nothing makes a step fail.
+//! A script may change a list while it goes through it: what is appended is still seen. A map or a set may get other values, but
+//! no other keys: then nobody could say which of them come next.
 
 use super::heap::{Heap, Marker};
 use super::native::{Context, Fault, NativeIter, Outcome};
@@ -9,18 +10,36 @@ use crate::diag::{self, codes};
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// The item at a position of a value (0 is the start), and the position after it. Keys of a map; characters of a str,
+/// Where going through a value begins.
+pub fn start(value: &Value) -> usize {
+    match value {
+        Value::Map(map) => map.table().start(),
+        Value::Set(set) => set.table().start(),
+        _ => 0,
+    }
+}
+
+/// The item at a position of a value (see [`start`]), and the position after it. Keys of a map; characters of a str,
 /// whose positions are bytes; nothing for values that have no items of their own.
-pub fn step(heap: &mut Heap, value: Value, position: usize) -> (Option<Value>, usize) {
+///
+/// # Errors
+/// A map or a set got or lost a key since the start.
+pub fn step(heap: &mut Heap, value: Value, position: usize) -> Outcome<(Option<Value>, usize)> {
     let next = position + 1;
     let entry = |found: Option<(super::map::Entry, usize)>| match found {
         Some((entry, next)) => (Some(entry.key), next),
         None => (None, position),
     };
-    match value {
+    Ok(match value {
         Value::List(list) => (list.get(position), next),
-        Value::Map(map) => entry(map.table().next(position)),
-        Value::Set(set) => entry(set.table().next(position)),
+        Value::Map(map) => match map.table().step(position) {
+            Ok(found) => entry(found),
+            Err(_) => return Err(changed(&value)),
+        },
+        Value::Set(set) => match set.table().step(position) {
+            Ok(found) => entry(found),
+            Err(_) => return Err(changed(&value)),
+        },
         Value::Range(range) => (range.get(position as u64).map(Value::Int), next),
         Value::Bytes(bytes) => {
             let byte = bytes.data().get(position).copied();
@@ -38,7 +57,21 @@ pub fn step(heap: &mut Heap, value: Value, position: usize) -> (Option<Value>, u
             }
         }
         _ => (None, position),
-    }
+    })
+}
+
+/// The error of a map or set that got or lost keys while somebody went through it.
+#[cold]
+pub fn changed(value: &Value) -> Fault {
+    let (what, items) = match value {
+        Value::Map(_) => ("map", "keys"),
+        _ => ("set", "items"),
+    };
+    let message = format!("the {what} changed size during iteration: it got or lost {items}");
+    let help = format!("go through a copy: `for x in list(the_{what})`");
+    diag::Error::new(codes::VALUE, message)
+        .with_help(help)
+        .into()
 }
 
 /// An iterator over a value: its items, or what a handle offers.
@@ -84,14 +117,14 @@ struct Walk {
 
 impl Walk {
     fn over(value: Value) -> Walk {
-        let position = Cell::new(0);
+        let position = Cell::new(start(&value));
         Walk { value, position }
     }
 }
 
 impl NativeIter for Walk {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
-        let (item, position) = step(context.heap(), self.value, self.position.get());
+        let (item, position) = step(context.heap(), self.value, self.position.get())?;
         self.position.set(position);
         Ok(item)
     }

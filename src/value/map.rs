@@ -24,12 +24,18 @@ pub struct Entry {
     pub value: Value,
 }
 
+/// A key was added or removed while somebody went through a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Changed;
+
 /// The table behind a map or set.
 #[derive(Clone, Default)]
 pub struct Table {
     entries: Vec<Entry>,
     index: HashTable<u32>,
     live: usize,
+    /// How often a key was added or removed, as far as 32 bits go.
+    changes: u32,
 }
 
 /// The hash of a key; `None` when the value cannot be one. Equal numbers hash alike, whatever their kind.
@@ -145,6 +151,7 @@ impl Table {
         }
         self.entries.push(Entry { hash, key, value });
         self.live += 1;
+        self.changes = self.changes.wrapping_add(1);
         if !self.index.is_empty() {
             let at = self.entries.len() as u32 - 1;
             let entries = &self.entries;
@@ -173,6 +180,7 @@ impl Table {
             value: Value::Undef,
         };
         self.live -= 1;
+        self.changes = self.changes.wrapping_add(1);
         while self
             .entries
             .last()
@@ -214,10 +222,32 @@ impl Table {
 
     /// Removes all.
     pub fn clear(&mut self) {
+        let changes = self.changes.wrapping_add(1);
         *self = Table::default();
+        self.changes = changes;
     }
 
-    /// The next entry at or after a position, with the position after it: how iteration goes on while scripts change the map.
+    /// Where a walk begins that no added or removed key may disturb, for [`Table::step`]: a position, below how often keys were
+    /// added or removed.
+    #[inline]
+    pub fn start(&self) -> usize {
+        (self.changes as usize) << 32
+    }
+
+    /// The next entry of a walk, with the position after it.
+    ///
+    /// # Errors
+    /// A key was added or removed since the walk began: what comes next is not known any more.
+    #[inline]
+    pub fn step(&self, position: usize) -> Result<Option<(Entry, usize)>, Changed> {
+        if position >> 32 != self.changes as usize {
+            return Err(Changed);
+        }
+        let found = self.next(position & u32::MAX as usize);
+        Ok(found.map(|(entry, next)| (entry, self.start() | next)))
+    }
+
+    /// The next entry at or after a position, with the position after it.
     #[inline]
     pub fn next(&self, mut position: usize) -> Option<(Entry, usize)> {
         loop {

@@ -8,7 +8,7 @@
 use super::raw;
 use super::state::Machine;
 use crate::diag::{self, codes};
-use crate::value::iterate::{not_iterable, step};
+use crate::value::iterate::{changed, not_iterable, start, step};
 use crate::value::native::{IterBox, Outcome};
 use crate::value::{Value, show};
 
@@ -34,7 +34,11 @@ impl Machine {
                 }
                 Ok(())
             }
-            Value::List(_) | Value::Map(_) | Value::Set(_) | Value::Range(_) => Ok(()),
+            Value::Map(_) | Value::Set(_) => {
+                *position = Value::Int(start(value) as i64);
+                Ok(())
+            }
+            Value::List(_) | Value::Range(_) => Ok(()),
             Value::Short(_) | Value::Str(_) | Value::Bytes(_) | Value::Iter(_) => Ok(()),
             Value::Handle(handle) => {
                 let handle = handle.share();
@@ -64,7 +68,7 @@ impl Machine {
             let next = iterator.next(self)?;
             return Ok(put(to, next));
         }
-        let (item, position) = step(&mut self.heap, value, position);
+        let (item, position) = step(&mut self.heap, value, position)?;
         // SAFETY: as above.
         unsafe { raw::set_int(state.add(1), position as i64) };
         Ok(put(to, item))
@@ -77,8 +81,10 @@ impl Machine {
         if let Value::Map(map) = value {
             // SAFETY: as above.
             let position = unsafe { raw::int(state.add(1)) } as usize;
-            let Some((entry, next)) = map.table().next(position) else {
-                return Ok(false);
+            let (entry, next) = match map.table().step(position) {
+                Ok(Some(found)) => found,
+                Ok(None) => return Ok(false),
+                Err(_) => return Err(changed(&value)),
             };
             // SAFETY: the compiler keeps two registers for the items.
             unsafe {
