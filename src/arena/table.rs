@@ -210,6 +210,17 @@ impl Arena {
         }
     }
 
+    /// Whether the process of a slot has its life lock: not before its first step, and not when somebody buries it or has done so
+    /// and the lock is already another process's. For its parent, who knows that it was forked.
+    pub fn has_life(&self, process: SlotRef) -> bool {
+        let slot = self.slot(process.index);
+        let is_held = slot.life.is_held();
+        let (state, generation) = slot.head();
+        is_held
+            && generation == process.generation
+            && matches!(state, State::Starting | State::Running)
+    }
+
     /// Whether a process has died and everything that must be told of it has been.
     pub fn is_buried(&self, process: SlotRef) -> bool {
         let (state, generation) = self.slot(process.index).head();

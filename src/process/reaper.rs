@@ -128,7 +128,7 @@ fn reap_ended(patience: Patience) {
     let mut ended = Vec::new();
     with(|children| {
         children.running.retain(|child| {
-            let lives = arena.slot(child.slot.index).life.is_held();
+            let lives = arena.has_life(child.slot);
             let waits = match patience {
                 Patience::None => false,
                 Patience::Dead(slot) => slot == child.slot && !lives,

@@ -353,7 +353,7 @@ impl Process {
         };
         let record = self.record();
         if record.parent() == Some(arena::me()) {
-            if !arena.slot(slot.index).life.is_held() {
+            if !arena.has_life(slot) {
                 reaper::reap();
             }
             return;
