@@ -3,9 +3,11 @@
 use super::options::Options;
 use super::{Table, spawn};
 use crate::diag::codes;
-use crate::process::scope;
+use crate::process::scope::{self, Leaving};
+use crate::process::{Ended, Process};
 use crate::value::Value;
 use crate::value::error::ErrorValue;
+use crate::value::heap::Gc;
 use crate::value::native::{Args, Context, Fault, Outcome};
 
 /// Sorted by name.
@@ -24,13 +26,21 @@ fn enter(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 /// Waits for the processes of the scope. The error of the block itself, if it had one, is what goes on, then that of the
 /// waiting (its time-out), then the first failure among the processes; all others become its causes. Only Ctrl-C and a
-/// cancellation come before the block's error.
+/// cancellation come before the block's error; and when the block was ended because of the first failure, that goes on.
 fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let failed = !matches!(args[1], Value::Nil | Value::Undef);
-    let left = scope::leave(failed);
+    let left = scope::leave(match args[1] {
+        Value::Nil | Value::Undef => Leaving::InOrder,
+        Value::Int(_) => Leaving::Exits,
+        _ => Leaving::Raised,
+    });
     let mut errors = Vec::new();
-    if let Value::Error(_) = args[1] {
-        errors.push(args[1]);
+    let mut behind = Vec::new();
+    match args[1] {
+        Value::Error(error) if left.ended_block && scope::is_end_of_block(&error.report) => {
+            behind = causes_of(error);
+        }
+        Value::Error(_) => errors.push(args[1]),
+        _ => {}
     }
     if let Some(error) = left.error {
         let ends = [codes::INTERRUPTED, codes::CANCELLED].contains(&error.code);
@@ -40,32 +50,51 @@ fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         errors.insert(at, Value::Error(error));
     }
     for (process, ended) in left.failures {
-        let error = match spawn::value_of(context, &process, ended) {
-            Err(Fault::Thrown(error)) => error,
-            Err(Fault::Error(error)) => Value::Error(ErrorValue::new(
-                context.heap(),
-                error,
-                Vec::new(),
-                Value::Nil,
-            )),
-            _ => continue,
+        let Some(error) = failure(context, &process, ended) else {
+            continue;
         };
         // What the first failure's cancellation did to the others is no news.
         let cancelled =
             matches!(error, Value::Error(error) if error.report.code == codes::CANCELLED);
-        if errors.is_empty() && !failed || !cancelled {
+        if errors.is_empty() || !cancelled {
             context.protect(error);
             errors.push(error);
         }
     }
+    errors.extend(behind);
     match (args[1], &errors[..]) {
         // The error of the block goes on by itself, and so does an exit.
-        (Value::Error(_), [_]) => return Ok(Value::Nil),
+        (Value::Error(own), [Value::Error(only)]) if own.same(*only) => return Ok(Value::Nil),
         (Value::Int(_), _) => return Ok(Value::Nil),
         _ => {}
     }
     match spawn::combine(context, &errors) {
         Some(fault) => Err(fault),
         None => Ok(Value::Nil),
+    }
+}
+
+/// The error that a process of the scope failed with.
+fn failure(context: &mut dyn Context, process: &Process, ended: Ended) -> Option<Value> {
+    match spawn::value_of(context, process, ended) {
+        Err(Fault::Thrown(error)) => Some(error),
+        Err(Fault::Error(error)) => {
+            let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
+            Some(Value::Error(error))
+        }
+        _ => None,
+    }
+}
+
+/// The errors that stand right behind one.
+fn causes_of(error: Gc<ErrorValue>) -> Vec<Value> {
+    let all = error
+        .attributes
+        .iter()
+        .find(|(name, _)| &**name == "causes");
+    match (all, error.cause) {
+        (Some((_, Value::List(list))), _) => list.items().to_values(),
+        (_, cause @ Value::Error(_)) => vec![cause],
+        _ => Vec::new(),
     }
 }

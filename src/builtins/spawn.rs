@@ -224,24 +224,38 @@ fn is_death(error: &Error) -> bool {
     error.code == codes::PROCESS_DIED || error.code == codes::EXIT
 }
 
-/// The first of several failures, with the others as its causes.
+/// The first of several failures, with the others as its causes: the next one is its `cause` unless it has one, and all are in
+/// its `causes`.
 pub fn combine(context: &mut dyn Context, failures: &[Value]) -> Option<Fault> {
     let (first, others) = failures.split_first()?;
     let (Value::Error(error), false) = (first, others.is_empty()) else {
         return Some(Fault::Thrown(*first));
     };
+    let mut attributes = error.attributes.clone();
+    let known = attributes.iter().position(|(name, _)| &**name == "causes");
+    let mut causes = match known.map(|at| attributes.remove(at).1) {
+        Some(Value::List(list)) => list.items().to_values(),
+        _ => Vec::new(),
+    };
+    let mut cause = error.cause;
+    if causes.is_empty() && matches!(cause, Value::Error(_)) {
+        causes.push(cause);
+    }
     let mut report = error.report.clone();
     for other in others {
-        if let Value::Error(other) = other {
-            report.causes.push((*other.report).clone());
+        causes.push(*other);
+        match other {
+            // A report shows the cause of an error by itself.
+            Value::Error(_) if matches!(cause, Value::Nil) && report.causes.is_empty() => {
+                cause = *other;
+            }
+            Value::Error(other) => report.causes.push((*other.report).clone()),
+            _ => {}
         }
     }
-    let made = ErrorValue::new(
-        context.heap(),
-        report,
-        error.attributes.clone(),
-        error.cause,
-    );
+    let causes = Value::list(context.heap(), causes);
+    attributes.push(("causes".into(), causes));
+    let made = ErrorValue::new(context.heap(), report, attributes, cause);
     Some(Fault::Thrown(Value::Error(made)))
 }
 

@@ -5,6 +5,7 @@
 
 use super::programs;
 use super::record::{self, OBSERVED, REPORTED, Record, SIGNALLED, Status};
+use super::scope;
 use super::tenders;
 use crate::arena::{self, Arena, Hold, SlotRef};
 use crate::os::fork::{self, WaitStatus};
@@ -168,6 +169,9 @@ fn note_end(arena: &Arena, slot: SlotRef, hold: Hold, status: WaitStatus) -> boo
     tenders::child_ended();
     let in_order = !record.seal(arena, status, 0);
     arena.bury(slot, true);
+    if !matches!(record.status(), Status::Returned | Status::Exited(0)) {
+        scope::note_bad_end();
+    }
     let failed = match record.status() {
         Status::Raised => true,
         // It printed when nobody was reading any more: that is how programs before `head` end.

@@ -1,7 +1,7 @@
 //! Scopes: leaving the block waits for every process that was spawned in it; the first failure cancels the rest.
 
 use super::ended::Ended;
-use super::record::{OBSERVED, Record};
+use super::record::{OBSERVED, Record, SIGNALLED};
 use super::signals;
 use super::spawn::Process;
 use super::wait::{self, Awaited, Operation, WaitSpec};
@@ -10,7 +10,7 @@ use crate::os::clock;
 use crate::source::Span;
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A scope that has been entered and not left.
 struct Open {
@@ -21,12 +21,25 @@ struct Open {
     seconds: f64,
     /// Its time-out was raised in the block: once is enough, so that the block can clean up.
     raised: bool,
+    /// One of its processes failed while the block ran: the others were cancelled, and the block was told.
+    failed: Option<Failure>,
     place: Option<Span>,
+}
+
+/// What ended a scope before its block was over.
+#[derive(Clone)]
+struct Failure {
+    /// The first process that failed.
+    process: Process,
+    /// When the others, which were cancelled, are killed.
+    deadline: u64,
 }
 
 static OPEN: Mutex<Vec<Open>> = Mutex::new(Vec::new());
 /// The nearest time-out of an open scope that was not raised yet (monotonic nanoseconds); 0 for none.
 static NEAREST: AtomicU64 = AtomicU64::new(0);
+/// A child ended badly since the open scopes were last looked at.
+static NEWS: AtomicBool = AtomicBool::new(false);
 
 fn with<T>(body: impl FnOnce(&mut Vec<Open>) -> T) -> T {
     let mut guard = match OPEN.lock() {
@@ -70,6 +83,88 @@ pub fn check_deadline() -> Result<()> {
     }
 }
 
+/// Takes note that a child of this process, or a program that it spawned, has not ended in order.
+pub(super) fn note_bad_end() {
+    NEWS.store(true, Ordering::Relaxed);
+}
+
+/// When a process of an open scope has failed and nobody has joined it: cancels the others and raises `Cancelled` in the
+/// block, once for each scope, wherever the block is. The failure itself is raised when the scope is left.
+#[inline]
+pub fn check_failure() -> Result<()> {
+    match NEWS.load(Ordering::Relaxed) {
+        true => look_for_failures(),
+        false => Ok(()),
+    }
+}
+
+#[cold]
+fn look_for_failures() -> Result<()> {
+    NEWS.store(false, Ordering::Relaxed);
+    let open = with(|scopes| {
+        let running = scopes.iter().enumerate();
+        let running = running.filter(|(_, scope)| scope.failed.is_none());
+        let children = running.map(|(at, scope)| (at, scope.children.clone()));
+        children.collect::<Vec<_>>()
+    });
+    let mut told = None;
+    for (at, children) in open {
+        let Some(first) = children.iter().find(|child| has_failed(child)) else {
+            continue;
+        };
+        let deadline = clock::deadline(signals::GRACE);
+        cancel(children.iter().filter(|child| *child != first));
+        with(|scopes| {
+            if let Some(scope) = scopes.get_mut(at) {
+                let process = first.clone();
+                scope.failed = Some(Failure { process, deadline });
+            }
+        });
+        // The outermost scope is the one that the block has to leave.
+        told.get_or_insert_with(|| first.clone());
+    }
+    match told {
+        Some(process) => Err(ended_by(&process)),
+        None => Ok(()),
+    }
+}
+
+/// Whether it ended badly, and neither the block nor anybody else has waited for that or brought it about by a signal.
+fn has_failed(child: &Process) -> bool {
+    let flags = Record::of(child.hold().object()).flags();
+    flags & OBSERVED == 0
+        && match child.ended() {
+            Some(Ended::Killed(_)) => flags & SIGNALLED == 0,
+            Some(ended) => ended.is_failure(),
+            None => false,
+        }
+}
+
+fn ended_by(process: &Process) -> Box<Error> {
+    let name = process.name();
+    let message = format!("the scope is ended, because {name} failed in it");
+    Error::new(codes::CANCELLED, message).with_field(ENDED_BY, Field::Text(name))
+}
+
+/// The field of the `Cancelled` that the block of a scope gets when one of its processes fails.
+const ENDED_BY: &str = "ended_by";
+
+/// Whether an error is the one that a block gets when a process of its scope has failed.
+pub fn is_end_of_block(error: &Error) -> bool {
+    error.code == codes::CANCELLED && error.fields.iter().any(|(name, _)| name == ENDED_BY)
+}
+
+/// How a block was left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leaving {
+    /// By its end, or by `return`, `break` and the like.
+    InOrder,
+    /// By an error.
+    Raised,
+    /// By `exit`: nobody hears of the failures of its processes from the scope.
+    Exits,
+}
+
 /// What came of the processes of a scope.
 #[derive(Debug, Default)]
 pub struct Left {
@@ -79,6 +174,8 @@ pub struct Left {
     pub failures: Vec<(Process, Ended)>,
     /// The scope's own error: its time-out, or Ctrl-C or a cancellation while it waited.
     pub error: Option<Box<Error>>,
+    /// The block was ended because of the first failure: what it raised then is no news.
+    pub ended_block: bool,
 }
 
 /// Enters a scope: processes started from here on belong to it. `timeout` (seconds) counts from here.
@@ -95,6 +192,7 @@ pub fn enter(timeout: Option<f64>, limit: Option<usize>, place: Option<Span>) ->
         deadline: timeout.map(clock::deadline),
         seconds: timeout.unwrap_or(0.0),
         raised: false,
+        failed: None,
         place,
     };
     with(|scopes| scopes.push(open));
@@ -107,8 +205,13 @@ pub(super) fn forget_all() {
     std::mem::forget(with(std::mem::take));
 }
 
-/// Before a process is started: waits until the innermost scope has room for it (or its time-out is raised).
+/// Before a process is started: waits until the innermost scope has room for it (or its time-out is raised). After the failure
+/// of one of its processes nothing is started any more.
 pub fn wait_for_room(place: Option<Span>) -> Result<()> {
+    check_failure()?;
+    if let Some(failure) = with(|scopes| scopes.last()?.failed.clone()) {
+        return Err(ended_by(&failure.process));
+    }
     let state = with(|scopes| {
         let scope = scopes.last()?;
         Some((scope.limit?, scope.children.clone()))
@@ -137,79 +240,118 @@ pub(super) fn note_started(process: &Process) {
     });
 }
 
-/// Leaves the innermost scope, waiting for its processes. `failed`: the block itself raised an error, so that they are
-/// cancelled at once.
-pub fn leave(failed: bool) -> Left {
+/// Leaves the innermost scope, waiting for its processes. When the block itself raised an error, they are cancelled at once.
+pub fn leave(leaving: Leaving) -> Left {
     let Some(scope) = with(Vec::pop) else {
         return Left::default();
     };
-    let mut left = Left::default();
-    let mut rest: VecDeque<Process> = scope.children.iter().cloned().collect();
-    let mut deadline = scope.deadline;
-    let mut cancelled = false;
-    if failed {
-        cancel(&rest);
-        (cancelled, deadline) = (true, Some(clock::deadline(signals::GRACE)));
+    let mut end = End {
+        rest: scope.children.iter().cloned().collect(),
+        deadline: scope.deadline,
+        cancelled: false,
+        left: Left::default(),
+        observes: leaving != Leaving::Exits,
+    };
+    if let Some(failure) = &scope.failed {
+        end.left.ended_block = true;
+        end.rest.retain(|process| *process != failure.process);
+        end.rest.push_front(failure.process.clone());
     }
-    while !rest.is_empty() {
-        let ended = wait_for_one(&mut rest, deadline, scope.place);
-        match ended {
-            Ok(Some((process, ended))) => {
-                let handled = Record::of(process.hold().object()).flag(OBSERVED) & OBSERVED != 0;
-                if !ended.is_failure()
-                    || handled
-                    || cancelled && (process.is_program() || ended == Ended::Killed(libc::SIGKILL))
-                {
-                    continue;
-                }
-                left.failures.push((process, ended));
-                if !cancelled {
-                    cancel(&rest);
-                    (cancelled, deadline) = (true, Some(clock::deadline(signals::GRACE)));
-                }
-            }
-            Ok(None) if cancelled => {
-                rest.iter().for_each(|process| {
+    // What has failed by now has not failed because it was cancelled.
+    while let Some((process, ended)) = end.next_ended() {
+        end.take(process, ended);
+    }
+    match &scope.failed {
+        Some(failure) => (end.cancelled, end.deadline) = (true, Some(failure.deadline)),
+        None if leaving != Leaving::InOrder => end.cancel(),
+        None => {}
+    }
+    while !end.rest.is_empty() {
+        match end.wait_for_one(scope.place) {
+            Ok(Some((process, ended))) => end.take(process, ended),
+            Ok(None) if end.cancelled => {
+                end.rest.iter().for_each(|process| {
                     process.kill();
                 });
-                deadline = None;
+                end.deadline = None;
             }
             Ok(None) => {
-                left.error = Some(timed_out(&scope, &rest));
-                cancel(&rest);
-                (cancelled, deadline) = (true, Some(clock::deadline(signals::GRACE)));
+                end.left.error = Some(timed_out(&scope, &end.rest));
+                end.cancel();
             }
             Err(error) => {
-                left.error.get_or_insert(error);
-                cancel(&rest);
-                (cancelled, deadline) = (true, Some(clock::deadline(signals::GRACE)));
+                end.left.error.get_or_insert(error);
+                end.cancel();
             }
         }
     }
-    left
+    end.left
 }
 
-/// Waits until one of the processes has ended and takes it out.
-fn wait_for_one(
-    rest: &mut VecDeque<Process>,
+/// A scope that is being left.
+struct End {
+    /// Its processes that have not ended.
+    rest: VecDeque<Process>,
     deadline: Option<u64>,
-    place: Option<Span>,
-) -> Result<Option<(Process, Ended)>> {
-    let processes: Vec<Process> = rest.iter().cloned().collect();
-    let awaited: Vec<Awaited<'_>> = processes.iter().map(Process::awaited).collect();
-    let mut spec = WaitSpec::new(Operation::Children, &awaited, place);
-    spec.deadline = deadline;
-    wait::wait(&spec, || {
-        let mut found = None;
-        rest.retain(|process| match found {
-            None => {
-                found = process.ended().map(|ended| (process.clone(), ended));
-                found.is_none()
-            }
-            Some(_) => true,
-        });
-        Ok(found)
-    })
+    /// They were asked to end.
+    cancelled: bool,
+    left: Left,
+    /// Whether failures are raised by the scope; else they stay news.
+    observes: bool,
+}
+
+impl End {
+    fn cancel(&mut self) {
+        cancel(&self.rest);
+        self.cancelled = true;
+        self.deadline = Some(clock::deadline(signals::GRACE));
+    }
+
+    /// Deals with the end of a process.
+    fn take(&mut self, process: Process, ended: Ended) {
+        let record = Record::of(process.hold().object());
+        let handled = match self.observes {
+            true => record.flag(OBSERVED),
+            false => record.flags(),
+        } & OBSERVED
+            != 0;
+        let is_our_doing =
+            self.cancelled && (process.is_program() || ended == Ended::Killed(libc::SIGKILL));
+        if !ended.is_failure() || handled || is_our_doing {
+            return;
+        }
+        self.left.failures.push((process, ended));
+        if !self.cancelled {
+            self.cancel();
+        }
+    }
+
+    /// Takes out one that has ended.
+    fn next_ended(&mut self) -> Option<(Process, Ended)> {
+        next_ended(&mut self.rest)
+    }
+
+    /// Waits until one of the processes has ended and takes it out.
+    fn wait_for_one(&mut self, place: Option<Span>) -> Result<Option<(Process, Ended)>> {
+        let processes: Vec<Process> = self.rest.iter().cloned().collect();
+        let awaited: Vec<Awaited<'_>> = processes.iter().map(Process::awaited).collect();
+        let mut spec = WaitSpec::new(Operation::Children, &awaited, place);
+        spec.deadline = self.deadline;
+        let rest = &mut self.rest;
+        wait::wait(&spec, || Ok(next_ended(rest)))
+    }
+}
+
+fn next_ended(rest: &mut VecDeque<Process>) -> Option<(Process, Ended)> {
+    let mut found = None;
+    rest.retain(|process| match found {
+        None => {
+            found = process.ended().map(|ended| (process.clone(), ended));
+            found.is_none()
+        }
+        Some(_) => true,
+    });
+    found
 }
 
 /// Notes a program that was spawned in the innermost scope.
@@ -221,7 +363,7 @@ pub(super) fn note_program(process: &Process) {
     });
 }
 
-fn cancel(rest: &VecDeque<Process>) {
+fn cancel<'a>(rest: impl IntoIterator<Item = &'a Process>) {
     for process in rest {
         process.ask_to_cancel();
     }

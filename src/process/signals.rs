@@ -1,6 +1,6 @@
 //! Ctrl-C and cancellation, as the script meets them: errors raised where the machine polls and in the waiting place.
 
-use super::{programs, reaper};
+use super::{programs, reaper, scope};
 use crate::arena;
 use crate::diag::{Error, Result, codes};
 use crate::os::{clock, fork, signal};
@@ -37,13 +37,15 @@ pub fn collect() {
     }
 }
 
-/// Raises `Interrupted` or `Cancelled` if it is due, once for each time; reaps children that ended.
+/// Raises `Interrupted` or `Cancelled` if it is due, once for each time; reaps children that ended. The failure of a process in
+/// an open scope is a `Cancelled` too.
 pub fn check() -> Result<()> {
     let happened = signal::take(
         signal::INTERRUPTED | signal::CANCELLED | signal::CHILD_ENDED | signal::STATUS,
     );
     if happened == 0 {
-        return check_cancelled();
+        check_cancelled()?;
+        return scope::check_failure();
     }
     let interrupted = happened & signal::INTERRUPTED != 0;
     if interrupted {
@@ -60,7 +62,8 @@ pub fn check() -> Result<()> {
     if interrupted {
         return Err(Error::new(codes::INTERRUPTED, "interrupted by Ctrl-C"));
     }
-    check_cancelled()
+    check_cancelled()?;
+    scope::check_failure()
 }
 
 /// A cancellation is a mark in the slot; the signal is only to wake. The mark is taken down when the error is raised,

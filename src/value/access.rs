@@ -413,7 +413,7 @@ fn replace_slice(
     Ok(())
 }
 
-const ERROR_FIELDS: [&str; 5] = ["kind", "message", "process", "cause", "trace"];
+const ERROR_FIELDS: [&str; 6] = ["kind", "message", "process", "cause", "causes", "trace"];
 
 fn error_field(context: &mut dyn Context, error: Gc<ErrorValue>, name: &str) -> Option<Value> {
     let own = error.attributes.iter().find(|(own, _)| &**own == name);
@@ -428,17 +428,17 @@ fn error_field(context: &mut dyn Context, error: Gc<ErrorValue>, name: &str) -> 
         "kind" => Some(Value::str(context.heap(), &report.kind)),
         "message" => Some(Value::str(context.heap(), &report.message)),
         "cause" => match (error.cause, report.causes.first()) {
-            (Value::Nil, Some(cause)) => {
-                let cause = Box::new(cause.clone());
-                Some(Value::Error(ErrorValue::new(
-                    context.heap(),
-                    cause,
-                    Vec::new(),
-                    Value::Nil,
-                )))
-            }
+            (Value::Nil, Some(cause)) => Some(from_report(context.heap(), cause)),
             (cause, _) => Some(cause),
         },
+        "causes" => {
+            let own = Some(error.cause).filter(|cause| matches!(cause, Value::Error(_)));
+            let mut causes: Vec<Value> = own.into_iter().collect();
+            for cause in &report.causes {
+                causes.push(from_report(context.heap(), cause));
+            }
+            Some(Value::list(context.heap(), causes))
+        }
         "process" => match &report.process {
             Some(tag) => {
                 let name = Field::Text(tag.name.clone());
@@ -459,6 +459,12 @@ fn error_field(context: &mut dyn Context, error: Gc<ErrorValue>, name: &str) -> 
         }
         _ => None,
     }
+}
+
+/// An error of which only the report is left.
+fn from_report(heap: &mut Heap, report: &diag::Error) -> Value {
+    let report = Box::new(report.clone());
+    Value::Error(ErrorValue::new(heap, report, Vec::new(), Value::Nil))
 }
 
 /// A fact of a report as a value.

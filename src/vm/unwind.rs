@@ -6,6 +6,7 @@ use super::arguments::too_early;
 use super::state::Machine;
 use crate::compile::code::OWN_END;
 use crate::diag::{self, codes};
+use crate::process::scope;
 use crate::value::error::ErrorValue;
 use crate::value::heap::Gc;
 use crate::value::native::{Fault, Outcome};
@@ -70,6 +71,10 @@ impl Machine {
         let (Value::Error(new), Value::Error(old)) = (value, handled) else {
             return value;
         };
+        // A scope that raises why its block was ended.
+        if scope::is_end_of_block(&old.report) {
+            return value;
+        }
         // The same one again, perhaps with more told of it, or an older one that is raised again.
         let is_same = |error: &ErrorValue| {
             (&error.report.message, error.report.span) == (&new.report.message, new.report.span)

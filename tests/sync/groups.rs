@@ -87,7 +87,7 @@ pub fn a_scope_waits_and_the_first_failure_cancels() {
             value("")
         });
     }
-    let left = scope::leave(false);
+    let left = scope::leave(scope::Leaving::InOrder);
     check!(left.failures.is_empty() && left.error.is_none());
     check!(shared().load(Ordering::SeqCst) == 3);
     scope::enter(None, None, None).unwrap();
@@ -96,7 +96,7 @@ pub fn a_scope_waits_and_the_first_failure_cancels() {
         ChildOutcome::Raised(message(&error.kind))
     });
     let bad = start(&[], || ChildOutcome::Raised(message("bad")));
-    let left = scope::leave(false);
+    let left = scope::leave(scope::Leaving::InOrder);
     check!(left.failures[0].0 == bad);
     check!(left.failures[1] == (long, Ended::Raised(message("Cancelled"))));
     check!(scope::depth() == 0 && par::process::finish::end_children() == 0);
@@ -112,13 +112,13 @@ pub fn a_scope_limits_and_times_out() {
             value("")
         });
     }
-    check!(scope::leave(false).failures.is_empty());
+    check!(scope::leave(scope::Leaving::InOrder).failures.is_empty());
     scope::enter(Some(0.05), None, None).unwrap();
     let long = start(&[], || {
         let _ = wait::sleep(60.0, None);
         value("")
     });
-    let left = scope::leave(false);
+    let left = scope::leave(scope::Leaving::InOrder);
     let error = left.error.unwrap();
     check!(error.code == codes::TIMEOUT && error.message.contains("Process-7"));
     check!(!long.alive() && scope::enter(None, Some(0), None).is_err());

@@ -386,6 +386,7 @@ fn seal(hold: Hold, status: WaitStatus, passed: bool) {
         WaitStatus::Signalled(number) => Status::Killed(number),
     };
     record.seal(arena, status, 0);
+    scope::note_bad_end();
     let is_news = record.flags() & (SIGNALLED | OBSERVED) == 0;
     if matches!(status, Status::Killed(_)) && is_news {
         super::reaper::note_failure(hold);
