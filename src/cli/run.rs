@@ -116,6 +116,9 @@ pub(super) fn execute(
         }
     };
     signal::watch_interrupt();
+    if mode != Mode::Prompt {
+        signal::bound_interrupt();
+    }
     tell_failures(driver, reporter);
     let outcome = driver.run(&program);
     end(outcome, driver, reporter)

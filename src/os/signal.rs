@@ -26,6 +26,11 @@ static WAKE_WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
 static TAKES_INTERRUPT: AtomicBool = AtomicBool::new(false);
 /// Set once the first Ctrl-C was seen; the second kills.
 static SECOND_KILLS: AtomicBool = AtomicBool::new(false);
+/// Whether a Ctrl-C that nobody has looked at for [`INTERRUPT_PATIENCE`] kills: not at a prompt, whose session would be lost.
+static IS_BOUNDED: AtomicBool = AtomicBool::new(false);
+/// Seconds until such a Ctrl-C kills: what a script does in one step (a call of the system, the sorting of a file's lines) may
+/// not keep the user waiting for longer than its processes may.
+const INTERRUPT_PATIENCE: u32 = 2;
 
 /// The word to poll: not zero when [`take`] has something to tell.
 #[inline(always)]
@@ -75,7 +80,17 @@ extern "C" fn on_signal(signal: libc::c_int) {
             // The second Ctrl-C: die by it at once; the kernel then kills the subtree, process by process.
             reset_and_reraise(libc::SIGINT);
         }
+        if IS_BOUNDED.load(Ordering::Relaxed) {
+            handle(libc::SIGALRM);
+            // SAFETY: async-signal-safe, and nobody else in the main process uses this clock.
+            unsafe { libc::alarm(INTERRUPT_PATIENCE) };
+        }
         INTERRUPTED
+    } else if signal == libc::SIGALRM {
+        if POLL.load(Ordering::Relaxed) & INTERRUPTED != 0 {
+            reset_and_reraise(libc::SIGINT);
+        }
+        return;
     } else if signal == libc::SIGCHLD || signal == alarm_signal() {
         CHILD_ENDED
     } else if signal == libc::SIGQUIT {
@@ -122,6 +137,11 @@ pub fn watch_interrupt() {
     TAKES_INTERRUPT.store(true, Ordering::Relaxed);
     handle(libc::SIGINT);
     handle(libc::SIGQUIT);
+}
+
+/// Bounds how long a Ctrl-C may go unnoticed: the process dies by it then.
+pub fn bound_interrupt() {
+    IS_BOUNDED.store(true, Ordering::Relaxed);
 }
 
 /// In a new child: Ctrl-C of the terminal reaches every process of its group, and this one leaves it to the main process.

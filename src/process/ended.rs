@@ -4,6 +4,7 @@ use super::record::{PASSED, Record, Status};
 use super::spawn::Message;
 use crate::arena::{self, Hold};
 use crate::diag::{Error, Field, codes};
+use crate::os::fork::WaitStatus;
 use crate::os::signal;
 
 /// How a process ended.
@@ -33,6 +34,15 @@ impl Ended {
             Status::Exited(code) => Ended::Exited(code),
             Status::Killed(number) => Ended::Killed(number),
         })
+    }
+
+    /// How the kernel told the end of a program that failed.
+    pub(super) fn wait_status(&self) -> Option<WaitStatus> {
+        match *self {
+            Ended::Exited(code) => Some(WaitStatus::Exited(code)),
+            Ended::Killed(number) => Some(WaitStatus::Signalled(number)),
+            _ => None,
+        }
     }
 
     /// `p.exitcode`: 0 for a value, 1 for an error, the code of `exit`, minus the number of a signal.

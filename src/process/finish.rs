@@ -77,7 +77,8 @@ pub(super) fn run_child(process: &Process, body: impl FnOnce() -> ChildOutcome) 
     let outcome = catch_unwind(AssertUnwindSafe(body));
     // A panic has been written to standard error by Rust's hook; what is left is a process that failed.
     let outcome = outcome.unwrap_or(ChildOutcome::Exited(101));
-    let _ = catch_unwind(AssertUnwindSafe(end_children));
+    let is_cancelled = signals::was_cancelled() && matches!(outcome, ChildOutcome::Raised(_));
+    let _ = catch_unwind(AssertUnwindSafe(|| end_below(is_cancelled)));
     let _ = catch_unwind(AssertUnwindSafe(do_at_end));
     seal(process, &outcome);
     if let Some(hooks) = hooks() {
@@ -117,6 +118,11 @@ fn seal(process: &Process, outcome: &ChildOutcome) {
 /// Waits for the non-daemon children of this process, ends its daemons, reports failures that nobody joined. Returns how
 /// many of those there were. Ctrl-C or a cancellation while it waits ends the children instead.
 pub fn end_children() -> usize {
+    end_below(false)
+}
+
+/// `cancels`: this process ends because it was cancelled, and so do its children.
+fn end_below(cancels: bool) -> usize {
     let Some(arena) = arena::get() else {
         return 0;
     };
@@ -125,6 +131,12 @@ pub fn end_children() -> usize {
     let (daemons, others): (Vec<_>, Vec<_>) =
         children.partition(|child| Record::of(child.hold().object()).flags() & DAEMON != 0);
     let mut patience = signals::grace_ends().map(seconds_until);
+    if cancels {
+        others.iter().for_each(|other| {
+            other.ask_to_end();
+        });
+        patience = Some(signals::GRACE);
+    }
     for child in &others {
         loop {
             match wait_for(child, patience) {
@@ -138,7 +150,7 @@ pub fn end_children() -> usize {
                         INTERRUPTED.store(true, Ordering::Relaxed);
                     }
                     others.iter().for_each(|other| {
-                        other.ask_to_cancel();
+                        other.ask_to_end();
                     });
                     patience = Some(signals::GRACE);
                 }
@@ -152,7 +164,11 @@ pub fn end_children() -> usize {
     for daemon in &daemons {
         let _ = wait_for(daemon, None);
     }
-    let failures = reaper::take_failures();
+    let mut failures = reaper::take_failures();
+    if signals::is_tree_interrupted() {
+        // Whatever came of the others then came of the Ctrl-C.
+        failures.clear();
+    }
     let count = failures.len();
     for failure in failures {
         if let Some(hooks) = hooks() {

@@ -4,13 +4,14 @@
 //! machine: what travels is bytes, with the list of the handles in them.
 //!
 //! In reading order: [`wait`] (the one place where anything sleeps), [`tenders`], [`deadlock`], [`signals`] (Ctrl-C, cancelling),
-//! [`spawn`] and [`ended`] (what processes do and leave), [`record`] (what is known of a process), [`reaper`], [`programs`]
+//! [`spawn`] and [`ended`] (what processes do and leave), [`record`] (what is known of a process), `cancel`, [`reaper`], [`programs`]
 //! (the other executables that were started), [`scope`],
 //! [`status`] (what everybody is doing);
 //! then the objects: [`lock`], [`semaphore`], [`event`], [`condition`], [`barrier`], [`channel`] with
 //! [`queue`], [`lease`] and [`pipe`], [`pool`].
 
 pub mod barrier;
+mod cancel;
 pub mod channel;
 pub mod condition;
 pub mod deadlock;

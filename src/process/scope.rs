@@ -365,7 +365,7 @@ pub(super) fn note_program(process: &Process) {
 
 fn cancel<'a>(rest: impl IntoIterator<Item = &'a Process>) {
     for process in rest {
-        process.ask_to_cancel();
+        process.ask_to_end();
     }
 }
 

@@ -1,16 +1,33 @@
 //! Ctrl-C and cancellation, as the script meets them: errors raised where the machine polls and in the waiting place.
 
-use super::{programs, reaper, scope};
-use crate::arena;
+use super::record::{self, ASKED, DAEMON, Record, SIGNALLED};
+use super::{programs, reaper, scope, wait};
+use crate::arena::{self, Arena, SlotRef};
 use crate::diag::{Error, Result, codes};
-use crate::os::{clock, fork, signal};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::os::fork::{self, WaitStatus};
+use crate::os::{clock, signal};
+use crate::source::Span;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Seconds between Ctrl-C and the kill of what has not ended by itself.
 pub const GRACE: f64 = 2.0;
 
 /// When the tree was told to end (monotonic nanoseconds); 0 before.
 static INTERRUPTED_AT: AtomicU64 = AtomicU64::new(0);
+
+/// Whether this process was told to end by a cancellation.
+static CANCELLED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process was cancelled: when it ends by that, its children are not waited for as if nothing had happened.
+pub(super) fn was_cancelled() -> bool {
+    CANCELLED.load(Ordering::Relaxed)
+}
+
+/// In a new child: what its parent was told does not concern it.
+pub(super) fn forget_all() {
+    CANCELLED.store(false, Ordering::Relaxed);
+    INTERRUPTED_AT.store(0, Ordering::Relaxed);
+}
 
 /// The word that the virtual machine reads at back-edges and calls: when it is not 0, it calls [`check`]
 /// and [`wants_collection`]. One load and one branch; the word is in this process's own memory.
@@ -51,7 +68,7 @@ pub fn check() -> Result<()> {
     if interrupted {
         INTERRUPTED_AT.store(clock::now(), Ordering::Relaxed);
         // Before the reaping: programs of the terminal's group have had the same signal, and their deaths are no news.
-        end_tree(libc::SIGTERM);
+        interrupt_tree();
     }
     if happened & signal::CHILD_ENDED != 0 {
         reaper::reap();
@@ -77,25 +94,75 @@ fn check_cancelled() -> Result<()> {
     {
         return Ok(());
     }
+    CANCELLED.store(true, Ordering::Relaxed);
     Err(Error::new(codes::CANCELLED, "this process was cancelled"))
 }
 
-/// Sends a signal to every other process of the tree, and to the programs of this one: those of the others end with them.
-pub fn end_tree(number: i32) {
-    programs::signal_all(number);
+/// Seconds within which a Ctrl-C that a program has died by reaches this process too.
+const SHARED_DELAY: f64 = 0.05;
+
+/// After the end of a program: a terminal sends Ctrl-C to the program and to us, and when the program has died by it, our own
+/// `Interrupted` comes before the failure of the program.
+pub fn check_shared(status: WaitStatus, place: Option<Span>) -> Result<()> {
+    let by_interrupt = match status {
+        WaitStatus::Signalled(number) => number == libc::SIGINT,
+        // As a shell tells it.
+        WaitStatus::Exited(code) => code == 128 + libc::SIGINT,
+    };
+    match by_interrupt {
+        true => wait::sleep(SHARED_DELAY, place),
+        false => Ok(()),
+    }
+}
+
+/// After Ctrl-C: cancels every other process of the tree, so that its `finally` and `defer` run within the grace. Daemons, which
+/// are ended and not waited for, get SIGTERM, and so do the programs of this process; those of the others end with them.
+fn interrupt_tree() {
+    programs::signal_all(libc::SIGTERM);
     let Some(arena) = arena::get() else {
         return;
     };
+    arena.cell(INTERRUPTED_CELL).store(1, Ordering::Release);
     let me = arena::me();
     for process in arena.live_processes().filter(|&process| process != me) {
         let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
-        if let Some(record) = super::record::of_slot(arena, process) {
-            record.flag(super::record::SIGNALLED);
-        }
-        if pid > 0 {
-            fork::send_signal_pinned(pid, number, || arena.is_alive(process));
+        match record::of_slot(arena, process) {
+            Some(record) if record.flags() & DAEMON == 0 => {
+                cancel(arena, process, record);
+            }
+            found => {
+                if let Some(record) = found {
+                    record.flag(SIGNALLED);
+                }
+                if pid > 0 {
+                    fork::send_signal_pinned(pid, libc::SIGTERM, || arena.is_alive(process));
+                }
+            }
         }
     }
+}
+
+/// Marks a process as cancelled and wakes it. False when it is not alive.
+pub(super) fn cancel(arena: &Arena, process: SlotRef, record: Record<'_>) -> bool {
+    let slot = arena.slot(process.index);
+    slot.cancelled.store(1, Ordering::SeqCst);
+    if !arena.is_alive(process) {
+        // The slot may have been freed in between; a mark left in a free slot is cleared when it is taken.
+        return false;
+    }
+    wait::wake_process(arena, process);
+    record.flag(SIGNALLED | ASKED);
+    fork::send_signal_pinned(record.pid(), signal::cancel_signal(), || {
+        arena.is_alive(process)
+    })
+}
+
+/// The cell of the arena that is not 0 once Ctrl-C has ended the tree.
+const INTERRUPTED_CELL: usize = 1;
+
+/// Whether Ctrl-C is ending the tree: the failures of its processes are no news then.
+pub fn is_tree_interrupted() -> bool {
+    arena::get().is_some_and(|arena| arena.cell(INTERRUPTED_CELL).load(Ordering::Acquire) != 0)
 }
 
 /// Nanoseconds of the monotonic clock until which processes that were told to end may take their time; `None` when the
@@ -110,6 +177,9 @@ pub fn grace_ends() -> Option<u64> {
 /// Forgets a Ctrl-C that has been dealt with (the prompt does).
 pub fn forget_interrupt() {
     INTERRUPTED_AT.store(0, Ordering::Relaxed);
+    if let Some(arena) = arena::get() {
+        arena.cell(INTERRUPTED_CELL).store(0, Ordering::Release);
+    }
     signal::take(signal::INTERRUPTED);
     signal::rearm_interrupt();
 }

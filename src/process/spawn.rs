@@ -6,7 +6,7 @@ use super::record::{
     self, DAEMON, ENDED, OBSERVED, OUT_OF_TIME, PROGRAM, Record, SIGNALLED, STARTED, Status,
 };
 use super::wait::{self, Awaited, Operation, WaitSpec};
-use super::{finish, programs, reaper, scope, tenders};
+use super::{finish, programs, reaper, scope, signals, tenders};
 use crate::arena::kinds::{self, KindOps};
 use crate::arena::{self, Arena, HandleId, Hold, ObjectKind, SlotRef};
 use crate::crash_point;
@@ -199,6 +199,7 @@ impl Process {
         signal::leave_interrupt_to_main();
         reaper::forget_all();
         scope::forget_all();
+        signals::forget_all();
         tenders::forget_all();
         NUMBERED.store(0, Ordering::Relaxed);
         self.record().note_pid(fork::pid());
@@ -401,7 +402,13 @@ impl Process {
         spec.watch = self
             .watched()
             .filter(|_| self.record().status() == Status::Open);
-        wait::wait(&spec, || Ok(self.ended()))
+        let ended = wait::wait(&spec, || Ok(self.ended()))?;
+        if self.is_program()
+            && let Some(status) = ended.as_ref().and_then(Ended::wait_status)
+        {
+            signals::check_shared(status, place)?;
+        }
+        Ok(ended)
     }
 
     /// The process whose death says that this one has ended: itself, or for a program the one that started it.
@@ -466,43 +473,6 @@ impl Process {
     /// SIGKILL.
     pub fn kill(&self) -> bool {
         self.signal(libc::SIGKILL)
-    }
-
-    /// Raises `Cancelled` in it, so that its `finally` and `defer` run; kills it when it has not ended after `grace`
-    /// seconds. True when it ended by itself.
-    pub fn cancel(&self, grace: f64, place: Option<Span>) -> Result<bool> {
-        if !self.ask_to_cancel() {
-            return Ok(true);
-        }
-        if self.wait(Some(grace), place)? {
-            return Ok(true);
-        }
-        self.kill();
-        self.wait(None, place)?;
-        Ok(false)
-    }
-
-    /// The first half of [`Process::cancel`]: marks and wakes it. False when it is not alive.
-    pub fn ask_to_cancel(&self) -> bool {
-        if self.is_program() {
-            return self.terminate();
-        }
-        let (Some(arena), Some(process)) = (arena::get(), self.record().slot()) else {
-            return false;
-        };
-        if !self.alive() {
-            return false;
-        }
-        let slot = arena.slot(process.index);
-        slot.cancelled.store(1, Ordering::SeqCst);
-        if !arena.is_alive(process) {
-            // The slot may have been freed in between; a mark left in a free slot is cleared when it is taken.
-            return false;
-        }
-        wait::wake_process(arena, process);
-        self.record().flag(SIGNALLED);
-        let pid = self.record().pid();
-        fork::send_signal_pinned(pid, signal::cancel_signal(), || arena.is_alive(process))
     }
 
     /// `<process worker-1 pid 4242 running>`.

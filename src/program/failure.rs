@@ -4,7 +4,7 @@ use super::running::Running;
 use crate::diag::{Error, Field, codes};
 use crate::os::fork::WaitStatus;
 use crate::os::signal;
-use crate::process::programs;
+use crate::process::{programs, signals};
 
 /// Lines of a standard error that the report of an error shows.
 const LINES: usize = 10;
@@ -53,10 +53,13 @@ impl Verdict {
             .collect()
     }
 
-    /// The error of the stage that failed; `None` when none has.
+    /// The error of the stage that failed; `None` when none has. When it died of a Ctrl-C that came to us too, that is the error.
     pub fn error(&self, running: &Running) -> Option<Box<Error>> {
         let at = self.failed?;
         let status = self.statuses.get(at).copied()?;
+        if let Err(interrupted) = signals::check_shared(status, None) {
+            return Some(interrupted);
+        }
         let label = running
             .stages
             .get(at)

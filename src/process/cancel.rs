@@ -1,0 +1,50 @@
+//! Cancelling a process: it gets an error, wherever it is, so that it can clean up.
+
+use super::record::{ASKED, OBSERVED, Record};
+use super::signals;
+use super::spawn::Process;
+use crate::arena;
+use crate::diag::Result;
+use crate::source::Span;
+
+impl Process {
+    /// Raises `Cancelled` in it, so that its `finally` and `defer` run; kills it when it has not ended after `grace`
+    /// seconds. True when it ended by itself.
+    pub fn cancel(&self, grace: f64, place: Option<Span>) -> Result<bool> {
+        if !self.alive() {
+            return Ok(true);
+        }
+        // It may be gone before we wait for it, and what it ends with is ours to know.
+        Record::of(self.hold().object()).flag(OBSERVED);
+        self.ask_to_cancel();
+        if self.wait(Some(grace), place)? {
+            return Ok(true);
+        }
+        self.kill();
+        self.wait(None, place)?;
+        Ok(false)
+    }
+
+    /// The first half of [`Process::cancel`]: marks and wakes it. False when it is not alive.
+    pub fn ask_to_cancel(&self) -> bool {
+        if self.is_program() {
+            return self.terminate();
+        }
+        let (Some(arena), Some(process)) = (arena::get(), Record::of(self.hold().object()).slot())
+        else {
+            return false;
+        };
+        if !self.alive() {
+            return false;
+        }
+        signals::cancel(arena, process, Record::of(self.hold().object()))
+    }
+
+    /// As [`Process::ask_to_cancel`], but once: what cleans up already is not disturbed again.
+    pub(super) fn ask_to_end(&self) -> bool {
+        match Record::of(self.hold().object()).flags() & ASKED {
+            0 => self.ask_to_cancel(),
+            _ => self.alive(),
+        }
+    }
+}

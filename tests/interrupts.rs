@@ -1,0 +1,255 @@
+//! Ctrl-C and SIGTERM, from every place at which a script can be: the terminal's whole group gets the signal, as it does from
+//! a terminal, and then `finally` and `defer` have run where the manual says so, the status tells the signal, and nothing is
+//! left.
+//!
+//! Each case is a script that is at its place soon after it has said so; the signal comes a random moment later.
+
+mod common;
+
+use common::chance::Random;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// What each case has around it: another process, which holds everything, so that no wait is a deadlock.
+const BEFORE: &str = r#"
+let [q, tasks, full] = [queue(), queue(), queue(1)]
+full.put(1)
+tasks.put(1)
+let [left, right] = pipe()
+let [m, s, ev, b] = [lock(), semaphore(0), event(), barrier(2)]
+let c = condition(lock())
+let up = event()
+defer print("defer")
+let other = spawn(name: "other") {
+  defer print("defer of a child")
+  lock m {
+    try { [q, tasks, full, left, s, ev, b, c].len(); up.set(); sleep(1h) } finally { print("finally of a child") }
+  }
+}
+up.wait()
+"#;
+
+/// Names of places, and how one comes there.
+const PLACES: [(&str, &str); 39] = [
+    ("a loop", "while true { }"),
+    (
+        "a loop of calls",
+        "fn f(x) { x + 1 }; let i = 0; while true { i = f(i) % 10 }",
+    ),
+    ("get", "q.get()"),
+    ("get in time", "q.get(timeout: 1h)"),
+    ("take", "q.take()"),
+    ("leases", "for l in q.leases() { }"),
+    ("items", "for x in q { }"),
+    ("put", "full.put(2)"),
+    ("recv", "right.recv()"),
+    ("poll", "right.poll(timeout: 1h)"),
+    ("send", "while true { right.send(\"x\" * 65536) }"),
+    ("lock", "lock m { }"),
+    ("lock in time", "lock(timeout: 1h) m { }"),
+    ("acquire", "s.acquire()"),
+    ("an event", "ev.wait()"),
+    ("a condition", "lock c { c.wait() }"),
+    ("a barrier", "b.wait()"),
+    ("join", "join other"),
+    ("join of several", "join [other, spawn { sleep(1h) }]"),
+    ("join of a queue", "join tasks"),
+    ("wait", "other.wait()"),
+    ("wait_any", "wait_any([other])"),
+    (
+        "select",
+        "select { case x = q.get() { } case y = right.recv() { } }",
+    ),
+    ("sleep", "sleep(1h)"),
+    ("input", "input()"),
+    ("a program", "`sleep 1000`.run()"),
+    ("the text of a program", "(`sleep 1000` | `cat`).text()"),
+    (
+        "the lines of a program",
+        "for line in `sleep 1000`.lines() { }",
+    ),
+    ("a spawned program", "join spawn `sleep 1000`"),
+    (
+        "a shell in the background",
+        "sh(\"sleep 1000 & sleep 1000\").run()",
+    ),
+    (
+        "pool map",
+        "pool map(workers: 2) x in [1, 2, 3] { sleep(1h) }",
+    ),
+    (
+        "pool map that computes",
+        "pool map(workers: 2) x in [1, 2, 3] { while true { } }",
+    ),
+    (
+        "map of a pool",
+        "with pool(2) as p { p.map(fn(x) { sleep(1h) }, [1, 2, 3]) }",
+    ),
+    (
+        "result of a future",
+        "with pool(1) as p { p.submit(fn() { sleep(1h) }).result() }",
+    ),
+    (
+        "a stream of a pool",
+        "with pool(1) as p { for x in p.imap(fn(x) { sleep(1h) }, 0..) { } }",
+    ),
+    ("a scope", "scope { spawn { sleep(1h) } }"),
+    (
+        "the block of a scope",
+        "scope { spawn { sleep(1h) }; while true { } }",
+    ),
+    (
+        "nested scopes",
+        "scope { spawn { scope { spawn { sleep(1h) }; q.get() } }; scope { spawn { while true { } } } }",
+    ),
+    (
+        "sorting",
+        "let xs = [i * 7919 % 1000003 for i in 0..600_000]; while true { sorted(xs) }",
+    ),
+];
+
+/// How long all cases may take together, on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct Case {
+    name: &'static str,
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Case {
+    fn start(name: &'static str, code: &str) -> Case {
+        let script =
+            format!("{BEFORE}try {{ print(\"ready\"); {code} }} finally {{ print(\"finally\") }}");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
+            .args(["-e", &script])
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Case {
+            name,
+            child,
+            stdout,
+        }
+    }
+
+    fn wait_until_ready(&mut self) {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        if line != "ready\n" {
+            let mut errors = String::new();
+            let _ = self
+                .child
+                .stderr
+                .take()
+                .unwrap()
+                .read_to_string(&mut errors);
+            panic!("{}: {line}{errors}", self.name);
+        }
+    }
+
+    fn group(&self) -> Pid {
+        Pid::from_raw(self.child.id() as i32)
+    }
+
+    /// What it printed until the last process that could has ended, and the signal that it died by; what is wrong otherwise.
+    fn end(mut self, begin: Instant) -> Result<(String, Option<i32>), String> {
+        let group = self.group();
+        let (sender, receiver) = mpsc::channel();
+        let (mut stdout, mut stderr) = (self.stdout, self.child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            let (mut printed, mut errors) = (String::new(), String::new());
+            let _ = stdout.read_to_string(&mut printed);
+            let _ = stderr.read_to_string(&mut errors);
+            let _ = sender.send((printed, errors));
+        });
+        let left = PATIENCE.saturating_sub(begin.elapsed());
+        let Ok((printed, errors)) = receiver.recv_timeout(left) else {
+            let _ = killpg(group, Signal::SIGKILL);
+            return Err(format!("{}: it has not ended", self.name));
+        };
+        let status = self.child.wait().unwrap();
+        // Whoever is only on the way out of the kernel may be seen for a moment.
+        while killpg(group, None).is_ok() {
+            if begin.elapsed() > PATIENCE {
+                let _ = killpg(group, Signal::SIGKILL);
+                return Err(format!("{}: something of its group is left", self.name));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        for bad in ["panicked", "InternalError", "Deadlock"] {
+            if errors.contains(bad) {
+                return Err(format!("{}: {errors}", self.name));
+            }
+        }
+        Ok((printed + &errors, status.signal()))
+    }
+}
+
+/// Sends a signal to every case and gives what came of each.
+fn all(signal: Signal, seed: u64) -> Vec<(&'static str, String, Option<i32>)> {
+    let mut random = Random::new(seed);
+    let mut answers = Vec::new();
+    let mut problems = Vec::new();
+    // A few at a time: all at once would wait for one another's processor.
+    for some in PLACES.chunks(8) {
+        let mut cases: Vec<Case> = some
+            .iter()
+            .map(|(name, code)| Case::start(name, code))
+            .collect();
+        cases.iter_mut().for_each(Case::wait_until_ready);
+        std::thread::sleep(Duration::from_millis(random.below(200)));
+        let begin = Instant::now();
+        for case in &cases {
+            killpg(case.group(), signal).unwrap();
+        }
+        for case in cases {
+            let name = case.name;
+            match case.end(begin) {
+                Ok((printed, by)) => answers.push((name, printed, by)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{problems:#?}");
+    answers
+}
+
+#[test]
+fn ctrl_c_runs_what_cleans_up_and_ends_everything() {
+    let mut problems = Vec::new();
+    for (name, printed, signal) in all(Signal::SIGINT, 1) {
+        let wanted = [
+            "finally\n",
+            "defer\n",
+            "finally of a child\n",
+            "defer of a child\n",
+        ];
+        let missing: Vec<&str> = wanted
+            .into_iter()
+            .filter(|part| !printed.contains(part))
+            .collect();
+        if !missing.is_empty() || signal != Some(Signal::SIGINT as i32) {
+            problems.push(format!(
+                "{name}: without {missing:?}, died by {signal:?}\n{printed}"
+            ));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn sigterm_ends_everything_at_once() {
+    for (name, printed, signal) in all(Signal::SIGTERM, 2) {
+        assert_eq!(signal, Some(Signal::SIGTERM as i32), "{name}: {printed}");
+    }
+}
