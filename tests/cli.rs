@@ -332,3 +332,20 @@ fn the_prompt_helps() {
     assert!(session(":help spawn\n").contains("process"));
     assert!(session(":help pritn\n").contains("did you mean `print`?"));
 }
+
+#[test]
+fn arguments_and_names_that_are_no_utf8_come_and_go_as_they_are() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(OsStr::from_bytes(b"a\xff")), "").unwrap();
+    let script = "import os; print(args[0]); for name in os.listdir(args[1]) { print(name) }";
+    let out = Command::new(env!("CARGO_BIN_EXE_par"))
+        .args(["-e", script])
+        .arg(OsStr::from_bytes(b"caf\xe9"))
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(out.stdout, b"caf\xe9\na\xff\n");
+    assert_eq!(out.stderr, b"");
+}

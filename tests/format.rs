@@ -170,6 +170,53 @@ fn comments_stay_where_they_are() {
 }
 
 #[test]
+fn a_comment_inside_of_a_statement_stands_where_its_next_line_does() {
+    becomes(
+        "let y = a\n# one\n.b()\n# two\n.c()\n# three\nd()",
+        "let y = a\n  # one\n  .b()\n  # two\n  .c()\n# three\nd()\n",
+    );
+    becomes(
+        "fn f() {\nlet x = 1 +\n# one\n2\n# two\nx\n}",
+        "fn f() {\n  let x = 1 +\n      # one\n      2\n  # two\n  x\n}\n",
+    );
+    becomes(
+        "f(1 +\n# one\n2,\n# two\n3\n# three\n)",
+        "f(\n  1 +\n    # one\n    2,\n  # two\n  3\n  # three\n)\n",
+    );
+    becomes(
+        "match x {\n# one\ncase 1 { a }\n# two\nelse { b }\n}",
+        "match x {\n  # one\n  case 1 { a }\n  # two\n  else { b }\n}\n",
+    );
+}
+
+#[test]
+fn a_block_at_the_end_of_arguments_is_no_reason_to_break_them_inside_out() {
+    let name = "some_quite_long_name_of_a_thing";
+    becomes(
+        &format!("let r = call({name}, {name}, {name}, g(1, 2), fn(x) {{ x }})"),
+        &format!(
+            "let r = call(\n  {name},\n  {name},\n  {name},\n  g(1, 2),\n  fn(x) {{ x }}\n)\n"
+        ),
+    );
+    becomes(
+        &format!("let r = call({name}, {name}, {name}, g(1, 2), fn(x) {{\nx\n}})"),
+        &format!(
+            "let r = call(\n  {name},\n  {name},\n  {name},\n  g(1, 2),\n  fn(x) {{\n    x\n  }}\n)\n"
+        ),
+    );
+    becomes(
+        &format!("let r = call({name}, fn(x) {{ {name}(x); {name}(2, 3) }})"),
+        &format!("let r = call({name}, fn(x) {{\n  {name}(x)\n  {name}(2, 3)\n}})\n"),
+    );
+    becomes(
+        &format!("let big = f(argument_one, argument_two)[{name}].g(x).field ?? {name} or other"),
+        &format!(
+            "let big = f(\n  argument_one,\n  argument_two\n)[{name}].g(x).field ?? {name} or\n    other\n"
+        ),
+    );
+}
+
+#[test]
 fn long_lines_are_broken_from_the_outside() {
     let long =
         "argument_number_one, argument_number_two, argument_number_three, argument_number_four";

@@ -2,6 +2,7 @@
 //! ``split: `sep` must be a str, but is an int``.
 
 use crate::diag::{self, codes};
+use crate::os::name::Name;
 use crate::value::Value;
 use crate::value::heap::Gc;
 use crate::value::list::{Bytes, List};
@@ -70,6 +71,20 @@ pub fn text<'a>(function: &str, param: &str, value: &'a Value) -> Outcome<&'a st
     match value.as_str() {
         Some(text) => Ok(text),
         None => Err(wrong(function, param, "a str", value)),
+    }
+}
+
+/// A path of a file: a str without a zero character.
+pub fn path<'a>(function: &str, param: &str, value: &'a Value) -> Outcome<Name<'a>> {
+    let path = text(function, param, value)?;
+    match path.contains('\0') {
+        true => Err(refuse(
+            function,
+            param,
+            "must have no zero character",
+            value,
+        )),
+        false => Ok(Name::new(path)),
     }
 }
 

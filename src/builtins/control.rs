@@ -2,6 +2,7 @@
 
 use super::{Table, arguments};
 use crate::diag::{self, codes};
+use crate::os::name;
 use crate::process::wait;
 use crate::value::error::ErrorValue;
 use crate::value::native::{Args, Context, Fault, Outcome};
@@ -70,7 +71,7 @@ fn exit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Value::Int(code) => (code & 0xff) as i32,
         value => match value.as_str() {
             Some(text) => {
-                context.write_err(format!("{text}\n").as_bytes())?;
+                context.write_err(&name::bytes(&format!("{text}\n")))?;
                 1
             }
             None => return Err(arguments::wrong("exit", "code", "an int or a str", value)),

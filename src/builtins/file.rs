@@ -133,17 +133,17 @@ impl NativeIter for Lines {
 }
 
 fn open(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let path = arguments::text("open", "path", &args[0])?;
+    let path = arguments::path("open", "path", &args[0])?;
     let mode = match arguments::given(&args[1]) {
         Some(mode) => arguments::text("open", "mode", mode)?,
         None => "r",
     };
     let (options, binary) = parse_mode(mode, &args[1])?;
-    let file = system::retry(context, "open", path, || options.open(path))?;
+    let file = system::retry(context, "open", &path, || options.open(&path))?;
     let kind = file.metadata().map(|data| data.file_type());
     if kind.as_ref().is_ok_and(|kind| kind.is_dir()) {
         let error = std::io::Error::other("it is a directory");
-        return Err(system::failed("open", path, &error));
+        return Err(system::failed("open", &path, &error));
     }
     let waits = !kind.is_ok_and(|kind| kind.is_file());
     let stream = Stream {

@@ -1,7 +1,9 @@
 //! What the prompt's help and `docs/library.md` say: one line for each function and method, from the tables that run.
 
 use super::{FUNCTIONS, METHODS, Table, find, function, module, module_names, modules, names};
+use crate::value::heap::Heap;
 use crate::value::native::Native;
+use crate::value::{Value, show};
 use std::fmt::Write;
 
 /// The methods of handles, by what `type(x)` answers. (At run time a handle brings its own.)
@@ -9,6 +11,7 @@ static HANDLES: &[(&str, &[Table])] = &[
     ("barrier", &[super::barrier::METHODS]),
     ("command", &[super::command::METHODS]),
     ("condition", &[super::condition::METHODS]),
+    ("environ", &[modules::environ::METHODS]),
     ("event", &[super::event::METHODS]),
     ("file", &[super::file::METHODS]),
     ("file lock", &[modules::file_lock::METHODS]),
@@ -27,7 +30,7 @@ static HANDLES: &[(&str, &[Table])] = &[
     ("shared list", &[super::shared::list::METHODS]),
     ("shared map", &[super::shared::map::METHODS]),
     ("stream stdin", &[super::command::STDIN]),
-    ("stream stdout", &[super::command::STDOUT]),
+    ("stream stdout, stderr", &[super::command::STDOUT]),
 ];
 
 /// How a function is called.
@@ -71,6 +74,17 @@ pub fn doc(name: &str) -> Option<String> {
         return methods;
     }
     let (of, name) = name.split_once('.')?;
+    if let Some(module) = module(of)
+        && let Some((_, value)) = module.constants.iter().find(|(known, _)| *known == name)
+    {
+        let mut heap = Heap::default();
+        let value = value(&mut heap);
+        let methods = methods_of(value.type_name()).filter(|_| matches!(value, Value::Handle(_)));
+        return Some(match methods {
+            Some(methods) => format!("{of}.{name}: methods: {}", names(methods).join(" ")),
+            None => format!("{of}.{name}: {}", show::repr(value)),
+        });
+    }
     let tables = match module(of) {
         Some(module) => &[module.functions][..],
         None => methods_of(of)?,
@@ -161,6 +175,9 @@ mod tests {
         assert!(begins("queue.put", "queue.put("));
         assert!(begins("math.sqrt", "math.sqrt(x): "));
         assert!(doc("list").is_some_and(|text| text.contains("methods of list: append ")));
+        assert!(
+            begins("math.pi", "math.pi: 3.14") && begins("os.environ", "os.environ: methods: ")
+        );
         assert!(doc("nothing").is_none() && doc("list.nothing").is_none());
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Table, arguments, progress, state, system};
 use crate::diag::{self, codes};
+use crate::os::name;
 use crate::process::pool::tail;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, show};
@@ -28,13 +29,13 @@ struct Input {
 
 fn print(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let text = noted(line("print", args)?);
-    context.write_out(text.as_bytes())?;
+    context.write_out(&name::bytes(&text))?;
     Ok(Value::Nil)
 }
 
 fn eprint(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let text = noted(line("eprint", args)?);
-    context.write_err(text.as_bytes())?;
+    context.write_err(&name::bytes(&text))?;
     Ok(Value::Nil)
 }
 

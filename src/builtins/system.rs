@@ -1,6 +1,7 @@
 //! What calls of the operating system have in common here: errors, and repeating what a signal cut short.
 
 use crate::diag::{self, Field, codes};
+use crate::os::name;
 use crate::value::native::{Context, Fault, Outcome};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use std::io;
@@ -31,17 +32,19 @@ const MAX_NAMES: usize = 2000;
 /// Tells which name may have been meant, or which directory on the way is not there.
 fn help_for_missing(report: Box<diag::Error>, path: &str) -> Box<diag::Error> {
     let path = Path::new(path);
-    let (Some(name), Some(folder)) = (path.file_name(), path.parent()) else {
+    // All of this is text: what the system is asked for is made of it.
+    let (Some(last), Some(folder)) = (path.file_name(), path.parent()) else {
         return report;
     };
     let folder = match folder.as_os_str().is_empty() {
         true => Path::new("."),
         false => folder,
     };
-    let Ok(entries) = std::fs::read_dir(folder) else {
+    let known = |path: &Path| name::os(&path.to_string_lossy()).into_owned();
+    let Ok(entries) = std::fs::read_dir(known(folder)) else {
         let missing = folder
             .ancestors()
-            .take_while(|folder| !folder.exists())
+            .take_while(|folder| !Path::new(&known(folder)).exists())
             .last();
         return match missing.filter(|missing| !missing.as_os_str().is_empty()) {
             Some(missing) => report.with_help(format!(
@@ -52,10 +55,8 @@ fn help_for_missing(report: Box<diag::Error>, path: &str) -> Box<diag::Error> {
         };
     };
     let names = entries.flatten().take(MAX_NAMES);
-    let names: Vec<String> = names
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    match diag::did_you_mean(&name.to_string_lossy(), names.iter().map(String::as_str)) {
+    let names: Vec<String> = names.map(|entry| name::text(entry.file_name())).collect();
+    match diag::did_you_mean(&last.to_string_lossy(), names.iter().map(String::as_str)) {
         Some(meant) => report.with_help(meant),
         None => report,
     }

@@ -148,7 +148,7 @@ impl Checker<'_> {
         match &expr.kind {
             ExprKind::Spawn { options, what } => {
                 self.options("spawn", options);
-                self.spawn(what, expr.span);
+                self.spawn(options, what, expr.span);
             }
             ExprKind::Join { options, target } => {
                 self.options("join", options);
@@ -214,7 +214,7 @@ impl Checker<'_> {
         }
     }
 
-    fn spawn(&mut self, what: &SpawnWhat, span: Span) {
+    fn spawn(&mut self, options: &[Arg], what: &SpawnWhat, span: Span) {
         match what {
             SpawnWhat::Call { callee, args } => {
                 self.expr(callee);
@@ -226,6 +226,7 @@ impl Checker<'_> {
             SpawnWhat::Command(command) => {
                 self.expr(command);
                 self.check_spawned(command);
+                self.check_command_options(options);
             }
         }
     }

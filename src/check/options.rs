@@ -56,6 +56,23 @@ impl Checker<'_> {
         self.check_names(construct, options_of(construct), args);
     }
 
+    /// The options of `spawn` that a program of its own cannot have.
+    pub fn check_command_options(&mut self, options: &[Arg]) {
+        for name in options.iter().filter_map(|option| option.name.as_ref()) {
+            if !["start", "method", "daemon"].contains(&&*name.name) {
+                continue;
+            }
+            let error = diag::Error::new(
+                codes::UNKNOWN_OPTION,
+                format!("a command that is spawned has no option `{}`", name.name),
+            )
+            .with_span(name.span)
+            .with_label("only processes of Par have it")
+            .with_help("a program starts at once, and is ended with the process that spawned it; `spawn { cmd.check() }` is a process of Par");
+            self.report(error);
+        }
+    }
+
     /// The named arguments of a call of a built-in function.
     pub fn check_call(&mut self, callee: &Expr, args: &[Arg]) {
         if let Some(name) = self.builtin_of(callee)

@@ -65,6 +65,11 @@ fn module_names() -> Vec<&'static str> {
 
 /// What is known of a name that is no variable.
 pub(super) fn topic(name: &str) -> Option<String> {
+    let name = match name {
+        // Both of its words come from the command line with a dot between them.
+        "pool map" | "pool.map" => "pool",
+        name => name,
+    };
     let construct = CONSTRUCTS.iter().find(|(construct, _)| *construct == name);
     construct
         .map(|(_, text)| (*text).to_string())

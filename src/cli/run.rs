@@ -6,7 +6,7 @@ use crate::builtins::pool::stats;
 use crate::check::Mode;
 use crate::diag::{self, codes};
 use crate::driver::Driver;
-use crate::os::{fork, signal, terminal};
+use crate::os::{fork, name, signal, terminal};
 use crate::process::{finish, signals};
 use crate::source::Source;
 use crate::value::native::{Fault, Outcome};
@@ -85,20 +85,7 @@ pub(super) fn execute(
     args: &[OsString],
     reporter: &Reporter,
 ) -> ExitCode {
-    let (mut texts, mut other) = (Vec::new(), None);
-    for arg in args {
-        match arg.to_str() {
-            Some(text) => texts.push(text.to_string()),
-            None => other = Some(arg.to_string_lossy()),
-        }
-    }
-    if let Some(other) = other {
-        let message = format!("the arguments of a script must be UTF-8, but there is {other:?}");
-        let error = diag::Error::new(codes::VALUE, message);
-        reporter.report(&error, driver.sources());
-        return ExitCode::from(USAGE);
-    }
-    driver.machine().hooks.arguments = texts;
+    driver.machine().hooks.arguments = args.iter().map(name::text).collect();
     let source = match input.load(driver) {
         Ok(source) => source,
         Err(error) => {

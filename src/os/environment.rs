@@ -12,8 +12,9 @@ pub fn set(name: &str, value: Option<&str>) -> bool {
     // SAFETY: setenv(3) and unsetenv(3) are only a danger to other threads, and there are none; the caller has looked at the name
     // and the value, so neither call panics.
     unsafe {
+        let name = super::name::os(name);
         match value {
-            Some(value) => std::env::set_var(name, value),
+            Some(value) => std::env::set_var(name, super::name::os(value)),
             None => std::env::remove_var(name),
         }
     }

@@ -14,6 +14,7 @@ pub mod fork;
 pub mod futex;
 pub mod limit;
 pub mod memory;
+pub mod name;
 pub mod output;
 pub mod poll;
 pub mod program;

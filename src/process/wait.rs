@@ -252,8 +252,10 @@ pub fn outside<T>(
             if deadline.is_some_and(|deadline| deadline <= clock::now()) {
                 return Ok(None);
             }
+            scope::check_deadline()?;
             let slice = tenders::are_behind().then(|| clock::now() + LAST_SLICE);
-            let until = deadline.into_iter().chain(slice).min();
+            let around = scope::nearest_deadline();
+            let until = deadline.into_iter().chain(around).chain(slice).min();
             poll::wait(&interests, until, signals::check)?;
             interests.clear();
             if let Some(value) = step(&mut interests)? {

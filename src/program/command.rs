@@ -1,6 +1,8 @@
 //! A command: programs with their arguments and what surrounds them, before anything runs.
 
+use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
 /// Characters of a command's text that messages show.
@@ -135,7 +137,9 @@ impl Stage {
     pub fn variable(&self, name: &str) -> Option<std::ffi::OsString> {
         let changed = self.environment.iter().rev().find(|(key, _)| key == name);
         match changed {
-            Some((_, value)) => value.as_ref().map(Into::into),
+            Some((_, value)) => value
+                .as_ref()
+                .map(|value| crate::os::name::os(value).into_owned()),
             None if self.bare => None,
             None => std::env::var_os(name),
         }
@@ -144,10 +148,10 @@ impl Stage {
 
 /// A word as a shell would have to be given it.
 fn quoted(word: &[u8]) -> String {
-    let text = String::from_utf8_lossy(word);
+    let text = crate::os::name::text(OsStr::from_bytes(word));
     let plain = |c: char| c.is_alphanumeric() || "_-./:=,+@%^".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
-        return text.into_owned();
+        return text;
     }
     format!("'{}'", text.replace('\'', "'\\''"))
 }

@@ -2,6 +2,7 @@
 
 use super::command::Stage;
 use crate::diag::{Error, Field, Result, codes, did_you_mean};
+use crate::os::name::Name;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -39,7 +40,7 @@ pub(super) fn no_zeros() -> Box<Error> {
 fn given(stage: &Stage, name: &[u8]) -> Result<PathBuf> {
     let path = PathBuf::from(std::ffi::OsStr::from_bytes(name));
     let from = match &stage.folder {
-        Some(folder) if path.is_relative() => Path::new(folder).join(&path),
+        Some(folder) if path.is_relative() => Name::new(folder).path().join(&path),
         _ => path.clone(),
     };
     match std::fs::metadata(&from) {

@@ -4,6 +4,7 @@ use super::command::{Command, Errors, Input, Output, Stage};
 use super::lookup;
 use super::running::{Feed, Running, Source, Tail};
 use crate::diag::{Error, Field, Result, codes};
+use crate::os::name::{self, Name};
 use crate::os::program::{self, Group, ProgramSpec, Refused};
 use crate::os::{clock, descriptor};
 use crate::process::programs::{self, JobId};
@@ -12,6 +13,7 @@ use std::ffi::{CString, OsString};
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::OpenOptionsExt;
 
 /// What whoever runs a command wants of it.
 #[derive(Clone, Copy, Default, Debug)]
@@ -113,7 +115,10 @@ fn launch(
     let words = stage.words.iter().cloned().map(text);
     let arguments = words.collect::<Result<Vec<_>>>()?;
     let environment = environment(stage, mark)?;
-    let folder = stage.folder.clone().map(String::into_bytes);
+    let folder = stage
+        .folder
+        .as_deref()
+        .map(|folder| name::bytes(folder).into_owned());
     let folder = folder.map(text).transpose()?;
     let spec = ProgramSpec {
         path,
@@ -165,10 +170,11 @@ fn refusal(stage: &Stage, path: &CString, refused: Refused) -> Box<Error> {
 fn environment(stage: &Stage, mark: &str) -> Result<Vec<CString>> {
     let inherited = (!stage.bare).then(std::env::vars_os);
     let mut all: BTreeMap<OsString, OsString> = inherited.into_iter().flatten().collect();
+    let os = |text: &str| name::os(text).into_owned();
     for (name, value) in &stage.environment {
         match value {
-            Some(value) => all.insert(name.into(), value.into()),
-            None => all.remove(&OsString::from(name)),
+            Some(value) => all.insert(os(name), os(value)),
+            None => all.remove(&os(name)),
         };
     }
     all.insert(programs::VARIABLE.into(), mark.into());
@@ -232,7 +238,7 @@ fn open_errors(
             (End::Own(writer), Some(Tail::new(reader)))
         }
         (Errors::Default, _) => (End::Inherited(2), None),
-        (Errors::To(output), _) => (open_to(output, 2)?, None),
+        (Errors::To(output), _) => (open_errors_to(output)?, None),
     })
 }
 
@@ -250,6 +256,17 @@ fn open_to(output: &Output, inherited: RawFd) -> Result<End> {
     })
 }
 
+/// As [`open_to`], for standard errors: several programs that write to one file must not write over each other.
+fn open_errors_to(output: &Output) -> Result<End> {
+    let Output::Path { path, append } = output else {
+        return open_to(output, 2);
+    };
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).truncate(!*append);
+    options.custom_flags(libc::O_APPEND);
+    Ok(End::Own(open(path, &options)?.into()))
+}
+
 fn copy(file: &File) -> Result<End> {
     let copy = file.try_clone().map_err(|error| failed("dup", &error))?;
     Ok(End::Own(copy.into()))
@@ -263,7 +280,7 @@ fn null() -> Result<End> {
 }
 
 fn open(path: &str, options: &OpenOptions) -> Result<File> {
-    options.open(path).map_err(|error| {
+    options.open(Name::new(path)).map_err(|error| {
         let message = format!("open {path:?}: {}", reason(&error));
         let report = Error::new(codes::IO, message);
         let number = i64::from(error.raw_os_error().unwrap_or(0));

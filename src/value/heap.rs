@@ -336,7 +336,14 @@ impl Heap {
     #[inline]
     pub fn charge(&mut self, bytes: usize) {
         self.since += bytes;
-        if self.since > self.threshold && !self.wanted {
+        if self.since > self.threshold {
+            self.ask();
+        }
+    }
+
+    /// Asks for a collection at the next safe point: what is dead holds more than memory.
+    pub fn ask(&mut self) {
+        if !self.wanted {
             self.wanted = true;
             self.cut = self.budget.max(0);
             self.budget = 0;

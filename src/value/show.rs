@@ -90,7 +90,8 @@ fn quote(out: &mut String, text: &str) {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if c.is_control() => {
+            // The last private characters have no look of their own; some stand for bytes in names that are no UTF-8.
+            c if c.is_control() || c >= '\u{100000}' => {
                 let _ = write!(out, "\\u{{{:X}}}", u32::from(c));
             }
             c => out.push(c),

@@ -17,7 +17,7 @@ use std::rc::Rc;
 /// `spawn(options)` of a command.
 pub fn spawn_value(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let options = Options::new("spawn", &args[0])?;
-    if let Some(name) = ["start", "method"]
+    if let Some(name) = ["start", "method", "daemon"]
         .into_iter()
         .find(|name| options.get(name).is_some())
     {
@@ -100,6 +100,10 @@ pub(super) fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(flag) => arguments::boolean("start", "stderr", flag)?,
         None => false,
     };
+    let binary = match arguments::given(&args[2]) {
+        Some(flag) => arguments::boolean("start", "binary", flag)?,
+        None => false,
+    };
     let plan = Plan {
         captures: true,
         reads_errors,
@@ -108,6 +112,6 @@ pub(super) fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let (process, mut running) = launch(context, handle, None, plan, false)?;
     running.asks = false;
-    let handle = ProcessHandle::talking(process, Rc::new(Conversation::new(running)));
+    let handle = ProcessHandle::talking(process, Rc::new(Conversation::new(running, binary)));
     Ok(Value::handle(context.heap(), Rc::new(handle)))
 }

@@ -3,10 +3,9 @@
 use super::lines::{next_line, trim};
 use super::run::decode;
 use crate::builtins::{Table, arguments};
-use crate::diag::{self, codes};
+use crate::diag::{self, Field, codes};
 use crate::limits::MAX_STRING;
-use crate::os::clock;
-use crate::process::wait::{Operation, timed_out};
+use crate::os::{clock, name};
 use crate::program::running::Source;
 use crate::program::{Pumped, Running};
 use crate::value::handle::Handle;
@@ -20,6 +19,8 @@ use std::rc::Rc;
 /// The streams of a program that was started with `start()`.
 pub struct Conversation {
     running: RefCell<Running>,
+    /// What is read are bytes.
+    binary: bool,
 }
 
 /// Which of its streams.
@@ -131,9 +132,23 @@ fn conversation(method: &str, value: &Value) -> Outcome<(Rc<Conversation>, Which
 
 impl Conversation {
     /// The conversation with a program that was started for one.
-    pub(super) fn new(running: Running) -> Conversation {
+    pub(super) fn new(running: Running, binary: bool) -> Conversation {
         Conversation {
             running: RefCell::new(running),
+            binary,
+        }
+    }
+
+    /// What was read, as a value.
+    fn value(&self, context: &mut dyn Context, method: &str, data: Vec<u8>) -> Outcome {
+        match self.binary {
+            true => Ok(Value::bytes(context.heap(), data)),
+            false => decode(
+                context,
+                method,
+                data,
+                "start the program with start(binary: true)",
+            ),
         }
     }
 
@@ -150,9 +165,13 @@ impl Conversation {
         let mut running = self.running.borrow_mut();
         match running.pump(place, deadline, &mut done)? {
             Pumped::OutOfTime => {
-                let what = format!("{what} of `{}`", running.label);
                 let seconds = timeout.unwrap_or(0.0);
-                Err(timed_out(Operation::Outside, &what, seconds).into())
+                let message = format!(
+                    "{what} of `{}` is needed within {seconds} s, but it took longer",
+                    running.label
+                );
+                let error = diag::Error::new(codes::TIMEOUT, message);
+                Err(error.with_field("seconds", Field::Float(seconds)).into())
             }
             _ => Ok(()),
         }
@@ -184,13 +203,13 @@ fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (of, _) = conversation("write", &args[0])?;
     let timeout = arguments::timeout("write", "timeout", &args[2])?;
     let data = match (args[1], args[1].as_str()) {
-        (_, Some(text)) => text.as_bytes().to_vec(),
+        (_, Some(text)) => name::bytes(text).into_owned(),
         (Value::Bytes(bytes), _) => bytes.data().to_vec(),
         (other, _) => return Err(arguments::wrong("write", "data", "a str or bytes", &other)),
     };
     of.running.borrow_mut().give(&data);
     let mut open = false;
-    of.pump(context, "the input", timeout, |running| {
+    of.pump(context, "that the input is taken", timeout, |running| {
         let feed = running.feed.as_ref();
         open = feed.is_some_and(|feed| feed.is_open());
         feed.is_none_or(|feed| feed.is_empty())
@@ -233,35 +252,61 @@ fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let timeout = arguments::timeout("read", "timeout", &args[2])?;
     let mut length = 0;
-    of.pump(context, "the output", timeout, |running| {
+    // Of a text, whole characters.
+    let count_of = |rest: &[u8], most: usize| match of.binary {
+        true => most.min(rest.len()),
+        false => whole_characters(rest, most),
+    };
+    of.pump(context, "output", timeout, |running| {
         let Some(source) = which.source(running) else {
             return true;
         };
-        length = source.rest().len();
-        let enough = size.is_some() && length > 0 || size == Some(0);
+        let rest = source.rest();
+        length = rest.len();
+        let enough = match size {
+            Some(size) => size == 0 || count_of(rest, size) > 0,
+            None => false,
+        };
         enough || source.is_over() || length > MAX_STRING
     })?;
     operate::within("read", length, MAX_STRING)?;
     let mut running = of.running.borrow_mut();
     let source = which.source(&mut running);
     let data = source.map_or_else(Vec::new, |source| {
-        let most = size.unwrap_or(usize::MAX);
-        source.take(whole_characters(source.rest(), most))
+        let count = match size {
+            // At the end there can be a part of a character: that is an error.
+            Some(size) if size > 0 && source.is_over() => count_of(source.rest(), size).max(1),
+            Some(size) => count_of(source.rest(), size),
+            None => usize::MAX,
+        };
+        source.take(count)
     });
     drop(running);
-    decode(context, "read", data)
+    of.value(context, "read", data)
 }
 
-/// At most so many bytes that a character is not cut, unless there is only part of one.
+/// At most so many bytes that no character is cut, but at least one character, if one is there.
 fn whole_characters(bytes: &[u8], most: usize) -> usize {
+    let starts = |end: usize| bytes.get(end).is_none_or(|byte| byte & 0xc0 != 0x80);
     let mut end = most.min(bytes.len());
-    let cut = |end: usize| bytes.get(end).is_some_and(|byte| byte & 0xc0 == 0x80);
-    while end > 0 && cut(end) {
+    while end > 0 && !starts(end) {
         end -= 1;
     }
-    match end {
-        0 => most.min(bytes.len()),
-        end => end,
+    if end == bytes.len() {
+        // The last one may not have come as a whole.
+        end = match std::str::from_utf8(bytes) {
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => end,
+        };
+    }
+    if end > 0 || most == 0 {
+        return end;
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.chars().next().map_or(0, char::len_utf8),
+        Err(error) if error.valid_up_to() > 0 => (1..=4).find(|&end| starts(end)).unwrap_or(1),
+        // What is no text is given out, to be refused; what is not whole is waited for.
+        Err(error) => error.error_len().unwrap_or(0),
     }
 }
 
@@ -269,7 +314,7 @@ fn readline(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("readline", "timeout", &args[1])?;
     let (of, which) = conversation("readline", &args[0])?;
     let line = of.line(context, which, timeout)?;
-    decode(context, "readline", line)
+    of.value(context, "readline", line)
 }
 
 /// The lines of a stream that are left.
@@ -284,7 +329,7 @@ impl NativeIter for LeftLines {
         if line.is_empty() {
             return Ok(None);
         }
-        decode(context, "lines", trim(line)).map(Some)
+        self.of.value(context, "lines", trim(line)).map(Some)
     }
 
     fn trace(&self, _: &mut Marker<'_>) {}

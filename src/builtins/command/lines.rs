@@ -1,15 +1,15 @@
 //! The lines of a command while it runs.
 
-use super::run::{Foreground, decode, start_captured};
+use super::run::{AS_BYTES, Foreground, decode, start_captured};
 use crate::builtins::lazy;
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::program::running::Source;
 use crate::value::Value;
-use crate::value::heap::Marker;
+use crate::value::heap::{Heap, Marker};
 use crate::value::native::{Args, Context, NativeIter, Outcome};
 use crate::value::operate;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// Bytes that are read ahead: a program that is faster than the loop waits.
@@ -21,14 +21,54 @@ struct Lines {
     open: RefCell<Option<Foreground>>,
     /// What its input is read from.
     feed: Option<Rc<dyn NativeIter>>,
+    _open: Counted,
+}
+
+/// Iterators over lines that nobody refers to any more still have a program: with this many the collector is asked to look.
+const MANY: usize = 16;
+
+thread_local! {
+    /// How many there are, and at how many the collector is asked next.
+    static OPEN: Cell<(usize, usize)> = const { Cell::new((0, MANY)) };
+}
+
+/// One of those that are counted.
+struct Counted;
+
+impl Counted {
+    fn new(heap: &mut Heap) -> Counted {
+        let (open, limit) = OPEN.get();
+        let open = open + 1;
+        // Where as many are in use, each look would be for nothing.
+        let limit = match open >= limit {
+            true => {
+                heap.ask();
+                open * 2
+            }
+            false => limit.min((open * 4).max(MANY)),
+        };
+        OPEN.set((open, limit));
+        Counted
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let (open, limit) = OPEN.get();
+        OPEN.set((open.saturating_sub(1), limit));
+    }
 }
 
 pub(super) fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut foreground = start_captured(context, "lines", &args[0])?;
     foreground.running.most_ahead = AHEAD;
     let feed = foreground.feed.clone();
-    let open = RefCell::new(Some(foreground));
-    Ok(lazy::value(context, Lines { open, feed }))
+    let lines = Lines {
+        open: RefCell::new(Some(foreground)),
+        feed,
+        _open: Counted::new(context.heap()),
+    };
+    Ok(lazy::value(context, lines))
 }
 
 /// The length of the next line with its end, if it is there; the whole rest when nothing more can come.
@@ -89,7 +129,7 @@ impl NativeIter for Lines {
                 None => Ok(None),
             };
         }
-        let value = decode(context, "lines", trim(line))?;
+        let value = decode(context, "lines", trim(line), AS_BYTES)?;
         self.open.replace(Some(foreground));
         Ok(Some(value))
     }

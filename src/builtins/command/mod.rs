@@ -13,6 +13,7 @@ mod travel;
 use super::{Table, arguments};
 use crate::diag::{self, codes};
 use crate::operator::COMMAND_SETTINGS;
+use crate::os::name;
 use crate::program::{Command, Input, Output};
 use crate::value::handle::{Handle, Parts};
 use crate::value::heap::Marker;
@@ -41,7 +42,7 @@ pub static INTRINSICS: Table = natives! {
 /// Sorted by name.
 pub static METHODS: Table = natives! {
     "bytes" () run::bytes, "Runs it and gives its standard output as bytes; ExitError when it fails.";
-    "capture" () run::capture, "Runs it and gives {code, ok, out, err, ...} without raising.";
+    "capture" ("binary?") run::capture, "Runs it and gives {code, ok, out, err, ...} whatever its code is; with `binary: true` the outputs are bytes.";
     "check" () run::check, "Runs it with its output to the terminal; ExitError when it fails.";
     "cwd" ("folder") settings::cwd, "With another folder to run in.";
     "env" ("variables?", "clear?") settings::env, "With changed variables in its environment: nil takes one away, `clear: true` all others.";
@@ -53,7 +54,7 @@ pub static METHODS: Table = natives! {
     "ok_codes" ("codes") settings::ok_codes, "With exit codes other than 0 that are no failure.";
     "run" () run::run, "Runs it with its output to the terminal and gives {code, ok, ...} without raising.";
     "spawn" ("name?") background::spawn, "Runs it in the background and gives its process handle, as `spawn` does.";
-    "start" ("stderr?") background::start, "Runs it in the background and gives its process handle with `stdin` to write and `stdout` to read, with `stderr: true` also `stderr`.";
+    "start" ("stderr?", "binary?") background::start, "Runs it in the background and gives its process handle with `stdin` to write and `stdout` to read, with `stderr: true` also `stderr`; with `binary: true` they give bytes.";
     "stderr" ("target", "append?") settings::stderr, "With its standard error going to a file (a path or an open file), or nowhere (nil).";
     "stdin" ("source") settings::stdin, "With its standard input coming from a file (a path or an open file), or from nowhere (nil).";
     "stdout" ("target", "append?") settings::stdout, "With its standard output going to a file (a path or an open file), or nowhere (nil).";
@@ -219,7 +220,7 @@ fn home() -> Vec<u8> {
 /// A value as an argument of a program.
 fn bytes_of(value: &Value, what: &str) -> Outcome<Vec<u8>> {
     let bytes = match (value, value.as_str()) {
-        (_, Some(text)) => text.as_bytes().to_vec(),
+        (_, Some(text)) => name::bytes(text).into_owned(),
         (Value::Bytes(bytes), _) => bytes.data().to_vec(),
         (Value::Int(_) | Value::Float(_) | Value::Bool(_), _) => show::display(*value).into_bytes(),
         _ => {

@@ -1,15 +1,16 @@
 //! Running a command to its end.
 
 use super::{CommandHandle, receiver};
-use crate::builtins::gather;
 use crate::builtins::modules::json_read;
+use crate::builtins::{arguments, gather};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::os::name;
 use crate::program::failure::{self, Verdict};
 use crate::program::running::TAIL;
 use crate::program::{Plan, Pumped, Running};
 use crate::value::map::{Map, Table};
-use crate::value::native::{Args, Context, NativeIter, Outcome};
+use crate::value::native::{Args, Context, Fault, NativeIter, Outcome};
 use crate::value::{Value, operate, show, text as texts};
 use std::rc::Rc;
 use std::time::Instant;
@@ -100,7 +101,7 @@ impl Foreground {
 pub(super) fn add_line(piece: &mut Vec<u8>, item: &Value) -> Outcome<()> {
     match (item, item.as_str()) {
         (_, Some(line)) => {
-            piece.extend_from_slice(line.as_bytes());
+            piece.extend_from_slice(&name::bytes(line));
             if !line.ends_with('\n') {
                 piece.push(b'\n');
             }
@@ -175,14 +176,21 @@ fn output_of(context: &mut dyn Context, method: &str, value: &Value) -> Outcome<
     Ok(source.map_or_else(Vec::new, |source| source.take(usize::MAX)))
 }
 
-/// Bytes that a program wrote, as a text.
-pub(super) fn decode(context: &mut dyn Context, method: &str, data: Vec<u8>) -> Outcome {
+/// What to do where an output is no text.
+pub(super) const AS_BYTES: &str = "read it with .bytes(); os.fsdecode makes strs of names of files";
+
+/// Bytes that a program wrote, as a text; `help` says how to read what is none.
+pub(super) fn decode(
+    context: &mut dyn Context,
+    method: &str,
+    data: Vec<u8>,
+    help: &str,
+) -> Outcome {
     match String::from_utf8(data) {
         Ok(text) => texts::checked(context.heap(), text),
         Err(_) => {
             let message =
                 format!("{method}: the output of the command must be UTF-8, but has other bytes");
-            let help = "read it with .bytes()";
             Err(diag::Error::new(codes::VALUE, message)
                 .with_help(help)
                 .into())
@@ -192,7 +200,7 @@ pub(super) fn decode(context: &mut dyn Context, method: &str, data: Vec<u8>) -> 
 
 pub(super) fn text(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let data = output_of(context, "text", &args[0])?;
-    decode(context, "text", data)
+    decode(context, "text", data, AS_BYTES)
 }
 
 pub(super) fn bytes(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -202,9 +210,18 @@ pub(super) fn bytes(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 pub(super) fn json(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let data = output_of(context, "json", &args[0])?;
-    let text = decode(context, "json", data)?;
+    let text = decode(context, "json", data, AS_BYTES)?;
     context.protect(text);
-    json_read::read(context.heap(), text.as_str().unwrap_or_default())
+    let read = json_read::read(context.heap(), text.as_str().unwrap_or_default());
+    read.map_err(|fault| match fault {
+        Fault::Error(mut error) => {
+            let label = super::receiver("json", &args[0]).map(|handle| handle.command.label());
+            let place = format!("json: the output of `{}`", label.unwrap_or_default());
+            error.message = error.message.replacen("loads: the text", &place, 1);
+            Fault::Error(error)
+        }
+        fault => fault,
+    })
 }
 
 /// Runs it with its output to the terminal.
@@ -236,6 +253,10 @@ pub(super) fn run(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 pub(super) fn capture(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let begin = Instant::now();
+    let binary = match arguments::given(&args[1]) {
+        Some(flag) => arguments::boolean("capture", "binary", flag)?,
+        None => false,
+    };
     let handle = receiver("capture", &args[0])?;
     let plan = Plan {
         captures: true,
@@ -258,10 +279,23 @@ pub(super) fn capture(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let verdict = failure::judge(&foreground.running);
     let source = foreground.running.output.as_mut();
     let out = source.map_or_else(Vec::new, |source| source.take(usize::MAX));
-    let out = decode(context, "capture", out)?;
-    context.protect(out);
     let err = foreground.running.complaints();
-    let err = Value::str(context.heap(), &String::from_utf8_lossy(&err));
+    let (out, err) = match binary {
+        true => (
+            Value::bytes(context.heap(), out),
+            Value::bytes(context.heap(), err),
+        ),
+        false => (
+            decode(
+                context,
+                "capture",
+                out,
+                "take bytes: .capture(binary: true)",
+            )?,
+            Value::str(context.heap(), &String::from_utf8_lossy(&err)),
+        ),
+    };
+    context.protect(out);
     context.protect(err);
     let more = vec![("out", out), ("err", err)];
     Ok(report(

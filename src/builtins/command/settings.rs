@@ -3,13 +3,14 @@
 use super::receiver;
 use crate::builtins::{arguments, file};
 use crate::diag::{self, codes};
+use crate::os;
 use crate::program::{Errors, Input, Output};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, iterate, show};
 use std::rc::Rc;
 
 pub(super) fn cwd(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let folder = arguments::text("cwd", "folder", &args[1])?.to_string();
+    let folder = arguments::path("cwd", "folder", &args[1])?.to_string();
     Ok(receiver("cwd", &args[0])?.with(context, |handle| {
         for stage in &mut handle.command.stages {
             stage.folder = Some(folder.clone());
@@ -53,7 +54,7 @@ pub(super) fn env(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 pub(super) fn input(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let data = args[1];
     let (input, feed) = match (data, data.as_str()) {
-        (_, Some(text)) => (Input::Bytes(text.as_bytes().into()), None),
+        (_, Some(text)) => (Input::Bytes(os::name::bytes(text).into()), None),
         (Value::Bytes(bytes), _) => (Input::Bytes(bytes.data().into()), None),
         (
             Value::List(_) | Value::Set(_) | Value::Range(_) | Value::Iter(_) | Value::Handle(_),
@@ -134,27 +135,15 @@ pub(super) fn stdout(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 pub(super) fn stderr(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let target = target("stderr", args)?;
     Ok(receiver("stderr", &args[0])?.with(context, |handle| {
-        let count = handle.command.stages.len();
         for (at, stage) in handle.command.stages.iter_mut().enumerate() {
             stage.errors = Errors::To(match &target {
-                // Several programs that write to one file must not write over each other.
+                // The first begins the file anew.
                 Output::Path { path, append } => Output::Path {
                     path: path.clone(),
-                    append: *append || at > 0 || count > 1,
+                    append: *append || at > 0,
                 },
                 target => target.clone(),
             });
-        }
-        // The first was to begin the file anew.
-        if let (
-            Output::Path {
-                path,
-                append: false,
-            },
-            true,
-        ) = (&target, count > 1)
-        {
-            let _ = std::fs::File::create(path);
         }
     }))
 }

@@ -116,6 +116,7 @@ fn loads_maps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let wrong = |error| refused("loads_maps", "the text", &error);
     let header = table.full().map_err(wrong)?;
     let header = header.map(|(names, _)| names).unwrap_or_default();
+    differ("loads_maps", &header)?;
     let names: Vec<Value> = header.iter().map(|name| Value::str(heap, name)).collect();
     let mut rows = Vec::new();
     while let Some((record, line)) = table.full().map_err(wrong)? {
@@ -130,6 +131,22 @@ fn loads_maps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         rows.push(Value::Map(Map::new(heap, table)));
     }
     Ok(Value::list(heap, rows))
+}
+
+/// Refuses a header in which a name stands twice: a map would keep only the last of its columns.
+pub fn differ(function: &str, header: &StringRecord) -> Outcome<()> {
+    let mut seen = std::collections::HashSet::new();
+    let Some(double) = header.iter().find(|name| !seen.insert(*name)) else {
+        return Ok(());
+    };
+    let message = format!(
+        "{function}: the columns must have different names, but two are called {}",
+        show::quoted(double)
+    );
+    let error = diag::Error::new(codes::VALUE, message);
+    Err(error
+        .with_help("read it with `csv.loads` or `csv.rows`, which give each row as a list")
+        .into())
 }
 
 /// Refuses a row with more fields than there are names.

@@ -1,6 +1,6 @@
 //! `csv` for files: rows as they are read, so that a table need not fit into memory.
 
-use super::csv::{Dialect, covers, field, fits, refused};
+use super::csv::{Dialect, covers, differ, field, fits, refused};
 use super::csv_lines::{self, Out};
 use crate::builtins::{arguments, gather, lazy, system};
 use crate::value::heap::Marker;
@@ -58,17 +58,18 @@ impl NativeIter for Rows {
 }
 
 fn open(context: &mut dyn Context, function: &'static str, args: Args<'_>, maps: bool) -> Outcome {
-    let path = arguments::text(function, "path", &args[0])?;
+    let path = arguments::path(function, "path", &args[0])?;
     let dialect = Dialect::new(function, &args[1], &args[2])?;
-    let file = system::retry(context, function, path, || File::open(path))?;
+    let file = system::retry(context, function, &path, || File::open(&path))?;
     let mut reader = csv_lines::Rows::new(&dialect, file);
     let header = match maps {
         false => None,
         true => {
-            let shown = format!("the file {}", show::quoted(path));
+            let shown = format!("the file {}", show::quoted(&path));
             let first = reader.full();
             let first = first.map_err(|error| refused(function, &shown, &error))?;
             let names = first.map(|(names, _)| names).unwrap_or_default();
+            differ(function, &names)?;
             Some(names.iter().map(String::from).collect())
         }
     };
@@ -93,7 +94,7 @@ pub fn maps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 /// `csv.dump(rows, path)`.
 pub fn dump(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let path = arguments::text("dump", "path", &args[1])?;
+    let path = arguments::path("dump", "path", &args[1])?;
     let dialect = Dialect::new("dump", &args[2], &args[4])?;
     let mut header: Option<Vec<String>> = match arguments::given(&args[3]) {
         Some(header) => {
@@ -104,9 +105,9 @@ pub fn dump(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         }
         None => None,
     };
-    let file = system::retry(context, "dump", path, || File::create(path))?;
+    let file = system::retry(context, "dump", &path, || File::create(&path))?;
     let mut writer = Out::new(&dialect, BufWriter::new(file));
-    let shown = format!("the file {}", show::quoted(path));
+    let shown = format!("the file {}", show::quoted(&path));
     let failed = |error: csv::Error| refused("dump", &shown, &error);
     if let Some(header) = &header {
         writer.row(header).map_err(failed)?;
@@ -145,7 +146,7 @@ pub fn dump(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     })?;
     let inner = writer
         .end()
-        .map_err(|error| system::failed("dump", path, &error))?;
-    system::retry(context, "dump", path, || inner.borrow_mut().flush())?;
+        .map_err(|error| system::failed("dump", &path, &error))?;
+    system::retry(context, "dump", &path, || inner.borrow_mut().flush())?;
     Ok(Value::Int(count))
 }

@@ -3,6 +3,7 @@
 
 use super::os;
 use crate::builtins::{Table, arguments};
+use crate::os::name;
 use crate::value::handle::Handle;
 use crate::value::heap::{Heap, Marker};
 use crate::value::map::{Map, Table as Entries};
@@ -13,7 +14,8 @@ use std::cell::Cell;
 use std::env;
 use std::rc::Rc;
 
-static METHODS: Table = natives! {
+/// Sorted by name.
+pub static METHODS: Table = natives! {
     "contains" ("name") contains, "Whether there is a variable of a name.";
     "copy" () copy, "A plain map of the variables.";
     "get" ("name", "default?") get, "The value of a variable; the default, or nil, when it is not set.";
@@ -125,9 +127,8 @@ impl NativeIter for Variables {
 
 /// All variables, as texts.
 fn variables() -> Vec<(String, String)> {
-    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     env::vars_os()
-        .map(|(name, value)| (text(name), text(value)))
+        .map(|(name, value)| (name::text(name), name::text(value)))
         .collect()
 }
 

@@ -66,7 +66,7 @@ impl Handle for FileLock {
 
 /// `fs.lock(path, timeout:, shared:)`.
 pub fn lock(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let path = arguments::text("lock", "path", &args[0])?;
+    let path = arguments::path("lock", "path", &args[0])?;
     let timeout = arguments::timeout("lock", "timeout", &args[1])?;
     let shared = match arguments::given(&args[2]) {
         Some(shared) => arguments::boolean("lock", "shared", shared)?,
@@ -74,7 +74,7 @@ pub fn lock(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    let file = system::retry(context, "lock", path, || options.open(path))?;
+    let file = system::retry(context, "lock", &path, || options.open(&path))?;
     let begin = clock::now();
     let mut pause = FIRST_PAUSE;
     loop {
@@ -85,12 +85,12 @@ pub fn lock(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         match tried {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(system::failed("lock", path, &error)),
+            Err(TryLockError::Error(error)) => return Err(system::failed("lock", &path, &error)),
         }
         let waited = clock::now().saturating_sub(begin) as f64 / 1e9;
         let left = timeout.map_or(f64::MAX, |timeout| timeout - waited);
         if left <= 0.0 {
-            let shown = show::quoted(path);
+            let shown = show::quoted(&path);
             let seconds = timeout.unwrap_or(0.0);
             let message = format!(
                 "the lock of the file {shown} within {seconds} s, but another process held it longer"

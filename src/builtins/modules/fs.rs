@@ -1,18 +1,17 @@
-//! `fs`: whole files and directories. Paths are strs: a name that is no UTF-8 is an error where names are given.
+//! `fs`: whole files and directories. Paths are strs, also those of names that are no UTF-8 ([`crate::os::name`]).
 
-use super::{file_lock, glob, path, temporary, walk};
+use super::{copying, file_lock, glob, path, temporary, walk};
 use crate::builtins::{Module, Table, arguments, lazy, system};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::os::name::{self, Name};
 use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, operate, show, text};
-use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The module.
 pub static MODULE: Module = Module {
@@ -25,8 +24,9 @@ pub static MODULE: Module = Module {
 static FUNCTIONS: Table = natives! {
     "append" ("path", "data") append, "Adds a str or bytes at the end of a file, in one piece.";
     "chmod" ("path", "mode") chmod, "Sets who may read, write and run a file: chmod(path, 0o644).";
-    "copy" ("from", "to") copy, "Copies a file and gives its size.";
-    "copytree" ("from", "to") copytree, "Copies a directory with everything in it to a path where nothing is yet.";
+    "copy" ("from", "to") copying::copy, "Copies a file, into a directory when `to` is one, and gives its size.";
+    "copytree" ("from", "to") copying::copytree, "Copies a directory with everything in it to a path where nothing is yet.";
+    "disk_usage" ("path?") disk_usage, "The bytes of the file system that the path is on, as a map: total, used, free.";
     "exists" ("path") path::exists, "Whether there is something at the path.";
     "glob" ("pattern") glob_files, "A sorted list of the paths that fit a pattern with `*`, `?`, `[abc]` and `**`.";
     "isdir" ("path") path::isdir, "Whether there is a directory at the path.";
@@ -36,7 +36,7 @@ static FUNCTIONS: Table = natives! {
     "lock" ("path", "timeout?", "shared?") file_lock::lock, "Takes the lock of a file, which is made if it is not there; `with fs.lock(path) as l { ... }`. It counts between programs too.";
     "makedirs" ("path") makedirs, "Makes a directory and those around it; one that is there is fine.";
     "mkdir" ("path", "exist_ok?") mkdir, "Makes a directory.";
-    "move" ("from", "to") rename, "Gives a file or directory another path.";
+    "move" ("from", "to") copying::move_to, "Gives a file or directory another path, also on another file system; into a directory when `to` is one.";
     "read" ("path") read, "The text of a file.";
     "read_bytes" ("path") read_bytes, "The bytes of a file.";
     "readlink" ("path") readlink, "What a symbolic link leads to.";
@@ -53,68 +53,43 @@ static FUNCTIONS: Table = natives! {
     "write" ("path", "data", "atomic?") write, "Writes a str or bytes to a file, which is made anew, and gives how many bytes; `atomic: true` changes it in one step, whatever happens meanwhile.";
 };
 
-/// A name as a text: another name in its place would lead to another file, or to none.
-pub fn name_text(name: &OsStr) -> io::Result<String> {
-    let text = name.to_str().map(String::from);
-    text.ok_or_else(|| {
-        let shown = name.as_bytes().escape_ascii();
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("the name of a file must be UTF-8, but there is \"{shown}\""),
-        )
-    })
-}
-
-fn path_of<'a>(function: &str, param: &str, value: &'a Value) -> Outcome<&'a str> {
-    let path = arguments::text(function, param, value)?;
-    match path.contains('\0') {
-        true => Err(arguments::refuse(
-            function,
-            param,
-            "must have no zero character",
-            value,
-        )),
-        false => Ok(path),
-    }
-}
-
 /// Does something with the one path of a call.
 fn on_path<T>(
     context: &mut dyn Context,
     function: &str,
     args: Args<'_>,
-    step: fn(&str) -> io::Result<T>,
+    step: fn(&Name<'_>) -> io::Result<T>,
 ) -> Outcome<T> {
-    let path = path_of(function, "path", &args[0])?;
-    system::retry(context, function, path, || step(path))
+    let path = arguments::path(function, "path", &args[0])?;
+    system::retry(context, function, &path, || step(&path))
 }
 
 fn append(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (path, data) = (
-        path_of("append", "path", &args[0])?,
+        arguments::path("append", "path", &args[0])?,
         arguments::data("append", "data", &args[1])?,
     );
     let mut options = OpenOptions::new();
     options.append(true).create(true);
-    let mut file = system::retry(context, "append", path, || options.open(path))?;
+    let mut file = system::retry(context, "append", &path, || options.open(&path))?;
     match file.write_all(data) {
         Ok(()) => Ok(Value::Int(data.len() as i64)),
-        Err(error) => Err(system::failed("append", path, &error)),
+        Err(error) => Err(system::failed("append", &path, &error)),
     }
 }
 
 fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (path, data) = (
-        path_of("write", "path", &args[0])?,
+        arguments::path("write", "path", &args[0])?,
         arguments::data("write", "data", &args[1])?,
     );
     let atomic = match arguments::given(&args[2]) {
         Some(atomic) => arguments::boolean("write", "atomic", atomic)?,
         None => false,
     };
-    system::retry(context, "write", path, || match atomic {
-        true => write_atomic(Path::new(path), data),
-        false => fs::write(path, data),
+    system::retry(context, "write", &path, || match atomic {
+        true => write_atomic(path.path(), data),
+        false => fs::write(&path, data),
     })?;
     Ok(Value::Int(data.len() as i64))
 }
@@ -150,7 +125,7 @@ fn umask() -> u32 {
 }
 
 fn chmod(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let path = path_of("chmod", "path", &args[0])?;
+    let path = arguments::path("chmod", "path", &args[0])?;
     let mode = arguments::size("chmod", "mode", &args[1])?;
     let Ok(mode @ 0..=0o7777) = u32::try_from(mode) else {
         return Err(arguments::refuse(
@@ -160,73 +135,22 @@ fn chmod(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             &args[1],
         ));
     };
-    system::retry(context, "chmod", path, || {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    system::retry(context, "chmod", &path, || {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode))
     })?;
-    Ok(Value::Nil)
-}
-
-fn copytree(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let (from, to) = (
-        path_of("copytree", "from", &args[0])?,
-        path_of("copytree", "to", &args[1])?,
-    );
-    let mut open = vec![(PathBuf::from(from), PathBuf::from(to))];
-    while let Some((from, to)) = open.pop() {
-        let shown = from.to_string_lossy().into_owned();
-        let inner = system::retry(context, "copytree", &shown, || {
-            let entries = fs::read_dir(&from)?.collect::<io::Result<Vec<_>>>()?;
-            fs::create_dir(&to)?;
-            Ok(entries)
-        })?;
-        for entry in inner {
-            let (from, to) = (entry.path(), to.join(entry.file_name()));
-            let shown = from.to_string_lossy().into_owned();
-            let kind = system::retry(context, "copytree", &shown, || entry.file_type())?;
-            if kind.is_dir() {
-                open.push((from, to));
-                continue;
-            }
-            system::retry(context, "copytree", &shown, || match kind.is_symlink() {
-                true => std::os::unix::fs::symlink(fs::read_link(&from)?, &to),
-                false => fs::copy(&from, &to).map(drop),
-            })?;
-            context.poll()?;
-        }
-    }
     Ok(Value::Nil)
 }
 
 fn readlink(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let target = on_path(context, "readlink", args, |path| {
-        name_text(fs::read_link(path)?.as_os_str())
+        Ok(name::text(fs::read_link(path)?))
     })?;
     Ok(Value::str(context.heap(), &target))
 }
 
-fn copy(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let (from, to) = (
-        path_of("copy", "from", &args[0])?,
-        path_of("copy", "to", &args[1])?,
-    );
-    let size = system::retry(context, "copy", from, || fs::copy(from, to))?;
-    Ok(Value::Int(size as i64))
-}
-
 fn glob_files(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let pattern = path_of("glob", "pattern", &args[0])?;
-    let found = glob::expand(pattern);
-    let replaced = |path: &&String| {
-        path.contains(char::REPLACEMENT_CHARACTER) && fs::symlink_metadata(path).is_err()
-    };
-    if let Some(path) = found.iter().find(replaced) {
-        let message = format!(
-            "the name of a file must be UTF-8, but there is {}",
-            show::quoted(path)
-        );
-        let error = io::Error::new(io::ErrorKind::InvalidData, message);
-        return Err(system::failed("glob", pattern, &error));
-    }
+    let pattern = arguments::path("glob", "pattern", &args[0])?;
+    let found = glob::expand(&pattern);
     let heap = context.heap();
     let found = found.iter().map(|path| Value::str(heap, path)).collect();
     Ok(Value::list(heap, found))
@@ -234,14 +158,14 @@ fn glob_files(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 /// The whole of a file.
 fn contents(context: &mut dyn Context, function: &str, args: Args<'_>) -> Outcome<Vec<u8>> {
-    let path = path_of(function, "path", &args[0])?;
-    let size = system::retry(context, function, path, || fs::metadata(path))?.len();
+    let path = arguments::path(function, "path", &args[0])?;
+    let size = system::retry(context, function, &path, || fs::metadata(&path))?.len();
     operate::within(
         function,
         usize::try_from(size).unwrap_or(usize::MAX),
         MAX_STRING,
     )?;
-    let data = system::retry(context, function, path, || fs::read(path))?;
+    let data = system::retry(context, function, &path, || fs::read(&path))?;
     operate::within(function, data.len(), MAX_STRING)?;
     Ok(data)
 }
@@ -276,11 +200,11 @@ fn read_bytes(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 /// The names in a directory, sorted (also `os.listdir`).
 pub fn listdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let path = match arguments::given(&args[0]) {
-        Some(path) => path_of("listdir", "path", path)?,
-        None => ".",
+        Some(path) => arguments::path("listdir", "path", path)?,
+        None => Name::new("."),
     };
-    let mut names = system::retry(context, "listdir", path, || {
-        let names = fs::read_dir(path)?.map(|entry| name_text(&entry?.file_name()));
+    let mut names = system::retry(context, "listdir", &path, || {
+        let names = fs::read_dir(&path)?.map(|entry| Ok(name::text(entry?.file_name())));
         names.collect::<io::Result<Vec<String>>>()
     })?;
     names.sort();
@@ -301,12 +225,12 @@ pub fn mkdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(fine) => arguments::boolean("mkdir", "exist_ok", fine)?,
         None => false,
     };
-    let path = path_of("mkdir", "path", &args[0])?;
-    system::retry(context, "mkdir", path, || match fs::create_dir(path) {
+    let path = arguments::path("mkdir", "path", &args[0])?;
+    system::retry(context, "mkdir", &path, || match fs::create_dir(&path) {
         Err(error)
             if fine
                 && error.kind() == io::ErrorKind::AlreadyExists
-                && fs::metadata(path)?.is_dir() =>
+                && fs::metadata(&path)?.is_dir() =>
         {
             Ok(())
         }
@@ -324,10 +248,10 @@ pub fn remove(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 /// Gives a file or directory another path (also `os.rename`).
 pub fn rename(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (from, to) = (
-        path_of("rename", "from", &args[0])?,
-        path_of("rename", "to", &args[1])?,
+        arguments::path("rename", "from", &args[0])?,
+        arguments::path("rename", "to", &args[1])?,
     );
-    system::retry(context, "rename", from, || fs::rename(from, to))?;
+    copying::between(context, "rename", &from, &to, || fs::rename(&from, &to))?;
     Ok(Value::Nil)
 }
 
@@ -366,13 +290,39 @@ pub fn stat(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Map(Map::new(context.heap(), table)))
 }
 
+fn disk_usage(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let path = match arguments::given(&args[0]) {
+        Some(path) => arguments::path("disk_usage", "path", path)?,
+        None => Name::new("."),
+    };
+    let found = system::retry(context, "disk_usage", &path, || {
+        Ok(nix::sys::statvfs::statvfs(path.path())?)
+    })?;
+    let bytes = |blocks: u64| {
+        let bytes = u128::from(blocks) * u128::from(found.fragment_size());
+        Value::Int(i64::try_from(bytes).unwrap_or(i64::MAX))
+    };
+    let used = found.blocks().saturating_sub(found.blocks_free());
+    let entries = [
+        ("total", bytes(found.blocks())),
+        ("used", bytes(used)),
+        // What a user may still write; some is kept for the administrator.
+        ("free", bytes(found.blocks_available())),
+    ];
+    let mut table = Entries::default();
+    for (name, value) in entries {
+        table.insert(Value::str(context.heap(), name), value);
+    }
+    Ok(Value::Map(Map::new(context.heap(), table)))
+}
+
 fn symlink(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (target, path) = (
-        path_of("symlink", "target", &args[0])?,
-        path_of("symlink", "path", &args[1])?,
+        arguments::path("symlink", "target", &args[0])?,
+        arguments::path("symlink", "path", &args[1])?,
     );
-    system::retry(context, "symlink", path, || {
-        std::os::unix::fs::symlink(target, path)
+    system::retry(context, "symlink", &path, || {
+        std::os::unix::fs::symlink(target.path(), path.path())
     })?;
     Ok(Value::Nil)
 }
@@ -383,7 +333,7 @@ fn tempdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         None => "",
     };
     let path = temporary::new_path(context, "tempdir", prefix, "")?;
-    let shown = path.to_string_lossy().into_owned();
+    let shown = name::text(&path);
     system::retry(context, "tempdir", &shown, || {
         fs::DirBuilder::new().mode(0o700).create(&path)
     })?;
@@ -396,7 +346,7 @@ fn tempfile(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         None => "",
     };
     let path = temporary::new_path(context, "tempfile", "", suffix)?;
-    let shown = path.to_string_lossy().into_owned();
+    let shown = name::text(&path);
     system::retry(context, "tempfile", &shown, || {
         OpenOptions::new().write(true).create_new(true).open(&path)
     })?;
@@ -405,7 +355,8 @@ fn tempfile(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 /// What becomes a part of a file's name.
 fn part_of_name<'a>(function: &str, param: &str, value: &'a Value) -> Outcome<&'a str> {
-    let part = path_of(function, param, value)?;
+    arguments::path(function, param, value)?;
+    let part = arguments::text(function, param, value)?;
     match part.contains('/') {
         true => Err(arguments::refuse(
             function,
@@ -428,9 +379,9 @@ fn touch(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 /// Goes through a directory and all below it (also `os.walk`).
 pub fn walk_tree(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let path = match arguments::given(&args[0]) {
-        Some(path) => path_of("walk", "path", path)?,
-        None => ".",
+        Some(path) => arguments::path("walk", "path", path)?,
+        None => Name::new("."),
     };
-    system::retry(context, "walk", path, || fs::read_dir(path))?;
-    Ok(lazy::value(context, walk::Walk::new(path)))
+    system::retry(context, "walk", &path, || fs::read_dir(&path))?;
+    Ok(lazy::value(context, walk::Walk::new(&path)))
 }

@@ -1,7 +1,7 @@
 //! Patterns of file names: `*` and `?` inside of one name, `[abc]` and `[!abc]`, `**` for any number of directories.
 //! Names that begin with a dot fit only patterns that do.
 
-use std::path::Path;
+use crate::os::name::{self, Name};
 
 /// The paths that fit a pattern, sorted.
 pub fn expand(pattern: &str) -> Vec<String> {
@@ -28,7 +28,7 @@ fn descend(folder: &str, parts: &[&str], found: &mut Vec<String>) {
         descend(folder, rest, found);
         for name in names(folder) {
             let path = join(folder, &name);
-            let real = std::fs::symlink_metadata(&path).is_ok_and(|data| data.is_dir());
+            let real = std::fs::symlink_metadata(Name::new(&path)).is_ok_and(|data| data.is_dir());
             if real && !name.starts_with('.') {
                 descend(&path, parts, found);
             } else if rest.is_empty() && !name.starts_with('.') {
@@ -39,7 +39,7 @@ fn descend(folder: &str, parts: &[&str], found: &mut Vec<String>) {
     }
     if !part.contains(['*', '?', '[']) {
         let path = join(folder, part);
-        if std::fs::symlink_metadata(&path).is_ok() {
+        if std::fs::symlink_metadata(Name::new(&path)).is_ok() {
             descend(&path, rest, found);
         }
         return;
@@ -50,7 +50,7 @@ fn descend(folder: &str, parts: &[&str], found: &mut Vec<String>) {
         let hidden = name.starts_with('.') && !part.starts_with('.');
         if !hidden && fits(&pattern, &text) {
             let path = join(folder, &name);
-            if rest.is_empty() || Path::new(&path).is_dir() {
+            if rest.is_empty() || Name::new(&path).path().is_dir() {
                 descend(&path, rest, found);
             }
         }
@@ -68,10 +68,11 @@ fn join(folder: &str, name: &str) -> String {
 /// The names in a directory; none when it cannot be read.
 fn names(folder: &str) -> Vec<String> {
     let folder = if folder.is_empty() { "." } else { folder };
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
+    let entries = std::fs::read_dir(Name::new(folder))
+        .into_iter()
+        .flatten()
+        .flatten();
+    entries.map(|entry| name::text(entry.file_name())).collect()
 }
 
 /// Whether a name fits a pattern of one name.

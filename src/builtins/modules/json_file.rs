@@ -32,17 +32,17 @@ fn in_file(fault: Fault, path: &str, line: Option<usize>) -> Fault {
 
 /// `json.load(path)`.
 pub fn load(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let path = arguments::text("load", "path", &args[0])?;
-    let text = system::retry(context, "load", path, || std::fs::read_to_string(path))?;
-    json_read::read(context.heap(), &text).map_err(|fault| in_file(fault, path, None))
+    let path = arguments::path("load", "path", &args[0])?;
+    let text = system::retry(context, "load", &path, || std::fs::read_to_string(&path))?;
+    json_read::read(context.heap(), &text).map_err(|fault| in_file(fault, &path, None))
 }
 
 /// `json.dump(value, path)`.
 pub fn dump(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let path = arguments::text("dump", "path", &args[1])?;
+    let path = arguments::path("dump", "path", &args[1])?;
     let mut text = json::encode(args[0], &args[2], &args[3])?;
     text.push('\n');
-    system::retry(context, "dump", path, || std::fs::write(path, &text))?;
+    system::retry(context, "dump", &path, || std::fs::write(&path, &text))?;
     Ok(Value::Nil)
 }
 
@@ -77,8 +77,8 @@ impl NativeIter for Lines {
 
 /// `json.lines(path)`.
 pub fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let path = arguments::text("lines", "path", &args[0])?;
-    let file = system::retry(context, "lines", path, || File::open(path))?;
+    let path = arguments::path("lines", "path", &args[0])?;
+    let file = system::retry(context, "lines", &path, || File::open(&path))?;
     let lines = Lines {
         path: path.to_string(),
         reader: RefCell::new(BufReader::with_capacity(64 * 1024, file)),
@@ -89,19 +89,19 @@ pub fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 /// `json.dump_lines(values, path)`.
 pub fn dump_lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let path = arguments::text("dump_lines", "path", &args[1])?;
-    let file = system::retry(context, "dump_lines", path, || File::create(path))?;
+    let path = arguments::path("dump_lines", "path", &args[1])?;
+    let file = system::retry(context, "dump_lines", &path, || File::create(&path))?;
     let mut out = BufWriter::new(file);
     let mut count = 0;
     gather::each(context, args[0], |context, value| {
         let mut text = json::encode(value, &Value::Nil, &Value::Nil)?;
         text.push('\n');
-        system::retry(context, "dump_lines", path, || {
+        system::retry(context, "dump_lines", &path, || {
             out.write_all(text.as_bytes())
         })?;
         count += 1;
         Ok(ControlFlow::Continue(()))
     })?;
-    system::retry(context, "dump_lines", path, || out.flush())?;
+    system::retry(context, "dump_lines", &path, || out.flush())?;
     Ok(Value::Int(count))
 }

@@ -33,7 +33,7 @@ static FUNCTIONS: Table = natives! {
     "ceil" ("x") |_, args| to_int("ceil", args, f64::ceil), "The smallest whole number that is not below x.";
     "comb" ("n", "k") comb, "In how many ways k of n things can be chosen.";
     "copysign" ("x", "y") |_, args| pair("copysign", ["x", "y"], args, f64::copysign), "x with the sign of y.";
-    "cos" ("x") |_, args| plain("cos", args, f64::cos), "The cosine of an angle in radians.";
+    "cos" ("x") |_, args| checked("cos", args, f64::is_finite, "must be finite", f64::cos), "The cosine of an angle in radians.";
     "cosh" ("x") |_, args| plain("cosh", args, f64::cosh), "The hyperbolic cosine.";
     "degrees" ("x") |_, args| plain("degrees", args, f64::to_degrees), "An angle in radians as degrees.";
     "dist" ("p", "q") dist, "The distance of two points, given as lists of numbers.";
@@ -44,6 +44,7 @@ static FUNCTIONS: Table = natives! {
     "factorial" ("n") factorial, "The product of the whole numbers from 1 to n.";
     "floor" ("x") |_, args| to_int("floor", args, f64::floor), "The largest whole number that is not above x.";
     "fmod" ("x", "y") fmod, "The rest of x / y with the sign of x.";
+    "fsum" ("items") fsum, "The sum of numbers as a float, without the errors that adding them one by one makes.";
     "gcd" ("...numbers") gcd, "The greatest common divisor of whole numbers.";
     "hypot" ("...coordinates") hypot, "The length of the vector with these coordinates.";
     "isclose" ("a", "b", "rel_tol?", "abs_tol?") isclose, "Whether two numbers are nearly equal: within a billionth of the larger, unless said otherwise.";
@@ -60,10 +61,10 @@ static FUNCTIONS: Table = natives! {
     "pow" ("x", "y") pow, "x to the power of y, as a float.";
     "prod" ("items", "start?") prod, "The items multiplied.";
     "radians" ("x") |_, args| plain("radians", args, f64::to_radians), "An angle in degrees as radians.";
-    "sin" ("x") |_, args| plain("sin", args, f64::sin), "The sine of an angle in radians.";
+    "sin" ("x") |_, args| checked("sin", args, f64::is_finite, "must be finite", f64::sin), "The sine of an angle in radians.";
     "sinh" ("x") |_, args| plain("sinh", args, f64::sinh), "The hyperbolic sine.";
     "sqrt" ("x") |_, args| checked("sqrt", args, |x| x >= 0.0, "must be 0 or more", f64::sqrt), "The square root.";
-    "tan" ("x") |_, args| plain("tan", args, f64::tan), "The tangent of an angle in radians.";
+    "tan" ("x") |_, args| checked("tan", args, f64::is_finite, "must be finite", f64::tan), "The tangent of an angle in radians.";
     "tanh" ("x") |_, args| plain("tanh", args, f64::tanh), "The hyperbolic tangent.";
     "trunc" ("x") |_, args| to_int("trunc", args, f64::trunc), "The whole part of x.";
 };
@@ -186,7 +187,12 @@ fn dist(_: &mut dyn Context, args: Args<'_>) -> Outcome {
         let rule = format!("must have as many coordinates as `p` ({})", p.len());
         return Err(arguments::refuse("dist", "q", &rule, &args[1]));
     }
-    Ok(Value::Float(length(p.iter().zip(&q).map(|(a, b)| a - b))))
+    Ok(Value::Float(length(p.iter().zip(&q).map(apart))))
+}
+
+/// The distance of two coordinates: none of what is the same, infinite or not.
+fn apart((a, b): (&f64, &f64)) -> f64 {
+    if a == b { 0.0 } else { a - b }
 }
 
 fn hypot(_: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -197,6 +203,42 @@ fn hypot(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Float(length(numbers?.into_iter())))
 }
 
+/// The sum of floats in parts that do not overlap (Shewchuk 1997): rounded once, at the end.
+fn fsum(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let mut parts: Vec<f64> = Vec::new();
+    let mut special = 0.0;
+    gather::each(context, args[0], |_, item| {
+        let mut x = arguments::number("fsum", "items", &item)?;
+        if !x.is_finite() {
+            special += x;
+            return Ok(ControlFlow::Continue(()));
+        }
+        let mut kept = 0;
+        for at in 0..parts.len() {
+            let Some(&y) = parts.get(at) else { break };
+            let (large, small) = if x.abs() < y.abs() { (y, x) } else { (x, y) };
+            let high = large + small;
+            let low = small - (high - large);
+            if low != 0.0 {
+                if let Some(place) = parts.get_mut(kept) {
+                    *place = low;
+                }
+                kept += 1;
+            }
+            x = high;
+        }
+        parts.truncate(kept);
+        parts.push(x);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if special != 0.0 || special.is_nan() {
+        return Ok(Value::Float(special));
+    }
+    Ok(Value::Float(
+        parts.iter().rev().fold(0.0, |sum, part| sum + part),
+    ))
+}
+
 fn fmod(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (x, y) = (
         arguments::number("fmod", "x", &args[0])?,
@@ -205,6 +247,9 @@ fn fmod(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     if y == 0.0 {
         let message = format!("fmod: `y` must not be 0, but is {}", show::repr(args[1]));
         return Err(diag::Error::new(codes::DIVIDE_BY_ZERO, message).into());
+    }
+    if x.is_infinite() && !y.is_nan() {
+        return Err(arguments::refuse("fmod", "x", "must be finite", &args[0]));
     }
     Ok(Value::Float(x % y))
 }

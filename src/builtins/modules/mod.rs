@@ -4,11 +4,12 @@
 //! module costs nothing until one of its functions is called: no state is made before.
 
 mod base64;
+mod copying;
 mod csv;
 mod csv_file;
 mod csv_lines;
 mod durations;
-mod environ;
+pub mod environ;
 pub mod file_lock;
 mod fs;
 mod glob;

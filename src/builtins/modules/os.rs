@@ -3,9 +3,12 @@
 use super::{environ, fs};
 use crate::builtins::{Module, Table, arguments, system};
 use crate::diag::{self, codes};
-use crate::value::Value;
+use crate::os::name;
 use crate::value::native::{Args, Context, Outcome};
+use crate::value::{Value, text};
 use std::env;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 /// The module.
 pub static MODULE: Module = Module {
@@ -24,6 +27,8 @@ pub static MODULE: Module = Module {
 static FUNCTIONS: Table = natives! {
     "chdir" ("path") chdir, "Makes a directory the current one of this process.";
     "cwd" () getcwd, "The current directory.";
+    "fsdecode" ("name") fsdecode, "The str of a name of a file that came as bytes (from a program, from a file): as `listdir` gives it.";
+    "fsencode" ("name") fsencode, "The bytes that a name of a file has for the system: to be written to a file, to be given to a program.";
     "getcwd" () getcwd, "The current directory.";
     "getenv" ("name", "default?") getenv, "A variable of the environment; the default, or nil, when it is not set.";
     "gethostname" () gethostname, "The name of this machine.";
@@ -47,19 +52,51 @@ static FUNCTIONS: Table = natives! {
 pub fn variable(name: &str) -> Option<String> {
     // The system's look-up panics on names that no variable can have.
     let possible = !name.is_empty() && !name.contains(['=', '\0']);
-    let value = possible.then(|| env::var_os(name)).flatten()?;
-    Some(value.to_string_lossy().into_owned())
+    let value = possible.then(|| env::var_os(name::os(name))).flatten()?;
+    Some(name::text(value))
 }
 
 fn chdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let path = arguments::text("chdir", "path", &args[0])?;
-    system::retry(context, "chdir", path, || env::set_current_dir(path))?;
+    let path = arguments::path("chdir", "path", &args[0])?;
+    system::retry(context, "chdir", &path, || env::set_current_dir(&path))?;
     Ok(Value::Nil)
 }
 
 fn getcwd(context: &mut dyn Context, _: Args<'_>) -> Outcome {
     let path = system::retry(context, "getcwd", ".", env::current_dir)?;
-    Ok(Value::str(context.heap(), &path.to_string_lossy()))
+    Ok(Value::str(context.heap(), &name::text(path)))
+}
+
+fn fsdecode(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    match args[0] {
+        Value::Bytes(bytes) => {
+            let text = name::text(OsStr::from_bytes(bytes.data()));
+            text::checked(context.heap(), text)
+        }
+        value if value.as_str().is_some() => Ok(value),
+        value => Err(arguments::wrong(
+            "fsdecode",
+            "name",
+            "bytes or a str",
+            &value,
+        )),
+    }
+}
+
+fn fsencode(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    if let Value::Bytes(_) = args[0] {
+        return Ok(args[0]);
+    }
+    let Some(text) = args[0].as_str() else {
+        return Err(arguments::wrong(
+            "fsencode",
+            "name",
+            "a str or bytes",
+            &args[0],
+        ));
+    };
+    let bytes = name::bytes(text).into_owned();
+    Ok(Value::bytes(context.heap(), bytes))
 }
 
 fn getenv(context: &mut dyn Context, args: Args<'_>) -> Outcome {

@@ -1,6 +1,7 @@
-//! `path`: paths as texts. Only the functions that ask the file system touch it.
+//! `path`: paths as texts (a name that is no UTF-8 is one too, see [`crate::os::name`]). Only the functions that ask the file system touch it.
 
 use crate::builtins::{Module, Table, arguments, system};
+use crate::os::name::{self, Name};
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
 use std::path::{Component, Path, PathBuf};
@@ -38,6 +39,7 @@ fn argument<'a>(function: &str, args: Args<'a>) -> Outcome<&'a str> {
     arguments::text(function, "path", &args[0])
 }
 
+/// A path that was made of texts, as a text.
 fn text(context: &mut dyn Context, path: &Path) -> Outcome {
     Ok(Value::str(context.heap(), &path.to_string_lossy()))
 }
@@ -69,7 +71,7 @@ fn absolute(function: &str, path: &str) -> Outcome<PathBuf> {
         return Ok(normal(path));
     }
     match std::env::current_dir() {
-        Ok(current) => Ok(normal(&current.join(path))),
+        Ok(current) => Ok(normal(&PathBuf::from(name::text(current)).join(path))),
         Err(error) => Err(system::failed(function, ".", &error)),
     }
 }
@@ -135,17 +137,23 @@ fn suffix(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 /// Whether there is something at the path (also `fs.exists`).
 pub fn exists(_: &mut dyn Context, args: Args<'_>) -> Outcome {
-    Ok(Value::Bool(Path::new(argument("exists", args)?).exists()))
+    Ok(Value::Bool(
+        Name::new(argument("exists", args)?).path().exists(),
+    ))
 }
 
 /// Whether there is a directory at the path (also `fs.isdir`).
 pub fn isdir(_: &mut dyn Context, args: Args<'_>) -> Outcome {
-    Ok(Value::Bool(Path::new(argument("isdir", args)?).is_dir()))
+    Ok(Value::Bool(
+        Name::new(argument("isdir", args)?).path().is_dir(),
+    ))
 }
 
 /// Whether there is a file at the path (also `fs.isfile`).
 pub fn isfile(_: &mut dyn Context, args: Args<'_>) -> Outcome {
-    Ok(Value::Bool(Path::new(argument("isfile", args)?).is_file()))
+    Ok(Value::Bool(
+        Name::new(argument("isfile", args)?).path().is_file(),
+    ))
 }
 
 fn isabs(_: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -159,10 +167,10 @@ fn expanduser(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let (user, rest) = named.split_at(named.find('/').unwrap_or(named.len()));
     let home = match user {
-        "" => std::env::var("HOME").ok(),
+        "" => std::env::var_os("HOME").map(name::text),
         user => {
             let known = nix::unistd::User::from_name(user).ok().flatten();
-            known.map(|user| user.dir.to_string_lossy().into_owned())
+            known.map(|user| name::text(user.dir))
         }
     };
     match home {
@@ -195,8 +203,10 @@ fn normpath(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn realpath(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let path = argument("realpath", args)?;
-    let real = system::retry(context, "realpath", path, || std::fs::canonicalize(path))?;
-    text(context, &real)
+    let real = system::retry(context, "realpath", path, || {
+        std::fs::canonicalize(Name::new(path))
+    })?;
+    Ok(Value::str(context.heap(), &name::text(real)))
 }
 
 fn relpath(context: &mut dyn Context, args: Args<'_>) -> Outcome {

@@ -298,6 +298,12 @@ fn mix(context: &mut dyn Context, list: Gc<List>, count: usize) {
 
 fn sample(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let count = arguments::size("sample", "k", &args[1])?;
+    if let Value::Range(range) = args[0]
+        && let Some(len) = range.len()
+        && len / 4 > count as u64
+    {
+        return Ok(sample_of_range(context, count, len, |at| range.get(at)));
+    }
     let pool = gather::collect(context, "sample", args[0])?;
     if count > pool.len() {
         let rule = format!("must be at most the number of items ({})", pool.len());
@@ -311,6 +317,24 @@ fn sample(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let items = pool.items().slice(part);
     Ok(Value::List(List::from_items(context.heap(), items)))
+}
+
+/// Some numbers of a range that is much longer: it is not made.
+fn sample_of_range(
+    context: &mut dyn Context,
+    count: usize,
+    len: u64,
+    number: impl Fn(u64) -> Option<i64>,
+) -> Value {
+    let mut chosen = std::collections::HashSet::new();
+    let mut numbers = Vec::new();
+    while numbers.len() < count {
+        let at = generator(context).random_range(0..len);
+        if chosen.insert(at) {
+            numbers.extend(number(at));
+        }
+    }
+    Value::List(List::from_items(context.heap(), Items::Ints(numbers)))
 }
 
 fn seed(context: &mut dyn Context, args: Args<'_>) -> Outcome {

@@ -326,11 +326,12 @@ fn sub(context: &mut dyn Context, args: Args<'_>) -> Outcome {
                 let handle = MatchHandle::new(regex.clone(), source.clone(), &captures, &mut chars);
                 let found = Value::handle(context.heap(), Rc::new(handle));
                 let made = context.call(args[1], &[found])?;
-                out.push_str(arguments::text(
-                    "sub",
-                    "the result of `replacement`",
-                    &made,
-                )?);
+                let Some(text) = made.as_str() else {
+                    let kind = show::kind(&made);
+                    let message = format!("sub: `replacement` must give a str, but gave {kind}");
+                    return Err(diag::Error::new(codes::TYPE, message).into());
+                };
+                out.push_str(text);
             }
         }
         operate::within("sub", out.len(), MAX_STRING)?;

@@ -5,7 +5,7 @@
 //! the next one removes those that nobody locks any more.
 
 use crate::builtins::system;
-use crate::os::fork;
+use crate::os::{fork, name};
 use crate::process::finish;
 use crate::value::native::{Context, Outcome};
 use std::fs::{self, File};
@@ -37,7 +37,7 @@ pub fn new_path(
     suffix: &str,
 ) -> Outcome<PathBuf> {
     let root = std::env::temp_dir();
-    let shown = root.to_string_lossy().into_owned();
+    let shown = name::text(&root);
     system::retry(context, function, &shown, || {
         let mut own = OWN.lock().map_err(|_| io::Error::other("in use"))?;
         let pid = fork::pid();
@@ -63,7 +63,9 @@ pub fn new_path(
             }
         };
         own.count += 1;
-        Ok(own.path.join(format!("{prefix}{}{suffix}", own.count)))
+        Ok(own
+            .path
+            .join(name::os(&format!("{prefix}{}{suffix}", own.count))))
     })
 }
 

@@ -4,7 +4,7 @@ use crate::builtins::{Module, Table, arguments, gather};
 use crate::limits::MAX_STRING;
 use crate::os::terminal;
 use crate::value::native::{Args, Context, Outcome};
-use crate::value::{Value, operate, show, text};
+use crate::value::{Value, compare, operate, show, text};
 use std::ops::ControlFlow;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -262,21 +262,24 @@ fn cell(value: Value) -> (String, bool) {
     (shown.replace('\n', " "), number)
 }
 
-/// The rows as cells; the header is that of the first map when none is given.
+/// The rows as cells; the header is all keys of maps, in the order in which they come, when none is given.
 fn cells(
     context: &mut dyn Context,
     rows: Value,
     header: &mut Option<Vec<Value>>,
 ) -> Outcome<Cells> {
     let mut all = Cells::new();
+    let chosen = header.is_some();
     gather::each(context, rows, |context, row| {
         let values = match row {
             Value::Map(map) => {
-                if header.is_none() {
-                    let keys: Vec<Value> = map.table().iter().map(|(key, _)| key).collect();
-                    // The row that they are the keys of may be gone when the next one comes.
-                    keys.iter().for_each(|&key| context.protect(key));
-                    *header = Some(keys);
+                let names = header.get_or_insert_default();
+                for (key, _) in map.table().iter().filter(|_| !chosen) {
+                    if !names.iter().any(|&name| compare::equals(name, key)) {
+                        // The row that it is a key of may be gone when the next one comes.
+                        context.protect(key);
+                        names.push(key);
+                    }
                 }
                 let names = header.iter().flatten();
                 names

@@ -1,6 +1,7 @@
 //! Going through a directory tree, one directory at a time.
 
 use crate::builtins::system;
+use crate::os::name;
 use crate::value::Value;
 use crate::value::heap::Marker;
 use crate::value::native::{Context, NativeIter, Outcome};
@@ -24,9 +25,9 @@ impl Walk {
 /// The names of the directories (links to some are files here: no ring has an end) and of the files in a directory, sorted.
 fn read(path: &str) -> io::Result<(Vec<String>, Vec<String>)> {
     let (mut directories, mut files) = (Vec::new(), Vec::new());
-    for entry in std::fs::read_dir(path)? {
+    for entry in std::fs::read_dir(name::os(path))? {
         let entry = entry?;
-        let name = super::fs::name_text(&entry.file_name())?;
+        let name = name::text(entry.file_name());
         match entry.file_type()?.is_dir() {
             true => directories.push(name),
             false => files.push(name),

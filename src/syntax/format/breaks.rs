@@ -1,5 +1,6 @@
 //! Where a line that is too long is broken.
 
+use crate::limits::MAX_LINE_WIDTH;
 use std::collections::HashSet;
 
 /// What a place is at which a line could be broken.
@@ -25,10 +26,13 @@ pub struct Part {
     pub id: usize,
     /// How many brackets are around it.
     pub depth: usize,
-    /// Its columns.
+    /// Its columns; it has no last one when the line ends before it does.
     pub start: usize,
     pub end: usize,
 }
+
+/// The end of brackets that are closed on another line.
+pub const OPEN: usize = usize::MAX;
 
 /// What was chosen.
 #[derive(Default)]
@@ -54,8 +58,8 @@ const CHAIN: usize = 3;
 /// Brackets narrower than this stay whole when there is an `and` or an `or` beside them.
 const NARROW: usize = 40;
 
-/// Chooses the places at which a line is broken next: as far outside as possible.
-pub fn choose(parts: &[Part], marks: &mut Marks) {
+/// Chooses the places at which a line is broken next: as far outside as possible. `indent` is that of the line.
+pub fn choose(parts: &[Part], indent: usize, marks: &mut Marks) {
     let mut depths: Vec<usize> = parts.iter().map(|part| part.depth).collect();
     depths.sort_unstable();
     depths.dedup();
@@ -74,7 +78,7 @@ pub fn choose(parts: &[Part], marks: &mut Marks) {
         let logic = of(What::Logic).next().is_some();
         match widest {
             Some(group) if !logic || group.end - group.start >= NARROW => {
-                marks.groups.insert(innermost(parts, *group).id);
+                marks.groups.insert(innermost(parts, indent, *group).id);
                 return;
             }
             _ => {}
@@ -88,14 +92,17 @@ pub fn choose(parts: &[Part], marks: &mut Marks) {
 }
 
 /// Brackets whose last item is a block are left whole, as are those whose only item has brackets: the inner ones are broken.
-fn innermost(parts: &[Part], group: Part) -> Part {
+/// That must help: what stands before them has to fit.
+fn innermost(parts: &[Part], indent: usize, group: Part) -> Part {
     let inner = parts.iter().find(|part| {
-        let last = part.depth == group.depth + 1 && part.end + 1 == group.end;
+        let fits = indent + part.start < MAX_LINE_WIDTH;
+        let last =
+            fits && part.depth == group.depth + 1 && part.end.checked_add(1) == Some(group.end);
         let only = part.start == group.start + 1;
         last && (part.what == What::Block || (part.what == What::Group && only))
     });
     match inner {
-        Some(inner) if group.what == What::Group => innermost(parts, *inner),
+        Some(inner) if group.what == What::Group => innermost(parts, indent, *inner),
         _ => group,
     }
 }

@@ -49,7 +49,7 @@ pub fn text(nodes: &[Node]) -> String {
         let lines = writer.lines;
         let mut more = Marks::default();
         for line in lines.iter().filter(|line| line.width() > MAX_LINE_WIDTH) {
-            breaks::choose(&line.parts, &mut more);
+            breaks::choose(&line.parts, line.indent, &mut more);
         }
         // Each round breaks something that was whole, so there is a last one.
         if !marks.add(more) {
@@ -165,19 +165,16 @@ impl<'a> Writer<'a> {
         for (at, node) in nodes.iter().enumerate() {
             let first = node.first();
             if first.is_comment() {
-                self.comment(first, indent, at == 0);
+                // One inside of a statement stands where its next part will.
+                let next = following(nodes, at).filter(|next| at > 0 && !next.starts);
+                self.comment(first, indent + next.map_or(0, further), at == 0);
                 continue;
             }
             if first.starts || at == 0 {
                 self.new_line(indent, first.newlines > 1 && at > 0);
                 (self.before, self.last) = (None, None);
             } else if self.breaks_before(first, at.checked_sub(1).and_then(|at| nodes.get(at))) {
-                let further = match first.token {
-                    Token::Dot => INDENT,
-                    Token::Else | Token::Catch | Token::Finally => 0,
-                    _ => 2 * INDENT,
-                };
-                self.new_line(indent + further, false);
+                self.new_line(indent + further(first), false);
             }
             self.node(nodes, at, indent);
         }
@@ -215,6 +212,10 @@ impl<'a> Writer<'a> {
             (Token::Plus, Some(next), _) if at > 0 => (What::Sum, next.id),
             _ => return,
         };
+        // A place that is broken already is none.
+        if self.marks.before.contains(&id) {
+            return;
+        }
         let (depth, end) = (self.depth, start + 1);
         let part = Part {
             what,
@@ -240,6 +241,18 @@ impl<'a> Writer<'a> {
         }
         if !is_broken(group, self.marks) {
             self.leaf(&group.open);
+            if can_break(group) {
+                // A line that is too long in spite of what is broken in it is broken here.
+                let (what, id, depth) = (What::Group, group.open.id, self.depth);
+                let (start, end) = (self.column() - 1, breaks::OPEN);
+                self.line().parts.push(Part {
+                    what,
+                    id,
+                    depth,
+                    start,
+                    end,
+                });
+            }
             self.deeper(|w| {
                 for at in 0..group.inner.len() {
                     w.node(&group.inner, at, own);
@@ -311,11 +324,14 @@ impl<'a> Writer<'a> {
         let mut previous: Option<&Node> = None;
         for (at, node) in group.inner.iter().enumerate() {
             let first = node.first();
+            let after_comma = previous.is_none_or(|p| p.first().token == Token::Comma);
             if first.is_comment() {
-                self.comment(first, indent, at == 0);
+                let next = following(&group.inner, at).filter(|next| {
+                    !after_comma && next.token != Token::Comma && !begins_clause(group, next)
+                });
+                self.comment(first, indent + next.map_or(0, |_| INDENT), at == 0);
                 continue;
             }
-            let after_comma = previous.is_none_or(|p| p.first().token == Token::Comma);
             let clause = begins_clause(group, first);
             let breaks = previous.is_none()
                 || self.breaks_before(first, previous)
@@ -328,6 +344,21 @@ impl<'a> Writer<'a> {
             self.node(&group.inner, at, indent);
             previous = Some(node);
         }
+    }
+}
+
+/// The first token behind a comment that is no comment.
+fn following(nodes: &[Node], at: usize) -> Option<&Leaf> {
+    let mut behind = nodes.get(at + 1..)?.iter().map(Node::first);
+    behind.find(|leaf| !leaf.is_comment())
+}
+
+/// How much further inside than its statement a line stands that goes on with it.
+fn further(leaf: &Leaf) -> usize {
+    match leaf.token {
+        Token::Dot => INDENT,
+        Token::Else | Token::Catch | Token::Finally => 0,
+        _ => 2 * INDENT,
     }
 }
 
