@@ -254,6 +254,18 @@ fn every_prefix_of_a_program_parses_or_is_incomplete() {
 }
 
 #[test]
+fn a_string_that_the_text_ends_in_is_told_and_not_the_bracket_around_it() {
+    for text in ["print(\"abc", "f([1, \"a {b} c", "g(`ls"] {
+        let errors = syntax::parse(&source(text)).err().unwrap_or_default();
+        let told: Vec<&str> = errors.iter().map(|error| &*error.message).collect();
+        assert_eq!(told.len(), 1, "{text:?} {told:?}");
+        assert!(told[0].contains("is not closed") && !told[0].contains("bracket"));
+        assert!(told[0].contains("string") || told[0].contains("command"));
+        assert!(errors[0].incomplete);
+    }
+}
+
+#[test]
 fn unfinished_input_is_incomplete_and_wrong_input_is_not() {
     for text in [
         "fn f() {\n",

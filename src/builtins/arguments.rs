@@ -74,8 +74,9 @@ pub fn text<'a>(function: &str, param: &str, value: &'a Value) -> Outcome<&'a st
     }
 }
 
-/// A path of a file: a str without a zero character.
+/// A path of a file: a str without a zero character. Whatever is done with it sees what this process has written before.
 pub fn path<'a>(function: &str, param: &str, value: &'a Value) -> Outcome<Name<'a>> {
+    crate::process::held::write_out();
     let path = text(function, param, value)?;
     match path.contains('\0') {
         true => Err(refuse(

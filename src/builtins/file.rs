@@ -1,8 +1,10 @@
 //! `open` and files.
 //!
-//! Writes go to the system at once: nothing is lost when the process is killed, and lines that several processes append
-//! stay whole. Reads are buffered. A file is of its process alone: it has no identity, so it cannot be sent.
+//! Reads are buffered, and writes are gathered ([`Gathered`]) where nobody can notice: not in mode "a", because lines that
+//! several processes append stay whole, not to pipes and terminals. A file is of its process alone: it has no identity, so it
+//! cannot be sent.
 
+use super::file_gather::{self, Gathered, Unwritten};
 use super::{Table, arguments, gather, system};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
@@ -62,6 +64,8 @@ struct Stream {
     ahead: Vec<u8>,
     /// How much of `ahead` was given out.
     used: usize,
+    /// What was written and is not in the file yet; `None` where each write goes to the system.
+    gathered: Option<Gathered>,
 }
 
 impl Handle for FileHandle {
@@ -151,6 +155,8 @@ fn open(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         waits,
         ahead: Vec::new(),
         used: 0,
+        gathered: (!waits && (mode.contains('w') || mode.contains('x')) && !mode.contains('+'))
+            .then(Gathered::default),
     };
     let inner = Inner {
         path: path.to_string(),
@@ -168,7 +174,10 @@ fn open(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 pub(super) fn share(value: &Value) -> Option<Outcome<File>> {
     let inner = &value.as_handle::<FileHandle>()?.inner;
     let shared = match &mut *inner.open.borrow_mut() {
-        Some(stream) => stream.forget_ahead().and_then(|()| stream.file.try_clone()),
+        Some(stream) => stream.settle().and_then(|()| {
+            stream.forget_ahead()?;
+            stream.file.try_clone()
+        }),
         None => return Some(Err(inner.closed("command"))),
     };
     Some(shared.map_err(|error| system::failed("command", &inner.path, &error)))
@@ -208,10 +217,21 @@ impl Inner {
     ) -> Outcome<T> {
         system::retry(context, function, &self.path, || {
             match &mut *self.open.borrow_mut() {
-                Some(stream) => step(stream).map(Ok),
+                Some(stream) => stream.settle().and_then(|()| step(stream)).map(Ok),
                 None => Ok(Err(self.closed(function))),
             }
         })?
+    }
+
+    /// Refuses a file that was opened only to write.
+    fn readable(&self, function: &str) -> Outcome<()> {
+        if self.mode.contains(['r', '+']) {
+            return Ok(());
+        }
+        let (path, mode) = (show::quoted(&self.path), show::quoted(&self.mode));
+        let message = format!("{function}: {path} must be open to read, but its mode is {mode}");
+        let help = "modes \"r\" and \"w+\" read";
+        Err(diag::Error::new(codes::IO, message).with_help(help).into())
     }
 
     fn closed(&self, function: &str) -> Fault {
@@ -234,6 +254,7 @@ impl Inner {
 
     /// The next line with its end, empty at the end of the file.
     fn line(&self, context: &mut dyn Context, function: &str) -> Outcome<Vec<u8>> {
+        self.readable(function)?;
         // Where the search for the end of the line goes on.
         let mut searched = 0;
         loop {
@@ -291,7 +312,28 @@ impl Inner {
         }
     }
 
-    fn put(&self, context: &mut dyn Context, data: &[u8]) -> Outcome<()> {
+    /// Takes data to be written later; false when there is no room for it, or it must be written at once.
+    fn gather(self: &Rc<Self>, data: &[u8]) -> bool {
+        let mut open = self.open.borrow_mut();
+        let Some(gathered) = open.as_mut().and_then(|stream| stream.gathered.as_mut()) else {
+            return false;
+        };
+        let taken = gathered.take(data);
+        if taken && !gathered.noted {
+            gathered.noted = true;
+            file_gather::note(self);
+        }
+        taken
+    }
+
+    fn put(self: &Rc<Self>, context: &mut dyn Context, data: &[u8]) -> Outcome<()> {
+        if self.gather(data) {
+            return Ok(());
+        }
+        self.with(context, "write", |_| Ok(()))?;
+        if self.gather(data) {
+            return Ok(());
+        }
         let mut written = 0;
         while written < data.len() {
             let rest = data.get(written..).unwrap_or_default();
@@ -307,7 +349,36 @@ impl Inner {
     }
 }
 
+impl Unwritten for Inner {
+    fn write_out(&self) {
+        let Ok(mut open) = self.open.try_borrow_mut() else {
+            return;
+        };
+        let Some(stream) = &mut *open else { return };
+        let result = stream.settle();
+        if let Some(gathered) = &mut stream.gathered {
+            gathered.noted = false;
+            // Nobody is there to be told: the next who uses the file is.
+            gathered.failed = result.err();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.write_out();
+    }
+}
+
 impl Stream {
+    /// Writes what was gathered.
+    fn settle(&mut self) -> std::io::Result<()> {
+        match &mut self.gathered {
+            Some(gathered) => gathered.write_to(&mut self.file),
+            None => Ok(()),
+        }
+    }
+
     fn rest(&self) -> &[u8] {
         self.ahead.get(self.used..).unwrap_or_default()
     }
@@ -358,9 +429,15 @@ fn receiver(args: Args<'_>) -> Outcome<Rc<Inner>> {
     }
 }
 
-fn close(_: &mut dyn Context, args: Args<'_>) -> Outcome {
-    receiver(args)?.open.borrow_mut().take();
-    Ok(Value::Nil)
+fn close(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let file = receiver(args)?;
+    let written = match file.is_closed() {
+        true => Ok(()),
+        false => file.with(context, "close", |_| Ok(())),
+    };
+    // Closed, whatever has become of what was in it.
+    file.open.borrow_mut().take();
+    written.map(|()| Value::Nil)
 }
 
 fn flush(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -395,6 +472,7 @@ fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             size.saturating_mul(4)
         }
     });
+    file.readable("read")?;
     loop {
         let have = file.with(context, "read", |stream| Ok(stream.rest().len()))?;
         operate::within("read", have, MAX_STRING)?;
@@ -508,6 +586,12 @@ fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let data = file.bytes(&args[1])?;
     if file.is_closed() {
         return Err(file.closed("write"));
+    }
+    if !file.mode.contains(['w', 'a', 'x', '+']) {
+        let (path, mode) = (show::quoted(&file.path), show::quoted(&file.mode));
+        let message = format!("write: {path} must be open to write, but its mode is {mode}");
+        let help = "modes \"w\", \"a\" and \"x\" write";
+        return Err(diag::Error::new(codes::IO, message).with_help(help).into());
     }
     file.put(context, data)?;
     let count = if file.binary {

@@ -76,6 +76,7 @@ mod control;
 mod convert;
 mod event;
 mod file;
+mod file_gather;
 mod folds;
 mod format;
 pub mod gather;

@@ -1,6 +1,6 @@
 //! The walk over a module: statements, blocks and bodies. Expressions are in `expr`, what is declared in `declare`.
 
-use super::environment::Environment;
+use super::environment::{Environment, Mode};
 use super::lints::Facts;
 use super::lost_writes::StructBodies;
 use super::scope::{Body, Names, VarKind};
@@ -58,6 +58,9 @@ impl<'e> Checker<'e> {
         self.enter(0, FnKind::Named, module.span);
         self.names.open(0);
         self.statements(&module.body);
+        if self.env.mode() != Mode::Prompt {
+            self.idle_commands(module.body.last());
+        }
         self.names.close();
         self.frames.pop();
     }
@@ -109,6 +112,7 @@ impl<'e> Checker<'e> {
             frame.loops.push(span);
         }
         self.block(body);
+        self.idle_commands(body.body.last());
         if let Some(frame) = self.frames.last_mut() {
             frame.loops.pop();
         }
@@ -121,6 +125,9 @@ impl<'e> Checker<'e> {
             self.statement(stmt);
         }
         self.facts.unreachable(body);
+        // The last statement may be the value of its block.
+        let (_, others) = body.split_last().unzip();
+        self.idle_commands(others.unwrap_or_default());
     }
 
     fn statement(&mut self, stmt: &Stmt) {

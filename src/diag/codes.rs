@@ -80,6 +80,7 @@ reference! {
     LOST_WRITE "W001" "Warning" "a write to a snapshot that nobody can see";
     UNKNOWN_KIND "W002" "Warning" "an error kind that nothing raises";
     UNREACHABLE "W003" "Warning" "code that can never run";
+    IDLE_COMMAND "W004" "Warning" "a command that nothing runs";
     // Runtime.
     TYPE "R001" "TypeError" "a value of the wrong kind";
     VALUE "R002" "ValueError" "a value out of its range";

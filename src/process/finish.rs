@@ -3,7 +3,7 @@
 use super::record::{DAEMON, Record, STARTED, Status};
 use super::spawn::{ChildOutcome, Message, Process, seconds_until};
 use super::wait::{self, Awaited, Operation, WaitSpec};
-use super::{programs, reaper, signals};
+use super::{held, programs, reaper, signals};
 use crate::arena;
 use crate::crash_point;
 use crate::diag::codes;
@@ -45,6 +45,7 @@ pub fn at_end(step: fn()) {
 }
 
 fn do_at_end() {
+    held::write_out();
     let steps = AT_END.lock().map(|mut steps| std::mem::take(&mut *steps));
     for (pid, step) in steps.unwrap_or_default() {
         if pid == fork::pid() {

@@ -18,6 +18,7 @@ pub mod deadlock;
 pub mod ended;
 pub mod event;
 pub mod finish;
+pub mod held;
 pub mod lease;
 pub mod lock;
 pub mod pipe;
@@ -57,6 +58,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// here first; a script that shares nothing never does.
 #[inline]
 pub fn start() -> Result<&'static Arena> {
+    held::write_out();
     if STARTED.load(Ordering::Acquire)
         && let Some(arena) = arena::get()
     {

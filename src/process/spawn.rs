@@ -163,6 +163,8 @@ impl Process {
         title::prepare();
         crash_point!("spawn: prepared");
         let parent_pid = fork::pid();
+        // The child must not write it once more.
+        super::held::write_out();
         let blocked = signal::AllBlocked::new();
         match fork::fork() {
             Ok(Side::Parent(pid)) => {

@@ -60,7 +60,7 @@ pub fn reports(
     } = search;
     if let Some(open) = open {
         // What is missing at the end is missing because of the bracket.
-        found.retain(|error| !error.incomplete);
+        found.retain(|error| !error.incomplete || error.code == codes::UNCLOSED);
         found.push(*open);
     }
     found.truncate(MAX_REPORTS);

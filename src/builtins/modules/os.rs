@@ -9,6 +9,8 @@ use crate::value::{Value, text};
 use std::env;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 /// The module.
 pub static MODULE: Module = Module {
@@ -46,6 +48,7 @@ static FUNCTIONS: Table = natives! {
     "unlink" ("path") fs::remove, "Removes a file.";
     "unsetenv" ("name") unsetenv, "Takes a variable out of the environment.";
     "walk" ("path?") fs::walk_tree, "Goes through [directory, directories in it, files in it] for a directory and all below it.";
+    "which" ("name") which, "The path of the program that a command of this name runs; nil when there is none.";
 };
 
 /// The value of a variable of the environment.
@@ -154,6 +157,26 @@ pub fn change(function: &str, name_value: &Value, value: Option<&Value>) -> Outc
     let message =
         format!("{function}: the environment of a process with threads cannot be changed");
     Err(diag::Error::new(codes::NOT_SUPPORTED, message).into())
+}
+
+fn which(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let name = arguments::path("which", "name", &args[0])?;
+    let runs = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    };
+    let found = match name.contains('/') {
+        true => Some(name.path().to_path_buf()).filter(|path| runs(path)),
+        false => {
+            let folders = env::var_os("PATH").unwrap_or_default();
+            let mut paths = env::split_paths(&folders).map(|folder| folder.join(name.path()));
+            paths.find(|path| runs(path))
+        }
+    };
+    Ok(match found {
+        Some(path) => Value::str(context.heap(), &name::text(path)),
+        None => Value::Nil,
+    })
 }
 
 fn gethostname(context: &mut dyn Context, _: Args<'_>) -> Outcome {

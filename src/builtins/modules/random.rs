@@ -26,6 +26,7 @@ static FUNCTIONS: Table = natives! {
     "expovariate" ("lambd?") expovariate, "A number of the exponential distribution with a mean of 1 / lambd.";
     "gauss" ("mu?", "sigma?") gauss, "A number of the normal distribution.";
     "getrandbits" ("k") getrandbits, "A whole number of k random bits, up to 63.";
+    "normalvariate" ("mu?", "sigma?") gauss, "A random float of a normal distribution, as gauss.";
     "randbytes" ("n") randbytes, "So many random bytes.";
     "randint" ("a", "b") randint, "A whole number from a to b, both included.";
     "random" () random, "A float from 0 up to 1, without 1.";
@@ -33,6 +34,7 @@ static FUNCTIONS: Table = natives! {
     "sample" ("items", "k") sample, "A list of k different items.";
     "seed" ("value?") seed, "Starts the stream of this process at a place that depends on the value only.";
     "shuffle" ("items") shuffle, "Puts the items of a list in a random order, in place.";
+    "triangular" ("low?", "high?", "mode?") triangular, "A random float between two limits (0 and 1), most often near `mode` (the middle).";
     "uniform" ("a", "b") uniform, "A float between a and b.";
 };
 
@@ -219,6 +221,26 @@ fn gauss(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Float(
         mu + sigma * (-2.0 * radius.ln()).sqrt() * angle.cos(),
     ))
+}
+
+fn triangular(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let low = option("triangular", "low", &args[0], 0.0)?;
+    let high = option("triangular", "high", &args[1], 1.0)?;
+    let mode = option("triangular", "mode", &args[2], (low + high) / 2.0)?;
+    if !(low <= mode && mode <= high) {
+        let message = format!("triangular: `mode` must be from {low} to {high}, but is {mode}");
+        return Err(diag::Error::new(codes::VALUE, message).into());
+    }
+    let (width, share) = (high - low, unit(context));
+    if width == 0.0 {
+        return Ok(Value::Float(low));
+    }
+    let rising = (mode - low) / width;
+    Ok(Value::Float(if share < rising {
+        low + (share * width * (mode - low)).sqrt()
+    } else {
+        high - ((1.0 - share) * width * (high - mode)).sqrt()
+    }))
 }
 
 fn getrandbits(context: &mut dyn Context, args: Args<'_>) -> Outcome {

@@ -20,8 +20,8 @@ pub static MODULE: Module = Module {
 static FUNCTIONS: Table = natives! {
     "duration" ("seconds") durations::show, "A span of time as text: 1h 2m 3s, 2.5s, 10ms.";
     "gmtime" ("seconds?") gmtime, "The parts of a time (now when none is given) in UTC, as a map.";
-    "iso" ("seconds?") iso, "A time (now when none is given) as text: 2026-11-21T13:40:00+01:00.";
-    "localtime" ("seconds?") localtime, "The parts of a time (now when none is given) in the local time zone, as a map.";
+    "iso" ("seconds?", "zone?") iso, "A time (now when none is given) in the local time zone or another as text: 2026-11-21T13:40:00+01:00.";
+    "localtime" ("seconds?", "zone?") localtime, "The parts of a time (now when none is given) in the local time zone or another, as a map.";
     "monotonic" () monotonic, "Seconds of a clock that never goes back; only differences mean something.";
     "monotonic_ns" () monotonic_ns, "Nanoseconds of a clock that never goes back.";
     "now" ("zone?") now, "The parts of the present time, in a time zone such as \"Europe/Vienna\" or \"UTC\", as a map.";
@@ -29,10 +29,11 @@ static FUNCTIONS: Table = natives! {
     "parse_duration" ("text") durations::parse, "The seconds of a span such as 90s, 1h30m or 1d 2h.";
     "perf_counter" () monotonic, "Seconds of a clock that never goes back; only differences mean something.";
     "sleep" ("seconds") control::sleep, "Waits so many seconds.";
-    "strftime" ("format", "seconds?") strftime, "A time (now when none is given) as text in a format such as \"%Y-%m-%d %H:%M\".";
+    "strftime" ("format", "seconds?", "zone?") strftime, "A time (now when none is given) in the local time zone or another as text in a format such as \"%Y-%m-%d %H:%M\".";
     "strptime" ("text", "format") strptime, "The seconds since 1970 of a text in a format; without a zone in it the local one is meant.";
     "time" () time, "Seconds since the start of 1970 in UTC.";
     "time_ns" () time_ns, "Nanoseconds since the start of 1970 in UTC.";
+    "timestamp" ("parts", "zone?") timestamp, "The seconds since 1970 of a map of year, month, day, hour, minute, second, microsecond (what is left out is as small as it can be), in the local time zone or another.";
 };
 
 fn since_1970() -> Duration {
@@ -125,32 +126,79 @@ fn gmtime(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn localtime(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let time = instant("localtime", &args[0])?.to_zoned(TimeZone::system());
+    let time = instant("localtime", &args[0])?.to_zoned(zone("localtime", &args[1])?);
     Ok(parts(context, &time))
 }
 
-fn now(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let zone = match arguments::given(&args[0]) {
-        None => TimeZone::system(),
-        Some(zone) => {
-            let name = arguments::text("now", "zone", zone)?;
-            TimeZone::get(name).map_err(|_| {
-                arguments::refuse(
-                    "now",
-                    "zone",
-                    "must be a time zone such as \"Europe/Vienna\"",
-                    zone,
-                )
-            })?
-        }
+/// The time zone of an optional argument; the local one without it.
+fn zone(name: &str, value: &Value) -> Outcome<TimeZone> {
+    let Some(value) = arguments::given(value) else {
+        return Ok(TimeZone::system());
     };
+    let zone = TimeZone::get(arguments::text(name, "zone", value)?);
+    zone.map_err(|_| {
+        let rule = "must be a time zone such as \"Europe/Vienna\"";
+        arguments::refuse(name, "zone", rule, value)
+    })
+}
+
+fn now(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let zone = zone("now", &args[0])?;
     Ok(parts(context, &Timestamp::now().to_zoned(zone)))
 }
 
 fn iso(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let time = instant("iso", &args[0])?.to_zoned(TimeZone::system());
-    let text = time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    let time = instant("iso", &args[0])?.to_zoned(zone("iso", &args[1])?);
+    // The fraction only where there is one.
+    let text = time.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string();
     Ok(Value::str(context.heap(), &text))
+}
+
+fn timestamp(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let map = arguments::map("timestamp", "parts", &args[0])?;
+    let refuse = || {
+        let rule = "must be a date and a time of the calendar";
+        arguments::refuse("timestamp", "parts", rule, &args[0])
+    };
+    let mut numbers = [0, 1, 1, 0, 0, 0, 0];
+    let names = [
+        "year",
+        "month",
+        "day",
+        "hour",
+        "minute",
+        "second",
+        "microsecond",
+    ];
+    let mut dated = false;
+    for (key, value) in map.table().iter() {
+        let Some(at) = names.iter().position(|name| key.as_str() == Some(name)) else {
+            continue;
+        };
+        dated |= at == 0;
+        if let Some(number) = numbers.get_mut(at) {
+            *number = arguments::int("timestamp", names.get(at).unwrap_or(&""), &value)?;
+        }
+    }
+    if !dated {
+        let rule = "must have a year";
+        return Err(arguments::refuse("timestamp", "parts", rule, &args[0]));
+    }
+    let [year, month, day, hour, minute, second, microsecond] = numbers;
+    let small = |number: i64| i8::try_from(number).map_err(|_| refuse());
+    let time = jiff::civil::DateTime::new(
+        i16::try_from(year).map_err(|_| refuse())?,
+        small(month)?,
+        small(day)?,
+        small(hour)?,
+        small(minute)?,
+        small(second)?,
+        i32::try_from(microsecond.saturating_mul(1000)).map_err(|_| refuse())?,
+    );
+    let zone = zone("timestamp", &args[1])?;
+    let zoned = time.and_then(|time| time.to_zoned(zone));
+    let instant = zoned.map_err(|_| refuse())?.timestamp();
+    Ok(Value::Float(instant.as_microsecond() as f64 / 1e6))
 }
 
 fn parse(_: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -173,7 +221,7 @@ fn parse(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn strftime(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let format = arguments::text("strftime", "format", &args[0])?;
-    let time = instant("strftime", &args[1])?.to_zoned(TimeZone::system());
+    let time = instant("strftime", &args[1])?.to_zoned(zone("strftime", &args[2])?);
     match jiff::fmt::strtime::format(format, &time) {
         Ok(shown) => text::checked(context.heap(), shown),
         Err(_) => Err(arguments::refuse(
