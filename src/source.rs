@@ -45,7 +45,7 @@ impl Span {
 pub struct Source {
     /// Its number.
     pub id: SourceId,
-    /// What reports call it: a path as the user wrote it, `<stdin>`, `<-e>`, `<prompt:3>`.
+    /// What reports call it: a path as the user wrote it, `<stdin>`, `<-e>`, `<prompt:3>`; `<log>` for a standard module.
     pub name: String,
     /// The text itself.
     pub text: String,
@@ -65,6 +65,15 @@ impl Source {
             text,
             line_starts,
         }
+    }
+
+    /// Whether it is a standard module that is written in Par.
+    pub fn is_standard_module(&self) -> bool {
+        let inner = self
+            .name
+            .strip_prefix('<')
+            .and_then(|name| name.strip_suffix('>'));
+        inner.is_some_and(|name| name != "stdin" && name.bytes().all(|b| b.is_ascii_lowercase()))
     }
 
     /// The line (from 1) and the column in characters (from 1) of a byte offset; offsets past the end count as the end.

@@ -330,6 +330,21 @@ fn the_prompt_helps() {
     assert!(session(":help list.push\n").contains("list.push("));
     assert!(session("let xs = [1]\n:help xs.push\n").contains("list.push("));
     assert!(session(":help spawn\n").contains("process"));
+    let file = tempfile::Builder::new().suffix(".par").tempfile().unwrap();
+    let text = "## Greets.\n##\n##     hi(1)\nfn hi(name) { name }\n## A box.\nstruct Box {\n  x\n  ## Opens it.\n  fn open(self) { self.x }\n}\nconst n = 3\n";
+    std::fs::write(file.path(), text).unwrap();
+    let import = format!("import {:?} as lib\nimport json as j\n", file.path());
+    let asked = |name: &str| session(&format!("{import}:help {name}\n"));
+    assert!(asked("lib.hi").contains("fn hi(name)\n  Greets.\n\n      hi(1)"));
+    assert!(asked("lib.Box").contains("A box.") && asked("lib.Box.open").contains("Opens it."));
+    let all = asked("lib");
+    assert!(
+        all.contains("fn hi(name)\n  Greets.\nstruct Box(x)\n  A box.")
+            && all.contains("n is a value"),
+        "{all}"
+    );
+    assert!(asked("j.loads").contains("json.loads(text)"));
+    assert!(asked("lib.nothing").contains("nothing is known"));
     assert!(session(":help pritn\n").contains("did you mean `print`?"));
 }
 

@@ -5,7 +5,7 @@
 //! cannot be sent.
 
 use super::file_gather::{self, Gathered, Unwritten};
-use super::{Table, arguments, gather, system};
+use super::{Table, arguments, file_place, gather, system};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::value::handle::Handle;
@@ -33,9 +33,9 @@ pub static METHODS: Table = natives! {
     "read" ("size?") read, "What is left of the file, or at most so many characters (bytes in mode \"b\").";
     "readline" () readline, "The next line with its end; empty at the end of the file.";
     "readlines" () readlines, "A list of the lines that are left, with their ends.";
-    "seek" ("offset", "whence?") seek, "Goes to an offset from the start (0), from here (1) or from the end (2), and gives it.";
-    "tell" () tell, "The offset in bytes.";
-    "truncate" ("size?") truncate, "Cuts the file at a size, or here.";
+    "seek" ("offset", "whence?") file_place::seek, "Goes to an offset from the start (0), from here (1) or from the end (2), and gives it.";
+    "tell" () file_place::tell, "The offset in bytes.";
+    "truncate" ("size?") file_place::truncate, "Cuts the file at a size, or here.";
     "write" ("data") write, "Writes a str (bytes in mode \"b\") and gives how many characters or bytes it had.";
     "writelines" ("items") writelines, "Writes all strs (bytes in mode \"b\") of something.";
 };
@@ -48,7 +48,7 @@ struct FileHandle {
     inner: Rc<Inner>,
 }
 
-struct Inner {
+pub(super) struct Inner {
     path: String,
     mode: String,
     binary: bool,
@@ -56,8 +56,8 @@ struct Inner {
     open: RefCell<Option<Stream>>,
 }
 
-struct Stream {
-    file: File,
+pub(super) struct Stream {
+    pub(super) file: File,
     /// Reading can take as long as somebody else likes: a pipe, a terminal.
     waits: bool,
     /// What was read and not given out yet.
@@ -209,7 +209,7 @@ impl Inner {
     }
 
     /// Does something with the open stream; repeats what a signal cut short. Nothing may call back meanwhile.
-    fn with<T>(
+    pub(super) fn with<T>(
         &self,
         context: &mut dyn Context,
         function: &str,
@@ -379,7 +379,7 @@ impl Stream {
         }
     }
 
-    fn rest(&self) -> &[u8] {
+    pub(super) fn rest(&self) -> &[u8] {
         self.ahead.get(self.used..).unwrap_or_default()
     }
 
@@ -411,7 +411,7 @@ impl Stream {
     }
 
     /// Goes back to where the script believes it is, before writing or seeking.
-    fn forget_ahead(&mut self) -> std::io::Result<()> {
+    pub(super) fn forget_ahead(&mut self) -> std::io::Result<()> {
         let ahead = self.rest().len();
         if ahead > 0 {
             self.file.seek(SeekFrom::Current(-(ahead as i64)))?;
@@ -422,7 +422,7 @@ impl Stream {
     }
 }
 
-fn receiver(args: Args<'_>) -> Outcome<Rc<Inner>> {
+pub(super) fn receiver(args: Args<'_>) -> Outcome<Rc<Inner>> {
     match args[0].as_handle::<FileHandle>() {
         Some(file) => Ok(file.inner.clone()),
         None => Err(arguments::wrong("file", "self", "a file", &args[0])),
@@ -516,69 +516,6 @@ fn readlines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         return Err(file.closed("readlines"));
     }
     gather::collect(context, "readlines", args[0]).map(Value::List)
-}
-
-fn seek(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let file = receiver(args)?;
-    let offset = arguments::int("seek", "offset", &args[1])?;
-    let from = match arguments::given(&args[2]) {
-        Some(whence) => arguments::int("seek", "whence", whence)?,
-        None => 0,
-    };
-    let target = match from {
-        0 => match u64::try_from(offset) {
-            Ok(offset) => SeekFrom::Start(offset),
-            Err(_) => {
-                return Err(arguments::refuse(
-                    "seek",
-                    "offset",
-                    "must be 0 or more",
-                    &args[1],
-                ));
-            }
-        },
-        1 => SeekFrom::Current(offset),
-        2 => SeekFrom::End(offset),
-        _ => {
-            return Err(arguments::refuse(
-                "seek",
-                "whence",
-                "must be 0, 1 or 2",
-                &args[2],
-            ));
-        }
-    };
-    let at = file.with(context, "seek", |stream| {
-        stream.forget_ahead()?;
-        stream.file.seek(target)
-    })?;
-    Ok(Value::Int(at as i64))
-}
-
-fn tell(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let file = receiver(args)?;
-    let at = file.with(context, "tell", |stream| {
-        Ok(stream.file.stream_position()? as i64 - stream.rest().len() as i64)
-    })?;
-    Ok(Value::Int(at))
-}
-
-fn truncate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let file = receiver(args)?;
-    let size = match arguments::given(&args[1]) {
-        Some(size) => Some(arguments::size("truncate", "size", size)? as u64),
-        None => None,
-    };
-    let size = file.with(context, "truncate", |stream| {
-        stream.forget_ahead()?;
-        let size = match size {
-            Some(size) => size,
-            None => stream.file.stream_position()?,
-        };
-        stream.file.set_len(size)?;
-        Ok(size)
-    })?;
-    Ok(Value::Int(size as i64))
 }
 
 fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {

@@ -77,6 +77,7 @@ mod convert;
 mod event;
 mod file;
 mod file_gather;
+mod file_place;
 mod folds;
 mod format;
 pub mod gather;

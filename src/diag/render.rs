@@ -138,7 +138,16 @@ impl Drawing<'_> {
             text = format!("{}: {}", error.kind, story.replace("; ", ";\n"));
         }
         self.paragraph(&title, &text, paint, 2);
-        self.excerpts(error);
+        match self.place_in_script(error) {
+            Some(span) => {
+                let span = Some(span);
+                self.excerpts(&Error {
+                    span,
+                    ..error.clone()
+                });
+            }
+            None => self.excerpts(error),
+        }
         for note in &error.notes {
             self.paragraph("  note: ", note, Paint::Help, 8);
         }
@@ -162,6 +171,20 @@ impl Drawing<'_> {
             self.report(cause);
             self.indent -= 4;
         }
+    }
+
+    /// Where the script called the standard module that an error comes from: the mistake is seldom in the module. The trace
+    /// tells the rest.
+    fn place_in_script(&self, error: &Error) -> Option<Span> {
+        let standard = |span: &Span| {
+            let source = self.sources.get(span.source);
+            source.is_some_and(|source| source.is_standard_module())
+        };
+        if !error.labels.is_empty() || !error.span.as_ref().is_some_and(standard) {
+            return None;
+        }
+        let spans = error.trace.iter().map(|frame| frame.span);
+        spans.into_iter().find(|span| !standard(span))
     }
 
     /// Calls, innermost first; `head` stands before the first.

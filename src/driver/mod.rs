@@ -291,6 +291,12 @@ impl Driver {
         }
     }
 
+    /// What an imported module that is written in Par offers under a name.
+    pub fn member(&self, of: &Imported, name: &str) -> Option<Value> {
+        let member = of.members.iter().find(|member| &*member.name == name)?;
+        self.machine.global_slot(member.slot?)
+    }
+
     /// The names of the session's variables and imports.
     pub fn names(&self) -> impl Iterator<Item = &Rc<str>> {
         self.session.keys()

@@ -2,7 +2,7 @@
 
 use crate::builtins::{Table, arguments, system};
 use crate::diag::{self, Field, codes};
-use crate::os::clock;
+use crate::os::{clock, fork};
 use crate::process::wait;
 use crate::value::Value;
 use crate::value::handle::Handle;
@@ -27,7 +27,15 @@ const LAST_PAUSE: f64 = 0.05;
 /// A lock that is held; the kernel gives it back when its process ends, however that is.
 struct FileLock {
     path: String,
+    /// The process that took it: a child that was forked later does not hold it, though it has the file open.
+    owner: i32,
     file: RefCell<Option<File>>,
+}
+
+impl FileLock {
+    fn is_own(&self) -> bool {
+        self.owner == fork::pid()
+    }
 }
 
 impl Handle for FileLock {
@@ -36,9 +44,10 @@ impl Handle for FileLock {
     }
 
     fn show(&self) -> String {
-        let state = match self.file.borrow().is_some() {
-            true => "held",
-            false => "released",
+        let state = match (self.is_own(), self.file.borrow().is_some()) {
+            (true, true) => "held",
+            (true, false) => "released",
+            (false, _) => "of another process",
         };
         format!("<file lock {} {state}>", self.path)
     }
@@ -50,7 +59,7 @@ impl Handle for FileLock {
     fn attribute(&self, context: &mut dyn Context, name: &str) -> Outcome<Option<Value>> {
         Ok(match name {
             "name" => Some(Value::str(context.heap(), &self.path)),
-            "locked" => Some(Value::Bool(self.file.borrow().is_some())),
+            "locked" => Some(Value::Bool(self.is_own() && self.file.borrow().is_some())),
             _ => None,
         })
     }
@@ -103,6 +112,7 @@ pub fn lock(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     }
     let handle = FileLock {
         path: path.to_string(),
+        owner: fork::pid(),
         file: RefCell::new(Some(file)),
     };
     Ok(Value::handle(context.heap(), Rc::new(handle)))
@@ -112,6 +122,13 @@ fn release(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     let Some(lock) = args[0].as_handle::<FileLock>() else {
         return Err(arguments::wrong("release", "self", "a file lock", &args[0]));
     };
+    if !lock.is_own() {
+        let path = show::quoted(&lock.path);
+        let message = format!(
+            "release: the lock of the file {path} must be held by this process, but another took it"
+        );
+        return Err(diag::Error::new(codes::VALUE, message).into());
+    }
     if let Some(file) = lock.file.borrow_mut().take() {
         // Children that were forked meanwhile have the file open too: closing it here would not be enough.
         let _ = file.unlock();

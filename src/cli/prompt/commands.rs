@@ -1,6 +1,7 @@
 //! The prompt's own commands, which start with a colon.
 
 use crate::builtins;
+use crate::check::Place;
 use crate::cli::doc::{self, wrapped};
 use crate::driver::Driver;
 use crate::value::Value;
@@ -48,9 +49,53 @@ pub(super) fn help(topic: &str, driver: &Driver) -> String {
     let variable = driver.variable(topic);
     variable
         .map(|value| of_value(topic, value))
+        .or_else(|| of_import(topic, driver))
         .or_else(|| doc::topic(topic))
         .or_else(|| of_member(topic, driver))
         .unwrap_or_else(|| doc::unknown(topic))
+}
+
+/// An imported module, or `module.member`, by the name that it was imported under.
+fn of_import(topic: &str, driver: &Driver) -> Option<String> {
+    let (of, member) = match topic.split_once('.') {
+        Some((of, member)) => (of, Some(member)),
+        None => (topic, None),
+    };
+    let imported = driver.imported(of)?;
+    if let Place::Module(name) = &imported.place {
+        return doc::topic(&match member {
+            Some(member) => format!("{name}.{member}"),
+            None => name.to_string(),
+        });
+    }
+    if let Some(member) = member {
+        // A method of a struct in it may be asked for too.
+        let (name, method) = match member.split_once('.') {
+            Some((name, method)) => (name, Some(method)),
+            None => (member, None),
+        };
+        let value = driver.member(imported, name)?;
+        return match (value, method) {
+            (Value::Struct(declared), Some(method)) => match declared.method(method)? {
+                Value::Fn(closure) => Some(of_function(&closure.proto)),
+                _ => None,
+            },
+            (_, Some(_)) => None,
+            (value, None) => Some(of_value(name, value)),
+        };
+    }
+    let all = imported.members.iter();
+    let lines = all.filter_map(|member| {
+        let value = driver.member(imported, &member.name)?;
+        let told = match value {
+            Value::Fn(_) | Value::Struct(_) => of_value(&member.name, value),
+            value => format!("{} is a value of type {}\n", member.name, value.type_name()),
+        };
+        let mut lines = told.lines().map(str::trim_end);
+        let (head, doc) = (lines.next()?, lines.next().unwrap_or_default());
+        Some(format!("{head}\n{doc}").trim_end().to_string())
+    });
+    Some(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// `variable.method`.
@@ -92,7 +137,7 @@ fn of_function(proto: &Proto) -> String {
 
 fn indented(doc: &str) -> String {
     doc.lines()
-        .map(|line| format!("  {}\n", line.trim_end()))
+        .map(|line| format!("{}\n", format!("  {line}").trim_end()))
         .collect()
 }
 
