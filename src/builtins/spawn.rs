@@ -123,6 +123,7 @@ pub fn run(context: &mut dyn Context, [function, args, named]: [Value; 3]) -> Ch
     let named = named_arguments(&named);
     let outcome = context.call_named(function, &args, &named);
     let outcome = outcome.and_then(|value| travel::pack(context, value));
+    super::pool::stats::book_open();
     match outcome {
         Ok(message) => ChildOutcome::Returned(message),
         Err(Fault::Exit(code)) => ChildOutcome::Exited(code),

@@ -1,9 +1,9 @@
 //! Captured output: a nameless file in memory. Forked children write to the same one, each print in one piece, so that what
 //! they print is kept as well.
 
-use crate::diag::{self, codes};
+use crate::diag;
+use crate::os::memory;
 use nix::fcntl::{FallocateFlags, fallocate};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -22,11 +22,8 @@ pub(super) struct Writer(Rc<File>);
 
 impl Capture {
     pub(super) fn new() -> diag::Result<Capture> {
-        let file = memfd_create(c"par-output", MFdFlags::MFD_CLOEXEC).map_err(|error| {
-            diag::Error::new(codes::IO, format!("memfd_create failed: {error}"))
-        })?;
         Ok(Capture {
-            file: Rc::new(file.into()),
+            file: Rc::new(memory::nameless_file()?),
             taken: 0,
         })
     }

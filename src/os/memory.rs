@@ -1,12 +1,20 @@
-//! Shared memory: one anonymous file in memory, mapped shared.
+//! Shared memory: one anonymous file in memory, mapped shared. And files in memory that are only written and read.
 #![allow(unsafe_code)]
 
 use super::last_error;
 use crate::diag::Result;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use std::fs::File;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// The descriptor of the arena's file, or -1; kept so that a fresh interpreter can be handed the arena.
 static DESCRIPTOR: AtomicI32 = AtomicI32::new(-1);
+
+/// A file in memory that has no name: children made by fork write to the same one.
+pub fn nameless_file() -> Result<File> {
+    let file = memfd_create(c"par-file", MFdFlags::MFD_CLOEXEC);
+    Ok(file.map_err(|_| last_error("memfd_create"))?.into())
+}
 
 /// A shared mapping of this process. Children made by fork have it at the same address.
 #[derive(Clone, Copy, Debug)]

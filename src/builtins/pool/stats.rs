@@ -1,12 +1,15 @@
 //! Where the time of a pool's workers went: for `p.stats()`, and for the table of `par run --stats`.
 
 use super::workers::Pool;
-use crate::os::clock;
+use crate::os::{clock, fork, memory};
+use crate::process::{place, spawn};
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::map::{Map, Table};
 use crate::value::native::Context;
 use std::cell::RefCell;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::rc::{Rc, Weak};
 
 /// What is known of one worker of a pool; one that was replaced and its successor count as one.
@@ -105,6 +108,10 @@ pub struct Account {
 #[derive(Default)]
 struct Ledger {
     wanted: bool,
+    /// The process that prints the table.
+    main: i32,
+    /// Where the others write what theirs were like, a text for each pool.
+    others: Option<File>,
     accounts: Vec<Account>,
     left_out: usize,
     /// Pools that have not been booked, as long as they exist.
@@ -117,6 +124,8 @@ thread_local! {
 
 /// Accounts that are kept: a script that maps in a loop would fill memory and the screen.
 const MOST_ACCOUNTS: usize = 100;
+/// Bytes of accounts from other processes, for the same reason.
+const MOST_FROM_OTHERS: u64 = 64 * 1024;
 
 impl Account {
     /// The account of a pool that began at a time and ends now.
@@ -129,17 +138,70 @@ impl Account {
         }
     }
 
+    /// How long it was, and a line for each worker.
+    fn text(&self) -> String {
+        let milliseconds = |nanoseconds: u64| nanoseconds as f64 / 1e6;
+        let mut text = format!("{:.1} ms\n", milliseconds(self.length));
+        text += "  worker      tasks    busy  waiting   start-up  processes\n";
+        for (number, tally) in self.tallies.iter().enumerate() {
+            text += &format!(
+                "  {:<8}{:>9}{:>7.1}%{:>8.1}%{:>8.2} ms{:>11}\n",
+                format!("pool-{}", number + 1),
+                tally.tasks,
+                tally.share(tally.busy) * 100.0,
+                tally.share(tally.waiting()) * 100.0,
+                milliseconds(tally.startup),
+                tally.processes
+            );
+        }
+        text
+    }
+
     /// Keeps it for the table at the end, when that is wanted.
     pub fn book(self) {
         // A pool may be dropped when the thread ends: then nobody asks any more.
         let _ = LEDGER.try_with(|ledger| {
             let mut ledger = ledger.borrow_mut();
+            if ledger.main != fork::pid() {
+                return ledger.send(&self);
+            }
             match (ledger.wanted, ledger.accounts.len() < MOST_ACCOUNTS) {
                 (true, true) => ledger.accounts.push(self),
                 (true, false) => ledger.left_out += 1,
                 (false, _) => {}
             }
         });
+    }
+}
+
+impl Ledger {
+    /// In a process that is not the main one: writes an account where the main one finds it, whole or not at all.
+    fn send(&mut self, account: &Account) {
+        let Some(file) = self.others.as_mut().filter(|_| self.wanted) else {
+            return;
+        };
+        let is_full = file
+            .metadata()
+            .is_ok_and(|data| data.len() > MOST_FROM_OTHERS);
+        let (source, range) = place::pack(account.place);
+        let name = spawn::current().map_or_else(|_| String::from("?"), |process| process.name());
+        let head = format!("{source} {range}\n{} in {name}\n", account.what);
+        let text = match is_full {
+            true => String::from("\0"),
+            false => format!("{head}{}\0", account.text()),
+        };
+        // Without it the table has a gap, and nothing else is wrong.
+        let _ = file.write_all(text.as_bytes());
+    }
+
+    /// In the main process: what the others have written.
+    fn received(&mut self) -> String {
+        let mut text = String::new();
+        if let Some(file) = &mut self.others {
+            let _ = file.rewind();
+            let _ = file.read_to_string(&mut text);
+        }
+        text
     }
 }
 
@@ -152,43 +214,55 @@ pub fn watch(pool: &Rc<Pool>) {
     });
 }
 
-/// From here on accounts are kept.
+/// From here on accounts are kept, by this process for all that come from it.
 pub fn keep() {
-    LEDGER.with_borrow_mut(|ledger| ledger.wanted = true);
+    LEDGER.with_borrow_mut(|ledger| {
+        ledger.wanted = true;
+        ledger.main = fork::pid();
+        ledger.others = memory::nameless_file().ok();
+    });
 }
 
-/// The table of all pools of this process; `None` when there were none. `describe` gives a place's name.
+/// At the end of a process that is not the main one: books the pools that it has left open.
+pub fn book_open() {
+    let open = LEDGER.with_borrow_mut(|ledger| std::mem::take(&mut ledger.open));
+    for account in open
+        .iter()
+        .filter_map(Weak::upgrade)
+        .filter_map(|pool| pool.account())
+    {
+        account.book();
+    }
+}
+
+/// The table of all pools; `None` when there were none. `describe` gives a place's name.
 pub fn table(describe: impl Fn(Span) -> String) -> Option<String> {
-    let ledger = LEDGER.take();
+    let mut ledger = LEDGER.take();
+    let others = ledger.received();
     let open = ledger.open.iter().filter_map(Weak::upgrade);
     let mut accounts = ledger.accounts;
     accounts.extend(open.filter_map(|pool| pool.account()));
-    let left_out = ledger.left_out;
-    if accounts.is_empty() {
+    let mut left_out = ledger.left_out;
+    if accounts.is_empty() && others.is_empty() {
         return None;
     }
+    let describe = |place: Option<Span>| place.map_or_else(|| String::from("?"), &describe);
     let mut text = String::new();
     for account in &accounts {
-        let place = account.place.map(&describe);
-        let milliseconds = |nanoseconds: u64| nanoseconds as f64 / 1e6;
-        text += &format!(
-            "{} at {}: {:.1} ms\n",
-            account.what,
-            place.as_deref().unwrap_or("?"),
-            milliseconds(account.length)
-        );
-        text += "  worker      tasks    busy  waiting   start-up  processes\n";
-        for (number, tally) in account.tallies.iter().enumerate() {
-            text += &format!(
-                "  {:<8}{:>9}{:>7.1}%{:>8.1}%{:>8.2} ms{:>11}\n",
-                format!("pool-{}", number + 1),
-                tally.tasks,
-                tally.share(tally.busy) * 100.0,
-                tally.share(tally.waiting()) * 100.0,
-                milliseconds(tally.startup),
-                tally.processes
-            );
-        }
+        let place = describe(account.place);
+        text += &format!("{} at {place}: {}", account.what, account.text());
+    }
+    for record in others.split_terminator('\0') {
+        let mut lines = record.splitn(3, '\n');
+        let (Some(place), Some(what), Some(rest)) = (lines.next(), lines.next(), lines.next())
+        else {
+            left_out += 1;
+            continue;
+        };
+        let mut numbers = place.split(' ').map(|number| number.parse().unwrap_or(0));
+        let (source, range) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let place = describe(place::unpack(source, range));
+        text += &format!("{what} at {place}: {rest}");
     }
     if left_out > 0 {
         text += &format!("and {left_out} pools more\n");
