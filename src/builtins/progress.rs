@@ -1,34 +1,61 @@
 //! A progress bar on a terminal's standard error. Elsewhere, and in a build without the command line, there is none.
 
+/// What a script wants to see of a map that runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// Nothing.
+    None,
+    /// A bar, which tells of items that take long.
+    Bar,
+    /// A bar, and what each worker is at.
+    Workers,
+}
+
 #[cfg(feature = "cli")]
 mod drawn {
-    use indicatif::{ProgressBar, ProgressStyle};
+    use super::Progress;
+    use crate::os::terminal;
+    use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+    use std::fmt::Write;
     use std::io::IsTerminal;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     /// Whether a bar is being drawn by this process or by one that it comes from.
     static DRAWN: AtomicBool = AtomicBool::new(false);
+    /// Columns below which there is no room for a bar.
+    const NARROW: usize = 72;
     /// Seconds after which the bar tells what a worker is at.
     const LONG: f64 = 2.0;
 
     /// A bar that is being drawn.
-    pub struct Bar(ProgressBar);
+    pub struct Bar {
+        bar: ProgressBar,
+        /// Seconds after which it tells what a worker is at.
+        long: f64,
+    }
 
     impl Bar {
         /// A bar of `total` steps, when one is wanted and standard error is a terminal.
-        pub fn new(wanted: bool, total: u64) -> Option<Bar> {
-            if !wanted || !std::io::stderr().is_terminal() {
+        pub fn new(wanted: Progress, total: u64) -> Option<Bar> {
+            if wanted == Progress::None || !std::io::stderr().is_terminal() {
                 return None;
             }
             let bar = ProgressBar::new(total);
-            let style = ProgressStyle::with_template(
-                "{bar:30} {pos}/{len} [{per_sec}, {eta} left] {wide_msg}",
-            );
-            if let Ok(style) = style {
-                bar.set_style(style);
+            let columns = terminal::columns().unwrap_or(NARROW);
+            // In one line always: of a bar in two, a print would leave half behind.
+            let template = match columns >= NARROW {
+                true => "{bar:30} {pos}/{len} [{rate}, {eta} left] {wide_msg}",
+                false => "{pos}/{len} {wide_msg}",
+            };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style.with_key("rate", write_rate));
             }
             DRAWN.store(true, Ordering::Relaxed);
-            Some(Bar(bar))
+            let long = match wanted {
+                Progress::Workers => 0.0,
+                _ => LONG,
+            };
+            Some(Bar { bar, long })
         }
 
         /// Draws it with so many items done, so many of them failed, and for each worker the item that it is at and for
@@ -45,22 +72,30 @@ mod drawn {
             }
             for (number, at) in (1..).zip(workers) {
                 match at {
-                    // Only what takes long is worth reading.
-                    Some((item, seconds)) if seconds >= LONG => {
+                    // Unless all were asked for, only what takes long is worth reading.
+                    Some((item, seconds)) if seconds >= self.long => {
                         text += &format!("{number}: item {item}, {seconds:.0} s  ");
                     }
                     _ => {}
                 }
             }
-            self.0.set_message(text);
-            self.0.set_position(done);
+            self.bar.set_message(text);
+            self.bar.set_position(done);
         }
+    }
+
+    /// Items in a second, always as wide.
+    fn write_rate(state: &ProgressState, out: &mut dyn Write) {
+        let rate = state.per_sec();
+        let digits = usize::from(rate < 100.0);
+        let _ = write!(out, "{rate:>6.digits$}/s");
     }
 
     impl Drop for Bar {
         fn drop(&mut self) {
             DRAWN.store(false, Ordering::Relaxed);
-            self.0.finish();
+            // Where it stands: a map that failed is not at its end.
+            self.bar.abandon();
         }
     }
 
@@ -76,12 +111,14 @@ mod drawn {
 
 #[cfg(not(feature = "cli"))]
 mod drawn {
+    use super::Progress;
+
     /// No bar.
     pub struct Bar(());
 
     impl Bar {
         /// Never one.
-        pub fn new(_wanted: bool, _total: u64) -> Option<Bar> {
+        pub fn new(_wanted: Progress, _total: u64) -> Option<Bar> {
             None
         }
 

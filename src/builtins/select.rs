@@ -2,12 +2,14 @@
 
 use super::options::Options;
 use super::pipe::EndHandle;
+use super::pool::future::{self, FutureHandle};
 use super::process::ProcessHandle;
 use super::queue::QueueHandle;
 use super::{Table, arguments, lease, spawn, travel};
 use crate::diag::{self, codes};
 use crate::process::channel::Prepared;
 use crate::process::pipe::End;
+use crate::process::pool::future::Future;
 use crate::process::queue::{ITEMS, Queue, ROOM};
 use crate::process::select;
 use crate::process::wait::{Awaited, Operation, timed_out};
@@ -33,6 +35,7 @@ enum Case {
     Send(End, Prepared),
     Join(Process),
     JoinQueue(Queue),
+    JoinFuture(Future),
 }
 
 /// What a chosen case gave.
@@ -90,6 +93,7 @@ enum Holder {
     Messages(End),
     Room(End),
     Process(Process),
+    Future(Future),
 }
 
 impl Holder {
@@ -99,6 +103,7 @@ impl Holder {
             Holder::Messages(end) => Some(end.awaited_messages()),
             Holder::Room(end) => end.awaited_room(),
             Holder::Process(process) => Some(process.awaited()),
+            Holder::Future(future) => Some(future.awaited()),
         }
     }
 }
@@ -111,6 +116,7 @@ impl Case {
             Case::Recv(end) => Holder::Messages(end.clone()),
             Case::Send(end, _) => Holder::Room(end.clone()),
             Case::Join(process) => Holder::Process(process.clone()),
+            Case::JoinFuture(future) => Holder::Future(future.clone()),
         }
     }
 }
@@ -128,6 +134,11 @@ fn case(context: &mut dyn Context, written: Value) -> Outcome<Case> {
     let queue = object.as_handle::<QueueHandle>().map(|h| h.queue.clone());
     let end = object.as_handle::<EndHandle>().map(|h| h.end.clone());
     let process = object.as_handle::<ProcessHandle>();
+    if let Some(handle) = object.as_handle::<FutureHandle>()
+        && operation == "join"
+    {
+        return Ok(Case::JoinFuture(handle.future.clone()));
+    }
     Ok(match (operation.as_str(), queue, end, process) {
         ("get", Some(queue), ..) => Case::Get(queue),
         ("take", Some(queue), ..) => Case::Take(queue),
@@ -139,7 +150,7 @@ fn case(context: &mut dyn Context, written: Value) -> Outcome<Case> {
         _ => {
             let kind = show::kind(&object);
             let message = format!(
-                "a case of `select` must be a get, take or put of a queue, a recv or send of a pipe, or the join of a process, but is `{operation}` of {kind}"
+                "a case of `select` must be a get, take or put of a queue, a recv or send of a pipe, or the join of a process, a queue or a future, but is `{operation}` of {kind}"
             );
             return Err(diag::Error::new(codes::TYPE, message).into());
         }
@@ -170,6 +181,10 @@ fn attempt(context: &mut dyn Context, case: &mut Case) -> diag::Result<Option<Ou
                 None => None,
             };
             return Ok(ended.map(|ended| Ok(Chosen::Ended(ended))));
+        }
+        Case::JoinFuture(future) => {
+            let is_over = future.state().is_final();
+            return Ok(is_over.then(|| future::outcome(context, future).map(Chosen::Value)));
         }
         Case::JoinQueue(queue) => {
             let done = queue.channel(crate::process::start()?).unfinished() == 0;

@@ -75,6 +75,7 @@ fn spawn(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let spec = SpawnSpec {
         name: options.text("name")?,
         daemon: options.flag("daemon", false)?,
+        worker: false,
         method,
         place,
     };
@@ -123,7 +124,6 @@ pub fn run(context: &mut dyn Context, [function, args, named]: [Value; 3]) -> Ch
     let named = named_arguments(&named);
     let outcome = context.call_named(function, &args, &named);
     let outcome = outcome.and_then(|value| travel::pack(context, value));
-    super::pool::stats::book_open();
     match outcome {
         Ok(message) => ChildOutcome::Returned(message),
         Err(Fault::Exit(code)) => ChildOutcome::Exited(code),

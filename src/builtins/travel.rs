@@ -16,7 +16,7 @@ use crate::value::list::Items;
 use crate::value::native::{Context, Fault, Native, Outcome};
 use crate::value::structure::StructType;
 use crate::wire::{self, Bulk, Encoder, Receiver, Sender};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -246,9 +246,29 @@ impl Receiver for Port<'_> {
     }
 
     fn set_global(&mut self, slot: u32, value: Value) -> bool {
-        self.context.set_global(slot, value);
+        if !OWN_GLOBALS.with_borrow(|own| own.contains(&slot)) {
+            self.context.set_global(slot, value);
+        }
         true
     }
+}
+
+thread_local! {
+    /// Global variables of this process that no message changes.
+    static OWN_GLOBALS: RefCell<HashSet<u32>> = RefCell::default();
+}
+
+/// From here on the data in global variables that a function uses, itself or through others, stays this process's own, whatever
+/// comes with functions from elsewhere: what the `init` of a worker has made is there for its tasks.
+pub fn keep_own_globals(context: &dyn Context, function: Value) {
+    let mut search = Search::new(context, &[function]);
+    search.run();
+    let is_code = |slot: &u32| {
+        let value = context.global(*slot);
+        matches!(value, Some(Value::Fn(_) | Value::Struct(_)))
+    };
+    search.globals.retain(|slot| !is_code(slot));
+    OWN_GLOBALS.set(search.globals);
 }
 
 /// The handles that values hold, in whatever is inside of them: what a child holds that is given or captures them.
@@ -258,16 +278,8 @@ pub fn holds(context: &dyn Context, values: &[Value]) -> Vec<ArenaId> {
     if arena::get().is_none() {
         return Vec::new();
     }
-    let mut search = Search {
-        context,
-        seen: HashSet::default(),
-        globals: HashSet::new(),
-        rest: values.to_vec(),
-        found: Vec::new(),
-    };
-    while let Some(value) = search.rest.pop() {
-        search.visit(value);
-    }
+    let mut search = Search::new(context, values);
+    search.run();
     search.found.sort_unstable();
     search.found.dedup();
     search.found
@@ -281,7 +293,23 @@ struct Search<'a> {
     found: Vec<ArenaId>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(context: &'a dyn Context, values: &[Value]) -> Search<'a> {
+        Search {
+            context,
+            seen: HashSet::default(),
+            globals: HashSet::new(),
+            rest: values.to_vec(),
+            found: Vec::new(),
+        }
+    }
+
+    fn run(&mut self) {
+        while let Some(value) = self.rest.pop() {
+            self.visit(value);
+        }
+    }
+
     fn visit(&mut self, value: Value) {
         match value {
             Value::Handle(handle) => {

@@ -17,6 +17,9 @@ pub const COLLECT: u32 = 8;
 /// Somebody wants to know what the processes are doing (Ctrl-\ in the main process, [`status_signal`] in the others).
 pub const STATUS: u32 = 16;
 
+/// What this process is at has taken longer than its time limit (see [`super::limit`]).
+pub const TIME_OVER: u32 = 32;
+
 /// What happened and was not looked at yet. The virtual machine reads it at back-edges and calls.
 static POLL: AtomicU32 = AtomicU32::new(0);
 /// The word that this process sleeps on beside the object that it waits for; handlers bump it so that no signal is
@@ -86,7 +89,7 @@ extern "C" fn on_signal(signal: libc::c_int) {
             unsafe { libc::alarm(INTERRUPT_PATIENCE) };
         }
         INTERRUPTED
-    } else if signal == libc::SIGALRM {
+    } else if signal == libc::SIGALRM && TAKES_INTERRUPT.load(Ordering::Relaxed) {
         if POLL.load(Ordering::Relaxed) & INTERRUPTED != 0 {
             reset_and_reraise(libc::SIGINT);
         }
@@ -100,6 +103,12 @@ extern "C" fn on_signal(signal: libc::c_int) {
         STATUS
     } else if signal == status_signal() {
         STATUS
+    } else if signal == super::limit::SIGNAL {
+        if super::limit::note_passed() {
+            // The grace is over as well.
+            reset_and_reraise(signal);
+        }
+        TIME_OVER
     } else {
         CANCELLED
     };
@@ -111,7 +120,7 @@ extern "C" fn on_signal(signal: libc::c_int) {
     }
 }
 
-fn handle(signal: i32) {
+pub(super) fn handle(signal: i32) {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: a zeroed sigaction with an empty mask is valid; the handler does only async-signal-safe things. It is
     // restarting, so that system calls of other parts of the program do not fail by it.

@@ -41,7 +41,7 @@ impl Process {
     }
 
     /// As [`Process::ask_to_cancel`], but once: what cleans up already is not disturbed again.
-    pub(super) fn ask_to_end(&self) -> bool {
+    pub fn ask_to_end(&self) -> bool {
         match Record::of(self.hold().object()).flags() & ASKED {
             0 => self.ask_to_cancel(),
             _ => self.alive(),

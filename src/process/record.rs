@@ -60,6 +60,8 @@ pub const STARTED: u64 = 8;
 pub const REPORTED: u64 = 16;
 /// Set when it was asked to end: whoever asks on the way out does so once, and leaves it the time that it has.
 pub const ASKED: u64 = 32;
+/// Set when it is a worker of a pool: a daemon whose tasks clean up when they are cancelled.
+pub const WORKER: u64 = 64;
 /// Set when it is a program, not a process of Par: it has no slot.
 pub const PROGRAM: u64 = 1 << 16;
 /// Set when a program had its time and was ended.

@@ -1,6 +1,6 @@
 //! Ctrl-C and cancellation, as the script meets them: errors raised where the machine polls and in the waiting place.
 
-use super::record::{self, ASKED, DAEMON, Record, SIGNALLED};
+use super::record::{self, ASKED, DAEMON, Record, SIGNALLED, WORKER};
 use super::{programs, reaper, scope, wait};
 use crate::arena::{self, Arena, SlotRef};
 use crate::diag::{Error, Result, codes};
@@ -58,7 +58,11 @@ pub fn collect() {
 /// an open scope is a `Cancelled` too.
 pub fn check() -> Result<()> {
     let happened = signal::take(
-        signal::INTERRUPTED | signal::CANCELLED | signal::CHILD_ENDED | signal::STATUS,
+        signal::INTERRUPTED
+            | signal::CANCELLED
+            | signal::CHILD_ENDED
+            | signal::STATUS
+            | signal::TIME_OVER,
     );
     if happened == 0 {
         check_cancelled()?;
@@ -78,6 +82,10 @@ pub fn check() -> Result<()> {
     }
     if interrupted {
         return Err(Error::new(codes::INTERRUPTED, "interrupted by Ctrl-C"));
+    }
+    if happened & signal::TIME_OVER != 0 {
+        let message = "what this process is at was to take less time";
+        return Err(Error::new(codes::CANCELLED, message));
     }
     check_cancelled()?;
     scope::check_failure()
@@ -116,7 +124,7 @@ pub fn check_shared(status: WaitStatus, place: Option<Span>) -> Result<()> {
 }
 
 /// After Ctrl-C: cancels every other process of the tree, so that its `finally` and `defer` run within the grace. Daemons, which
-/// are ended and not waited for, get SIGTERM, and so do the programs of this process; those of the others end with them.
+/// are ended and not waited for, get SIGTERM unless they are workers of a pool, and so do the programs of this process; those of the others end with them.
 fn interrupt_tree() {
     programs::signal_all(libc::SIGTERM);
     let Some(arena) = arena::get() else {
@@ -127,7 +135,7 @@ fn interrupt_tree() {
     for process in arena.live_processes().filter(|&process| process != me) {
         let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
         match record::of_slot(arena, process) {
-            Some(record) if record.flags() & DAEMON == 0 => {
+            Some(record) if record.flags() & (DAEMON | WORKER) != DAEMON => {
                 cancel(arena, process, record);
             }
             found => {

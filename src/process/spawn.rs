@@ -3,7 +3,7 @@
 use super::deadlock::{self, Enders, WaitOps};
 use super::ended::Ended;
 use super::record::{
-    self, DAEMON, ENDED, OBSERVED, OUT_OF_TIME, PROGRAM, Record, SIGNALLED, STARTED, Status,
+    self, DAEMON, ENDED, OBSERVED, OUT_OF_TIME, PROGRAM, Record, SIGNALLED, STARTED, Status, WORKER,
 };
 use super::wait::{self, Awaited, Operation, WaitSpec};
 use super::{finish, programs, reaper, scope, signals, tenders};
@@ -72,6 +72,8 @@ pub struct SpawnSpec {
     pub name: Option<String>,
     /// Ended with its parent instead of waited for.
     pub daemon: bool,
+    /// It works for a pool.
+    pub worker: bool,
     /// How it comes into being.
     pub method: Method,
     /// The line that spawns it.
@@ -109,7 +111,7 @@ pub fn prepare(spec: &SpawnSpec) -> Result<Process> {
             parent => format!("{}:{number}", parent.name()),
         },
     };
-    let flags = if spec.daemon { DAEMON } else { 0 };
+    let flags = if spec.daemon { DAEMON } else { 0 } | if spec.worker { WORKER } else { 0 };
     let own = current()?.id();
     let hold = arena::when_full(|| Record::create(&name, flags, spec.place, Some(own)))?;
     Ok(Process { hold })

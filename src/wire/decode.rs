@@ -2,7 +2,7 @@
 //! part can refer back to what it stands in; open objects stand on a stack of the decoder's own.
 
 use super::bytes::{Reader, bad};
-use super::{FLAG_GLOBALS, MAX_DEPTH, Receiver, VERSION, report, tag};
+use super::{FLAG_GLOBALS, FLAG_STRUCTS, MAX_DEPTH, Receiver, VERSION, report, tag};
 use crate::diag;
 use crate::value::Value;
 use crate::value::error::ErrorValue;
@@ -63,7 +63,7 @@ struct Decoder<'a, 'b> {
 pub fn decode(bytes: &[u8], receiver: &mut dyn Receiver) -> diag::Result<Value> {
     let mut reader = Reader::new(bytes);
     let [version, flags] = reader.array()?;
-    if version != VERSION || flags & !FLAG_GLOBALS != 0 {
+    if version != VERSION || flags & !(FLAG_GLOBALS | FLAG_STRUCTS) != 0 {
         return Err(bad("it begins with another version's mark"));
     }
     if flags == 0

@@ -33,12 +33,29 @@ use std::rc::Rc;
 pub const VERSION: u8 = 0x51;
 /// Flag: the values of global variables follow the value.
 pub const FLAG_GLOBALS: u8 = 1;
+/// Flag: there are structs in the value, which are named by their numbers in the program. Set by those who keep messages for
+/// longer than the program runs.
+const FLAG_STRUCTS: u8 = 2;
 /// Strings and bytes from this length on are numbered, so that a second meeting costs a back reference. Shorter ones are
 /// not worth the look-up.
 const SHARED_TEXT: usize = 64;
 /// How deep values may nest in a message. The decoder and the encoder keep their own stacks, so this bounds their memory
 /// (about 100 bytes a level), not the machine's stack.
 pub const MAX_DEPTH: usize = 4_000_000;
+
+/// Notes in a message that there are structs in it.
+pub fn note_structs(message: &mut [u8]) {
+    if let Some(flags) = message.get_mut(1) {
+        *flags |= FLAG_STRUCTS;
+    }
+}
+
+/// Whether [`note_structs`] was called for a message.
+pub fn has_structs(message: &[u8]) -> bool {
+    message
+        .get(1)
+        .is_some_and(|flags| flags & FLAG_STRUCTS != 0)
+}
 
 /// The tags. Their numbers are part of the format.
 mod tag {

@@ -44,6 +44,8 @@ struct Stream {
     /// The process that it belongs to: a child must not go on with its parent's numbers.
     owner: u32,
     generator: Option<Xoshiro256PlusPlus>,
+    /// The script said where the stream begins.
+    seeded: bool,
 }
 
 thread_local! {
@@ -57,6 +59,20 @@ thread_local! {
 /// A number from the stream of this process, from which the streams of a map's items follow.
 pub fn draw(context: &mut dyn Context) -> u64 {
     generator(context).next_u64()
+}
+
+/// Whether the numbers of this process follow from a seed that the script gave.
+pub fn is_seeded(context: &mut dyn Context) -> bool {
+    generator(context);
+    let stream: &mut Stream = state::of(context);
+    stream.seeded
+}
+
+/// Whether a text names a function of this module, or something that is called the same.
+pub fn is_named_in(text: &str) -> bool {
+    FUNCTIONS
+        .iter()
+        .any(|function| text.contains(function.name))
 }
 
 /// Makes this process a worker whose items have streams of their own.
@@ -85,6 +101,7 @@ fn generator(context: &mut dyn Context) -> &mut Xoshiro256PlusPlus {
         *stream = Stream {
             owner: pid,
             generator: None,
+            seeded: false,
         };
     }
     if WORKER.get() == pid
@@ -376,6 +393,8 @@ fn seed(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         },
     };
     *generator(context) = seeded;
+    let stream: &mut Stream = state::of(context);
+    stream.seeded = arguments::given(&args[0]).is_some();
     Ok(Value::Nil)
 }
 

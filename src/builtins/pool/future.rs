@@ -4,10 +4,10 @@ use super::super::{Table, arguments, spawn, travel};
 use super::death::Death;
 use super::workers::Pool;
 use crate::builtins::process::ProcessHandle;
-use crate::diag::{Error, codes};
+use crate::diag::{Error, Field, codes};
 use crate::os::{clock, limit};
 use crate::process::pool::future::{Future, State};
-use crate::process::wait::{self, Awaited, Operation, WaitSpec, timed_out};
+use crate::process::wait::{self, Awaited, Operation, WaitSpec};
 use crate::process::{Ended, place, tenders};
 use crate::value::Value;
 use crate::value::error::ErrorValue;
@@ -96,10 +96,18 @@ impl FutureHandle {
     /// The value of the task, or its error.
     pub fn result(&self, context: &mut dyn Context, timeout: Option<f64>) -> Outcome {
         if !self.wait(context, timeout)? {
-            return Err(timed_out(Operation::Join, "the future", timeout.unwrap_or(0.0)).into());
+            return Err(late("the future was", timeout));
         }
         outcome(context, &self.future)
     }
+}
+
+/// The error of a wait that took too long.
+fn late(what: &str, timeout: Option<f64>) -> Fault {
+    let seconds = timeout.unwrap_or(0.0);
+    let message = format!("{what} to be finished within {seconds} s, but it took longer");
+    let error = Error::new(codes::TIMEOUT, message);
+    error.with_field("seconds", Field::Float(seconds)).into()
 }
 
 /// Waits, as the pool does if there is one.
@@ -124,7 +132,7 @@ pub fn outcome(context: &mut dyn Context, future: &Future) -> Outcome {
         State::Value => travel::unpack(context, future.result()),
         State::Error => Err(Fault::Thrown(travel::unpack(context, future.result())?)),
         State::Cancelled => Err(cancellation(future).into()),
-        State::Died => Err(death(future, "a task").into()),
+        State::Died => Err(death(future, "a task", future.deaths()).into()),
         State::Waiting | State::Running => {
             Err(Error::new(codes::INTERNAL, "a task that has ended is not final").into())
         }
@@ -143,8 +151,8 @@ fn cancellation(future: &Future) -> Box<Error> {
     Error::new(codes::TASK_CANCELLED, message).with_note(format!("{who} terminated it{at}"))
 }
 
-/// The error of a task whose worker died.
-pub fn death(future: &Future, task: &str) -> Box<Error> {
+/// The error of a task whose worker died, when it was tried so many times.
+pub fn death(future: &Future, task: &str, tries: u64) -> Box<Error> {
     tenders::tend();
     if let Some(message) = future.orphaned(&format!("a worker was to finish {task}")) {
         return Error::new(codes::PROCESS_DIED, message);
@@ -160,7 +168,7 @@ pub fn death(future: &Future, task: &str) -> Box<Error> {
     Death {
         limit: future.limit().filter(|_| too_long),
         last_words: future.last_words(),
-        tries: future.deaths(),
+        tries,
         ..Death::of(task, &process, ended.as_ref())
     }
     .error()
@@ -187,8 +195,9 @@ fn receiver<'a>(method: &str, value: &'a Value) -> Outcome<&'a FutureHandle> {
     }
 }
 
-fn cancel(_: &mut dyn Context, args: Args<'_>) -> Outcome {
-    Ok(Value::Bool(receiver("cancel", &args[0])?.future.cancel()))
+fn cancel(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let future = &receiver("cancel", &args[0])?.future;
+    Ok(Value::Bool(future.cancel(context.place())?))
 }
 
 fn is_in(args: Args<'_>, method: &str, states: &[State]) -> Outcome {
@@ -219,7 +228,7 @@ fn error(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("error", "timeout", &args[1])?;
     let handle = receiver("error", &args[0])?;
     if !handle.wait(context, timeout)? {
-        return Err(timed_out(Operation::Join, "the future", timeout.unwrap_or(0.0)).into());
+        return Err(late("the future was", timeout));
     }
     match outcome(context, &handle.future) {
         Ok(_) => Ok(Value::Nil),
@@ -308,7 +317,7 @@ pub fn join_any(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             let first = several.values.get(at).copied().unwrap_or(Value::Nil);
             spawn::join_value(context, first, None)
         }
-        None => Err(timed_out(Operation::Join, "any of them", timeout.unwrap_or(0.0)).into()),
+        None => Err(late("one of them was", timeout)),
     }
 }
 
@@ -337,9 +346,7 @@ impl NativeIter for Completed {
         }
         match (Several { values }).first(context, self.deadline)? {
             Some(at) => Ok(Some(self.waiting.borrow_mut().values.remove(at))),
-            None => {
-                Err(timed_out(Operation::Join, "the futures", self.timeout.unwrap_or(0.0)).into())
-            }
+            None => Err(late("the next one was", self.timeout)),
         }
     }
 

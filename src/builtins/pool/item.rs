@@ -1,10 +1,31 @@
-//! What comes of an item goes into its job: the same for a worker of `pool map` and for one of a `pool(n)`.
+//! A call for an item, and what comes of it, which goes into its job: the same for a worker of `pool map` and for one of a
+//! `pool(n)`.
 
 use super::super::{spawn, travel};
-use crate::process::Message;
+use crate::os::{clock, limit};
 use crate::process::pool::job::{Job, Produced};
+use crate::process::{Message, signals};
 use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
+use crate::wire;
+use std::io::Write;
+
+/// Makes a call that may take so many seconds. After that `Cancelled` is raised in it, so that its `finally` and `defer` run;
+/// then this worker ends by a signal that tells why, whatever the call has made of it.
+pub fn within(limit: Option<f64>, call: impl FnOnce() -> Outcome) -> Outcome {
+    let Some(seconds) = limit else {
+        return call();
+    };
+    let grace = clock::nanoseconds(signals::GRACE);
+    limit::arm(clock::nanoseconds(seconds), grace);
+    let result = call();
+    if limit::disarm() {
+        // What was printed without a newline still waits here.
+        let _ = std::io::stdout().flush();
+        limit::end_here();
+    }
+    result
+}
 
 /// Stores the result of an item: numbers, truth values and nil as they are, the rest encoded; an error as one, and unless
 /// errors are collected nothing more is handed out from there on. `exit` is passed on.
@@ -13,6 +34,25 @@ pub fn settle(
     job: &Job,
     item: u64,
     result: Outcome,
+    collect: bool,
+    message: &mut Message,
+) -> Outcome<()> {
+    settle_kept(
+        context,
+        job,
+        item,
+        result.map(|value| (value, false)),
+        collect,
+        message,
+    )
+}
+
+/// As [`settle`], for a result that is kept for longer than the program runs: with it comes whether there are structs in it.
+pub fn settle_kept(
+    context: &mut dyn Context,
+    job: &Job,
+    item: u64,
+    result: Outcome<(Value, bool)>,
     collect: bool,
     message: &mut Message,
 ) -> Outcome<()> {
@@ -35,13 +75,16 @@ fn store(
     context: &mut dyn Context,
     job: &Job,
     item: u64,
-    value: Value,
+    (value, has_structs): (Value, bool),
     message: &mut Message,
 ) -> Outcome<()> {
     if let Some(produced) = plain(value) {
         return Ok(job.finish(item, produced, &[])?);
     }
     travel::pack_into(context, value, message)?;
+    if has_structs {
+        wire::note_structs(&mut message.bytes);
+    }
     let value = Produced::Value(&message.bytes);
     Ok(job.finish(item, value, &message.handles)?)
 }

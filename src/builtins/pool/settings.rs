@@ -1,6 +1,7 @@
 //! The options of `pool map` and of the methods of a pool, checked.
 
 use super::super::arguments;
+use super::super::progress::Progress;
 use super::budget;
 use crate::diag::{Error, codes};
 use crate::value::Value;
@@ -39,7 +40,7 @@ pub struct Settings {
     /// Items after which a worker is replaced.
     pub max_tasks: Option<u64>,
     /// A bar on the terminal.
-    pub progress: bool,
+    pub progress: Progress,
     /// The file in which results are kept for the next run.
     pub journal: Option<String>,
 }
@@ -62,6 +63,33 @@ pub fn flag(function: &str, name: &str, value: &Value, otherwise: bool) -> Outco
     match arguments::given(value) {
         Some(value) => arguments::boolean(function, name, value),
         None => Ok(otherwise),
+    }
+}
+
+/// `progress:`: true or false, or "workers" for a bar with what each worker is at.
+pub fn progress(function: &str, value: &Value) -> Outcome<Progress> {
+    if let Some(Value::Short(_) | Value::Str(_)) = arguments::given(value) {
+        return match arguments::text(function, "progress", value)? {
+            "workers" => Ok(Progress::Workers),
+            _ => {
+                let rule = "must be true, false or \"workers\"";
+                Err(arguments::refuse(function, "progress", rule, value))
+            }
+        };
+    }
+    Ok(match flag(function, "progress", value, false)? {
+        true => Progress::Bar,
+        false => Progress::None,
+    })
+}
+
+/// `journal:`: the name of a file.
+pub fn journal(function: &str, value: &Value) -> Outcome<Option<String>> {
+    match arguments::given(value) {
+        Some(path) => Ok(Some(
+            arguments::text(function, "journal", path)?.to_string(),
+        )),
+        None => Ok(None),
     }
 }
 
@@ -117,16 +145,13 @@ impl Settings {
             workers: workers(&value(0))?,
             chunk: count(function, "chunk", &value(1), 1)?,
             ordered: flag(function, "ordered", &value(2), true)?,
-            progress: flag(function, "progress", &value(3), false)?,
+            progress: progress(function, &value(3))?,
             timeout: limit(function, &value(4))?,
             retries: count(function, "retries", &value(5), 0)?.unwrap_or(0),
             collect: collect(function, &value(6))?,
             init,
             max_tasks: count(function, "max_tasks", &value(8), 1)?,
-            journal: match arguments::given(&value(9)) {
-                Some(path) => Some(arguments::text(function, "journal", path)?.to_string()),
-                None => None,
-            },
+            journal: journal(function, &value(9))?,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::workers::Pool;
 use crate::os::{clock, fork, memory};
-use crate::process::{place, spawn};
+use crate::process::{finish, place, spawn};
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::map::{Map, Table};
@@ -210,6 +210,7 @@ pub fn watch(pool: &Rc<Pool>) {
     LEDGER.with_borrow_mut(|ledger| {
         if ledger.wanted {
             ledger.open.push(Rc::downgrade(pool));
+            finish::at_end(book_open);
         }
     });
 }
@@ -223,8 +224,8 @@ pub fn keep() {
     });
 }
 
-/// At the end of a process that is not the main one: books the pools that it has left open.
-pub fn book_open() {
+/// At the end of a process: books the pools that it has left open.
+fn book_open() {
     let open = LEDGER.with_borrow_mut(|ledger| std::mem::take(&mut ledger.open));
     for account in open
         .iter()

@@ -6,9 +6,10 @@ use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
 use crate::diag::Result;
+use crate::os::fork;
 use crate::process::deadlock::{self, Enders, WaitOps};
 use crate::process::wait::Awaited;
-use crate::process::{Process, place};
+use crate::process::{Process, place, signals};
 use crate::source::Span;
 use std::sync::atomic::Ordering;
 
@@ -278,19 +279,24 @@ impl Future {
         give_up(self.object());
     }
 
-    /// Cancels it: when no worker has taken it, nobody will; a worker that is at it is ended, with all that it has
-    /// started, and its pool puts another in its place. True when it is cancelled now.
-    pub fn cancel(&self) -> bool {
+    /// Cancels it: when no worker has taken it, nobody will. A worker that is at it is cancelled, and killed when it has not ended
+    /// within the grace, with all that it has started; its pool puts another in its place. True when it is cancelled now.
+    pub fn cancel(&self, place: Option<Span>) -> Result<bool> {
         give_up(self.object());
         if self.step(State::Running, State::Cancelled) {
             crash_point!("future: cancelled");
             self.object().events[0].notify_all();
             let pool = self.detail(|arena, details| arena.get_word(details + POOL));
-            if let Some(pool) = pool.and_then(HandleId::from_bits).and_then(Tasks::from_id) {
-                pool.end_worker_at(self.id());
+            let pool = pool.and_then(HandleId::from_bits).and_then(Tasks::from_id);
+            if let Some(worker) = pool.and_then(|pool| pool.doom_worker_at(self.id())) {
+                match worker.pid() == Some(fork::pid()) {
+                    // A task that cancels itself cannot wait for its own end.
+                    true => worker.ask_to_cancel(),
+                    false => worker.cancel(signals::GRACE, place)?,
+                };
             }
         }
-        self.state() == State::Cancelled
+        Ok(self.state() == State::Cancelled)
     }
 
     /// Stores the result of a running task and tells who waits. What came first stays.

@@ -7,7 +7,7 @@
 pub mod desk;
 pub mod future;
 pub mod job;
-mod owner;
+pub mod owner;
 pub mod tail;
 pub mod tasks;
 

@@ -14,12 +14,27 @@ use crate::process::Process;
 const OWNER: u64 = 0;
 /// Its slot ([`SlotRef::to_bits`]).
 const SLOT: u64 = 8;
+/// What holds for every task: see [`Limits`]. 0 is none.
+const MAX_TASKS: u64 = 16;
+const TIMEOUT: u64 = 24;
+const RETRIES: u64 = 32;
 /// The slots of those who are in the middle of a map.
-const MAPS: u64 = 16;
+const MAPS: u64 = 40;
 const SIZE: u64 = MAPS + MAX_MAPS_OF_POOL * 8;
 
+/// What holds for every task of a pool, whoever hands it in.
+#[derive(Clone, Copy, Default)]
+pub struct Limits {
+    /// Calls after which a worker is replaced.
+    pub max_tasks: Option<u64>,
+    /// Seconds that one call may take.
+    pub timeout: Option<f64>,
+    /// How often a task whose worker dies is tried again.
+    pub retries: u64,
+}
+
 /// The block of a new pool of this process.
-pub(super) fn create(arena: &Arena) -> std::result::Result<Offset, Full> {
+pub(super) fn create(arena: &Arena, limits: Limits) -> std::result::Result<Offset, Full> {
     let block = arena.alloc_zeroed(SIZE)?;
     let me = arena::me();
     let process = arena
@@ -28,6 +43,9 @@ pub(super) fn create(arena: &Arena) -> std::result::Result<Offset, Full> {
         .load(std::sync::atomic::Ordering::Acquire);
     arena.put_word(block + OWNER, process);
     arena.put_word(block + SLOT, me.to_bits());
+    arena.put_word(block + MAX_TASKS, limits.max_tasks.unwrap_or(0));
+    arena.put_word(block + TIMEOUT, limits.timeout.unwrap_or(0.0).to_bits());
+    arena.put_word(block + RETRIES, limits.retries);
     Ok(block)
 }
 
@@ -69,6 +87,20 @@ pub(super) fn has_maps(arena: &Arena, object: &Object) -> bool {
 }
 
 impl Tasks {
+    /// What holds for every task.
+    pub fn limits(&self) -> Limits {
+        let block = tasks::details(self.object());
+        let Some(arena) = arena::get().filter(|_| block != 0) else {
+            return Limits::default();
+        };
+        let timeout = f64::from_bits(arena.get_word(block + TIMEOUT));
+        Limits {
+            max_tasks: Some(arena.get_word(block + MAX_TASKS)).filter(|&tasks| tasks > 0),
+            timeout: Some(timeout).filter(|&seconds| seconds > 0.0),
+            retries: arena.get_word(block + RETRIES),
+        }
+    }
+
     /// The slot of the process that made it.
     pub fn owner(&self) -> Option<SlotRef> {
         let block = tasks::details(self.object());

@@ -5,7 +5,7 @@
 
 use super::future::{self, Dead, Future, State};
 use super::job::Progress;
-use super::owner;
+use super::owner::{self, Limits};
 use super::tail;
 use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
@@ -249,7 +249,7 @@ fn process_of(arena: &Arena, slot: SlotRef) -> Option<Process> {
 
 impl Tasks {
     /// An empty ring for `workers` workers.
-    pub fn new(workers: u64) -> Result<Tasks> {
+    pub fn new(workers: u64, limits: Limits) -> Result<Tasks> {
         crate::process::start()?;
         let hold = arena::when_full(|| {
             Hold::create(ObjectKind::Pool, |arena, object| {
@@ -260,7 +260,7 @@ impl Tasks {
                 object.cells[RECORDS].store(records, Ordering::Release);
                 arena.commit(records);
                 object.cells[WORKERS].store(workers, Ordering::Release);
-                let details = owner::create(arena)?;
+                let details = owner::create(arena, limits)?;
                 object.cells[DETAILS].store(details, Ordering::Release);
                 arena.commit(details);
                 Ok(())
@@ -336,11 +336,9 @@ impl Tasks {
         object.events[1].notify_all();
     }
 
-    /// Ends the worker that is at a task. It takes no other task, however late the signal comes.
-    pub(super) fn end_worker_at(&self, task: HandleId) {
-        let (Some(arena), object) = (arena::get(), self.object()) else {
-            return;
-        };
+    /// The worker that is at a task, to be ended: from here on it takes no other.
+    pub(super) fn doom_worker_at(&self, task: HandleId) -> Option<Process> {
+        let (arena, object) = (arena::get()?, self.object());
         let guard = object.lock();
         let found = (0..room_of(arena, object))
             .find(|&worker| self.read(worker, CURRENT) == task.to_bits());
@@ -349,22 +347,17 @@ impl Tasks {
             SlotRef::from_bits(self.read(worker, PROCESS))
         });
         drop(guard);
-        if let Some(process) = process.and_then(|slot| process_of(arena, slot)) {
-            process.kill();
-        }
+        process.and_then(|slot| process_of(arena, slot))
     }
 
-    /// Ends all workers, from whatever process.
-    pub fn end_workers(&self) {
-        let Some(arena) = arena::get() else {
-            return;
-        };
-        for worker in 0..self.room() {
-            let slot = SlotRef::from_bits(self.read(worker, PROCESS));
-            if let Some(process) = slot.and_then(|slot| process_of(arena, slot)) {
-                process.kill();
-            }
-        }
+    /// All workers that live, as whatever process sees them.
+    pub fn crew(&self) -> Vec<Process> {
+        let slots = (0..self.room()).map(|worker| SlotRef::from_bits(self.read(worker, PROCESS)));
+        let arena = arena::get();
+        slots
+            .flatten()
+            .filter_map(|slot| process_of(arena?, slot))
+            .collect()
     }
 
     /// What a worker is at, and what it has done.
@@ -377,6 +370,11 @@ impl Tasks {
             busy: self.read(worker, BUSY),
             ready: self.read(worker, READY),
         }
+    }
+
+    /// The task that a worker is at.
+    pub fn current(&self, worker: u64) -> Option<HandleId> {
+        HandleId::from_bits(self.read(worker, CURRENT))
     }
 
     /// How far it is closed.

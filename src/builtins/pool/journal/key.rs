@@ -1,6 +1,7 @@
-//! What a journal is of: the items, the code of the function with everything that it calls, and the values that it uses.
+//! What a journal is of: the items, the code of the function with everything that it calls, the values that it uses, and the
+//! random numbers that it draws where the script has seeded them.
 
-use crate::builtins::travel;
+use crate::builtins::{modules::random, travel};
 use crate::diag::{Error, codes};
 use crate::value::Value;
 use crate::value::function::Closure;
@@ -54,11 +55,18 @@ pub struct Key {
     code: u64,
     /// The variables that the function uses, with the sums of their values.
     uses: Vec<(String, u64)>,
+    /// The number from which the items' random numbers follow, where they may draw some and the script seeded them.
+    seed: Option<u64>,
 }
 
 impl Key {
-    /// The key of a map of a function over items.
-    pub fn of(context: &mut dyn Context, function: Value, items: Gc<List>) -> Outcome<Key> {
+    /// The key of a map of a function over items, whose random numbers follow from `stream`.
+    pub fn of(
+        context: &mut dyn Context,
+        function: Value,
+        items: Gc<List>,
+        stream: u64,
+    ) -> Outcome<Key> {
         let message = travel::pack(context, Value::List(items))?;
         if !message.handles.is_empty() {
             let message = "the items of a map with a journal have to be values that another run knows again, but there \
@@ -70,6 +78,7 @@ impl Key {
         let mut search = Search {
             code: Sum::new(),
             uses: Vec::new(),
+            draws: false,
             seen: HashSet::new(),
         };
         search.value(context, "", function)?;
@@ -79,6 +88,7 @@ impl Key {
             items: sum.end(),
             code: search.code.end(),
             uses: search.uses,
+            seed: (search.draws && random::is_seeded(context)).then_some(stream),
         })
     }
 
@@ -88,6 +98,9 @@ impl Key {
             "items {} {:016x}\ncode {:016x}\n",
             self.count, self.items, self.code
         );
+        if let Some(seed) = self.seed {
+            text += &format!("seed {seed:016x}\n");
+        }
         for (name, sum) in &self.uses {
             text += &format!("uses {sum:016x} {name}\n");
         }
@@ -106,6 +119,7 @@ impl Key {
                     (key.count, key.items) = (count.parse().unwrap_or(0), sum(items));
                 }
                 (Some("code"), Some(code), _) => key.code = sum(code),
+                (Some("seed"), Some(seed), _) => key.seed = Some(sum(seed)),
                 (Some("uses"), Some(value), Some(name)) => {
                     key.uses.push((name.to_string(), sum(value)));
                 }
@@ -132,6 +146,9 @@ impl Key {
         if self.items != found.items {
             return Some("was begun for other items (as many)".to_string());
         }
+        if self.seed != found.seed {
+            return Some("was begun with other random numbers (see `random.seed`)".to_string());
+        }
         let other = self.uses.iter().find(|used| !found.uses.contains(used));
         Some(match other {
             Some((name, _)) => format!("`{name}`, which the function uses, had another value"),
@@ -140,10 +157,30 @@ impl Key {
     }
 }
 
+/// Structs that are looked at: more than any program declares.
+const MAX_STRUCTS: u32 = 1 << 16;
+
+/// A sum of the structs of the program, by their numbers: results that name some mean the same as long as it is the same.
+pub fn structs(context: &dyn Context) -> u64 {
+    let mut sum = Sum::new();
+    // Those whose declaration has not run yet have no place in it.
+    let all = (0..MAX_STRUCTS).filter_map(|id| Some((id, context.structure(id)?)));
+    for (id, of) in all {
+        sum.number(id.into());
+        sum.bytes(of.name.as_bytes());
+        of.fields
+            .iter()
+            .for_each(|field| sum.bytes(field.as_bytes()));
+    }
+    sum.end()
+}
+
 /// Goes through a function and all that it reaches.
 struct Search {
     code: Sum,
     uses: Vec<(String, u64)>,
+    /// It may draw random numbers: a name of that module stands in it.
+    draws: bool,
     seen: HashSet<usize>,
 }
 
@@ -214,6 +251,7 @@ impl Search {
         let proto = closure.proto.clone();
         let text = context.source_text(proto.span).unwrap_or_default();
         self.code.bytes(text.as_bytes());
+        self.draws |= random::is_named_in(&text);
         let names = proto.capture_names.iter();
         let captures: Vec<Value> = closure.captures().iter().map(|value| value.get()).collect();
         for (name, value) in names.zip(captures) {

@@ -1,4 +1,5 @@
-//! Which results a journal can keep: plain values, which mean the same in the next run.
+//! Which results a journal can keep: plain values, which mean the same in the next run, and structs of them, which are known
+//! again as long as the program has the same structs.
 
 use crate::diag::{Error, codes};
 use crate::value::list::Items;
@@ -6,8 +7,9 @@ use crate::value::native::Outcome;
 use crate::value::{Value, show};
 use std::collections::HashSet;
 
-/// An error unless a result is made of plain values only.
-pub fn check_lasting(value: Value) -> Outcome<()> {
+/// Whether there are structs in a result; an error unless all else in it are plain values.
+pub fn check_lasting(value: Value) -> Outcome<bool> {
+    let mut has_structs = false;
     let mut seen = HashSet::new();
     let mut rest = vec![value];
     while let Some(value) = rest.pop() {
@@ -32,17 +34,21 @@ pub fn check_lasting(value: Value) -> Outcome<()> {
             Value::Set(set) if seen.insert(set.address()) => {
                 rest.extend(set.table().iter().map(|(key, ..)| key));
             }
-            Value::List(_) | Value::Map(_) | Value::Set(_) => {}
+            Value::Instance(instance) if seen.insert(instance.address()) => {
+                has_structs = true;
+                rest.extend(instance.fields().iter().map(|field| field.get()));
+            }
+            Value::List(_) | Value::Map(_) | Value::Set(_) | Value::Instance(_) => {}
             other => {
                 let message = format!(
-                    "a result that goes into a journal has to be made of plain values, but there is {} in it",
+                    "a result that goes into a journal has to be made of plain values and structs, but there is {} in it",
                     show::kind(&other)
                 );
                 return Err(Error::new(codes::NOT_SENDABLE, message)
-                    .with_help("return numbers, strings, lists and maps")
+                    .with_help("return numbers, strings, lists, maps and structs")
                     .into());
             }
         }
     }
-    Ok(())
+    Ok(has_structs)
 }

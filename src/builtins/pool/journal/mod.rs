@@ -4,6 +4,7 @@
 //! The file begins with [`MAGIC`]. Then come frames: the first has the key of the map (see [`key`]), each other one the result
 //! of an item. A frame is its length, its kind, an item's index, a checksum of all that, and what it holds. One process
 //! writes, the one that called the map, and only at the end; so what a death leaves is whole but for its tail, which is cut off.
+//! What a disk has damaged in the middle is passed over, and told: the frames behind it stand.
 //!
 //! Each frame is written by one `write`, so it survives the death of every process at once. It survives a power cut
 //! when it has been brought to the disk: every second, and at the end of the map.
@@ -15,6 +16,11 @@ use crate::diag::{Error, Result, codes};
 use crate::os::clock;
 use crate::process::pool::job::{Job, Produced};
 use crate::process::wait;
+use crate::value::Value;
+use crate::value::heap::Gc;
+use crate::value::list::List;
+use crate::value::native::{Context, Outcome};
+use crate::wire;
 use key::Key;
 pub use lasting::check_lasting;
 use std::cell::RefCell;
@@ -38,12 +44,16 @@ const FLOAT: u32 = 3;
 const BOOL: u32 = 4;
 const NIL: u32 = 5;
 const VALUE: u32 = 6;
+/// A value with structs in it, behind the sum of the program's structs.
+const STRUCTS: u32 = 7;
 
 /// The journal of a map that runs.
 pub struct Journal {
     path: String,
     /// The file; a worker closes its copy.
     file: RefCell<Option<File>>,
+    /// The sum of the program's structs.
+    structs: u64,
     /// Which items are in it.
     kept: Vec<bool>,
     /// All items before this one are in it.
@@ -56,10 +66,23 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// Opens the journal of a map of a function over items, whose random numbers follow from `stream`.
+    pub fn of_map(
+        context: &mut dyn Context,
+        path: &str,
+        job: &Job,
+        function: Value,
+        items: Gc<List>,
+        stream: u64,
+    ) -> Outcome<Journal> {
+        let key = Key::of(context, function, items, stream)?;
+        Ok(Journal::open(path, &key, key::structs(context), job)?)
+    }
+
     /// Opens the journal of a map, and puts the results in it into the job. A new file is begun with the key.
     ///
     /// Errors: `JournalMismatch` when it was begun for another map, or is no journal; `IOError`.
-    pub fn open(path: &str, key: &Key, job: &Job) -> Result<Journal> {
+    fn open(path: &str, key: &Key, structs: u64, job: &Job) -> Result<Journal> {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -74,6 +97,7 @@ impl Journal {
         let mut journal = Journal {
             path: path.to_string(),
             file: RefCell::new(None),
+            structs,
             kept: vec![false; job.total() as usize],
             low: 0,
             seen: 0,
@@ -119,11 +143,18 @@ impl Journal {
                 Error::new(codes::JOURNAL, message).with_help("give the journal a file of its own")
             );
         };
-        let mut whole = MAGIC.len();
-        let mut frames = Frames(rest);
+        let mut frames = Frames::of(rest);
         let Some(first) = frames.next() else {
             return Ok(0);
         };
+        if first.kind != KEY {
+            let message = format!(
+                "the journal {} was to begin with what it is of, but that is damaged",
+                self.path
+            );
+            return Err(Error::new(codes::JOURNAL, message)
+                .with_help("give another file, or delete this one to begin anew"));
+        }
         let found = Key::read(&String::from_utf8_lossy(first.content));
         if let Some(difference) = key.difference(&found) {
             let message = format!(
@@ -133,17 +164,22 @@ impl Journal {
             return Err(Error::new(codes::JOURNAL, message)
                 .with_help("give another file, or delete this one to begin anew"));
         }
-        whole += HEAD + first.content.len();
-        for found in frames {
-            if found.item < job.total() {
-                found.restore(job)?;
-                if let Some(kept) = self.kept.get_mut(found.item as usize) {
-                    *kept = true;
-                }
+        for found in &mut frames {
+            if found.item < job.total()
+                && found.restore(job, self.structs)?
+                && let Some(kept) = self.kept.get_mut(found.item as usize)
+            {
+                *kept = true;
             }
-            whole += HEAD + found.content.len();
         }
-        Ok(whole as u64)
+        if frames.damaged > 0 {
+            // Nothing is lost by it but time, so the map goes on.
+            eprintln!(
+                "par: {} bytes in the journal {} are damaged: the items that they were of are done again",
+                frames.damaged, self.path
+            );
+        }
+        Ok((MAGIC.len() + frames.whole) as u64)
     }
 
     /// In a worker: the file is its parent's business.
@@ -157,15 +193,16 @@ impl Journal {
     }
 
     /// Writes down what was finished since the last time. Failed items are left out: they are tried again.
-    pub fn sweep(&mut self, job: &Job) -> Result<()> {
+    /// `handed_out`: no item from there on is finished.
+    pub fn sweep(&mut self, job: &Job, handed_out: u64) -> Result<()> {
         self.seen = job.done();
         let mut bytes = Vec::new();
-        for item in self.low..job.handed_out() {
+        for item in self.low..handed_out {
             let Some(kept) = self.kept.get_mut(item as usize) else {
                 break;
             };
             if !*kept {
-                *kept = put_result(&mut bytes, item, job.result(item));
+                *kept = put_result(&mut bytes, item, job.result(item), self.structs);
             }
             if *kept && item == self.low {
                 self.low += 1;
@@ -232,13 +269,21 @@ fn failed(path: &str, what: &str, error: &std::io::Error) -> Box<Error> {
 }
 
 /// Adds the result of an item; false when it has none that is kept.
-fn put_result(bytes: &mut Vec<u8>, item: u64, result: Produced<'_>) -> bool {
+fn put_result(bytes: &mut Vec<u8>, item: u64, result: Produced<'_>, structs: u64) -> bool {
     match result {
         Produced::Pending | Produced::Error(_) => return false,
         Produced::Int(i) => frame(bytes, INT, item, &i.to_le_bytes()),
         Produced::Float(f) => frame(bytes, FLOAT, item, &f.to_bits().to_le_bytes()),
         Produced::Bool(b) => frame(bytes, BOOL, item, &[u8::from(b)]),
         Produced::Nil => frame(bytes, NIL, item, &[]),
+        Produced::Value(value) if wire::has_structs(value) => {
+            frame(
+                bytes,
+                STRUCTS,
+                item,
+                &[&structs.to_le_bytes(), value].concat(),
+            );
+        }
         Produced::Value(value) => frame(bytes, VALUE, item, value),
     }
     true
@@ -269,7 +314,8 @@ struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    fn restore(&self, job: &Job) -> Result<()> {
+    /// Puts the result into the job; false when it is none that means the same now.
+    fn restore(&self, job: &Job, structs: u64) -> Result<bool> {
         let number = || {
             let bytes = self
                 .content
@@ -283,32 +329,60 @@ impl Frame<'_> {
             BOOL => Produced::Bool(self.content == [1]),
             NIL => Produced::Nil,
             VALUE => Produced::Value(self.content),
-            _ => return Ok(()),
+            STRUCTS if number() == structs => Produced::Value(self.content.get(8..).unwrap_or(&[])),
+            _ => return Ok(false),
         };
-        job.finish(self.item, produced, &[])
+        job.finish(self.item, produced, &[])?;
+        Ok(true)
     }
 }
 
-/// The whole frames at the beginning of some bytes; what follows the last of them is torn.
-struct Frames<'a>(&'a [u8]);
+/// The whole frames in some bytes. What follows the last of them is torn; what lies between two is damaged.
+struct Frames<'a> {
+    bytes: &'a [u8],
+    /// Where the last whole frame ends.
+    whole: usize,
+    /// Bytes that were passed over.
+    damaged: usize,
+}
+
+impl<'a> Frames<'a> {
+    fn of(bytes: &'a [u8]) -> Frames<'a> {
+        Frames {
+            bytes,
+            whole: 0,
+            damaged: 0,
+        }
+    }
+}
 
 impl<'a> Iterator for Frames<'a> {
     type Item = Frame<'a>;
 
     fn next(&mut self) -> Option<Frame<'a>> {
-        let (head, rest) = self.0.split_at_checked(HEAD)?;
-        let word = |at: usize| Some(u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?));
-        let long = |at: usize| Some(u64::from_le_bytes(head.get(at..at + 8)?.try_into().ok()?));
-        let (content, rest) = rest.split_at_checked(word(0)? as usize)?;
-        let (kind, item) = (word(4)?, long(8)?);
-        if long(16)? != checksum(kind, item, content) {
-            return None;
-        }
-        self.0 = rest;
-        Some(Frame {
-            kind,
-            item,
-            content,
-        })
+        let from = self.whole;
+        let last = self.bytes.len().checked_sub(HEAD)?;
+        let (at, frame) = (from..=last).find_map(|at| Some((at, read(self.bytes.get(at..)?)?)))?;
+        self.damaged += at - from;
+        self.whole = at + HEAD + frame.content.len();
+        Some(frame)
     }
+}
+
+/// The frame that some bytes begin with, if it is one and whole.
+fn read(bytes: &[u8]) -> Option<Frame<'_>> {
+    let (head, rest) = bytes.split_at_checked(HEAD)?;
+    let word = |at: usize| Some(u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?));
+    let long = |at: usize| Some(u64::from_le_bytes(head.get(at..at + 8)?.try_into().ok()?));
+    let (kind, item) = (word(4)?, long(8)?);
+    // Before the sum, which would cost much at each byte of a torn end.
+    if !(KEY..=STRUCTS).contains(&kind) {
+        return None;
+    }
+    let content = rest.get(..word(0)? as usize)?;
+    (long(16)? == checksum(kind, item, content)).then_some(Frame {
+        kind,
+        item,
+        content,
+    })
 }

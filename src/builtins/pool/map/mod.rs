@@ -1,5 +1,5 @@
 //! `pool map`: workers are forked at the call, inherit the items and what the body captures, and claim ranges of items.
-//! The calling process looks after them: it replaces the dead, ends items that take too long, and gathers the results.
+//! The calling process looks after them: it replaces the dead and gathers the results.
 //!
 //! Here is the calling process; `worker` is what runs in a worker, `results` what the caller gets.
 
@@ -10,14 +10,14 @@ use super::super::progress::Bar;
 use super::super::{arguments, options::Options, spawn, travel};
 use super::budget;
 use super::death::{Death, never_ready};
-use super::journal::{Journal, key::Key};
+use super::journal::Journal;
 use super::settings::{NAMES, Settings};
 use super::stats::{Account, Tally};
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
 use crate::diag::{Error, codes};
 use crate::limits::MAX_UNREADY;
-use crate::os::clock;
+use crate::os::{clock, limit};
 use crate::process::pool::job::{Job, Produced};
 use crate::process::wait::{self, Operation, WaitSpec};
 use crate::process::{Ended, Process, SpawnSpec, spawn as nouns};
@@ -30,7 +30,7 @@ use crate::value::native::{Args, Context, Outcome};
 use std::cell::Cell;
 use std::collections::HashMap;
 
-pub use results::{error_of_item, results_of};
+pub use results::{error_of_item, results_of, value_of};
 
 /// The block form.
 pub fn block(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -95,11 +95,11 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     }
     let workers = settings.workers.min(total);
     let job = Job::new(total, workers, settings.ordered, settings.collect)?;
+    let stream = random::draw(context);
     let journal = match &settings.journal {
-        Some(path) => {
-            let key = Key::of(context, function, items)?;
-            Some(Journal::open(path, &key, &job)?)
-        }
+        Some(path) => Some(Journal::of_map(
+            context, path, &job, function, items, stream,
+        )?),
         None => None,
     };
     let mut holds = travel::holds(context, &[function, Value::List(items), settings.init]);
@@ -109,7 +109,7 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
         function,
         items,
         holds,
-        stream: random::draw(context),
+        stream,
         place: context.place(),
         crew: Vec::new(),
         tries: HashMap::new(),
@@ -117,7 +117,6 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
         finished: Cell::new(0),
         deaths: false,
         unready: 0,
-        slow: Vec::new(),
         tallies: vec![Tally::default(); workers as usize],
         bar: Bar::new(settings.progress, total),
         settings,
@@ -156,8 +155,6 @@ struct Map {
     deaths: bool,
     /// Workers in a row that ended before they were ready to work.
     unready: u32,
-    /// Workers that were killed because their item took too long.
-    slow: Vec<u64>,
     /// What is known of each worker's time.
     tallies: Vec<Tally>,
     bar: Option<Bar>,
@@ -176,7 +173,6 @@ impl Map {
         }
         loop {
             self.wait_for_news()?;
-            self.end_slow_items();
             for worker in 0..workers {
                 self.look_after(context, worker)?;
             }
@@ -195,7 +191,7 @@ impl Map {
     /// Writes down what is finished, where there is a journal; at the end it goes to the disk.
     fn keep(&mut self, at_end: bool) -> Outcome<()> {
         if let Some(journal) = &mut self.journal {
-            journal.sweep(&self.job)?;
+            journal.sweep(&self.job, self.job.handed_out())?;
             if at_end {
                 journal.sync(true)?;
             }
@@ -241,6 +237,7 @@ impl Map {
         let spec = SpawnSpec {
             name: Some(budget::worker_name(worker)),
             daemon: true,
+            worker: true,
             place: self.place,
             ..SpawnSpec::default()
         };
@@ -274,40 +271,12 @@ impl Map {
         Ok(())
     }
 
-    /// When the next item has taken too long, or the bar wants to be drawn.
+    /// When the bar wants to be drawn, or the journal to be looked at.
     fn next_deadline(&self) -> Option<u64> {
-        let limit = self.settings.timeout.map(clock::nanoseconds);
-        let items = limit.and_then(|limit| {
-            let busy = (0..self.crew.len() as u64).map(|worker| self.job.progress(worker));
-            // An item may begin at any moment, so a look is due after one time-out at the latest.
-            let ends = busy
-                .filter(|at| at.item.is_some())
-                .map(|at| at.since + limit);
-            ends.chain([clock::now() + limit]).min()
-        });
         let bar = self.bar.is_some().then(|| clock::deadline(0.1));
         // A long claim is written down item by item, though it only tells of its end.
         let journal = self.journal.is_some().then(|| clock::deadline(0.05));
-        items.into_iter().chain(bar).chain(journal).min()
-    }
-
-    /// Kills the workers whose item has taken too long; their ends are looked after like those of others.
-    fn end_slow_items(&mut self) {
-        let Some(limit) = self.settings.timeout.map(clock::nanoseconds) else {
-            return;
-        };
-        for (worker, process) in (0..).zip(&self.crew) {
-            let at = self.job.progress(worker);
-            if let (Some(process), Some(_)) = (process, at.item)
-                && at.since != 0
-                && clock::now() >= at.since + limit
-            {
-                process.kill();
-                self.slow.push(worker);
-                // It is dead in a moment; only then does its record stand still.
-                let _ = process.wait(None, self.place);
-            }
-        }
+        bar.into_iter().chain(journal).min()
     }
 
     /// When a worker has ended: gives back what it had, and puts another in its place.
@@ -344,15 +313,13 @@ impl Map {
         lost.extend(given.filter(|&item| !self.job.is_finished(item)));
         lost.sort_unstable();
         lost.dedup();
-        let slow = self.slow.iter().position(|&other| other == worker);
-        let slow = slow.map(|at| self.slow.swap_remove(at)).is_some();
         if !matches!(ended, Ended::Returned(_)) {
             self.deaths = true;
             if let Some(item) = item.filter(|item| lost.contains(item))
                 && !self.may_try_again(item)
             {
                 lost.retain(|&other| other != item);
-                let error = self.death(worker, &process, &ended, item, slow);
+                let error = self.death(worker, &process, &ended, item);
                 self.fail(context, item, error)?;
             }
         }
@@ -371,16 +338,10 @@ impl Map {
     }
 
     /// What a worker's end means for its item.
-    fn death(
-        &self,
-        worker: u64,
-        process: &Process,
-        ended: &Ended,
-        item: u64,
-        slow: bool,
-    ) -> Box<Error> {
+    fn death(&self, worker: u64, process: &Process, ended: &Ended, item: u64) -> Box<Error> {
+        let too_long = *ended == Ended::Killed(limit::SIGNAL);
         Death {
-            limit: self.settings.timeout.filter(|_| slow),
+            limit: self.settings.timeout.filter(|_| too_long),
             last_words: self.job.last_words(worker),
             tries: self.tries.get(&item).copied().unwrap_or(1),
             ..Death::of("an item of `pool map`", process, Some(ended))
@@ -406,14 +367,12 @@ impl Map {
         Ok(())
     }
 
-    /// Ends the workers: those of a finished map leave by themselves, the others are killed.
+    /// Ends the workers: those of a finished map leave by themselves, the others are cancelled, so that their `finally` and
+    /// `defer` run, and killed when they have not ended within the grace.
     fn dismiss(&mut self, finished: bool) {
         self.job.stop();
-        let finished = finished && !self.has_failed();
-        for process in self.crew.iter().flatten() {
-            if !finished {
-                process.kill();
-            }
+        if !finished || self.has_failed() {
+            super::workers::end_all(self.crew.iter().flatten(), self.place);
         }
         for worker in 0..self.crew.len() {
             let Some(process) = self.crew.get_mut(worker).and_then(Option::take) else {

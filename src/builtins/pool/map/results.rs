@@ -44,19 +44,27 @@ pub fn results_of(
     let mut values = Vec::with_capacity(job.total() as usize);
     for item in job.order() {
         // Decoding only allocates, so nothing is collected until the list is made.
-        values.push(match job.result(item) {
-            Produced::Int(i) => Value::Int(i),
-            Produced::Float(f) => Value::Float(f),
-            Produced::Bool(b) => Value::Bool(b),
-            Produced::Nil | Produced::Pending => Value::Nil,
-            Produced::Value(bytes) => travel::unpack(context, bytes)?,
-            Produced::Error(bytes) => {
-                let error = travel::unpack(context, bytes)?;
-                error_of_item(context, error, construct, item, item_at(item), place)?
-            }
+        values.push(match value_of(context, job.result(item))? {
+            Ok(value) => value,
+            Err(error) => error_of_item(context, error, construct, item, item_at(item), place)?,
         });
     }
     Ok(Value::list(context.heap(), values))
+}
+
+/// The value or the error that an item came to; nil while it has come to nothing.
+pub fn value_of(
+    context: &mut dyn Context,
+    produced: Produced<'_>,
+) -> Outcome<std::result::Result<Value, Value>> {
+    Ok(Ok(match produced {
+        Produced::Int(i) => Value::Int(i),
+        Produced::Float(f) => Value::Float(f),
+        Produced::Bool(b) => Value::Bool(b),
+        Produced::Nil | Produced::Pending => Value::Nil,
+        Produced::Value(bytes) => travel::unpack(context, bytes)?,
+        Produced::Error(bytes) => return Ok(Err(travel::unpack(context, bytes)?)),
+    }))
 }
 
 /// An item's error as the caller sees it: with the item, its index and the worker's trace.

@@ -87,7 +87,7 @@ impl Map {
         let Some(value) = self.items.get(index as usize) else {
             return Ok(());
         };
-        if self.settings.timeout.is_some() || self.bar.is_some() {
+        if self.bar.is_some() {
             self.job.mark_time(worker);
         }
         if self.journal.is_some() && self.job.is_finished(index) {
@@ -96,23 +96,19 @@ impl Map {
         }
         desk.begin(index);
         random::begin_item(self.stream, index);
-        let mut result = context.call(self.function, &[value]);
-        if self.journal.is_some() {
-            result = result.and_then(|value| check_lasting(value).map(|()| value));
-        }
+        let call = || context.call(self.function, &[value]);
+        let result = item::within(self.settings.timeout, call);
         if let Ok(value) = result
             && let Some(plain) = item::plain(value)
             && desk.finish(index, plain)
         {
             return Ok(());
         }
-        item::settle(
-            context,
-            &self.job,
-            index,
-            result,
-            self.settings.collect,
-            message,
-        )
+        let collect = self.settings.collect;
+        if self.journal.is_some() {
+            let result = result.and_then(|value| Ok((value, check_lasting(value)?)));
+            return item::settle_kept(context, &self.job, index, result, collect, message);
+        }
+        item::settle(context, &self.job, index, result, collect, message)
     }
 }

@@ -1,18 +1,17 @@
 //! A map over the workers of a pool: ranges of items are handed in a few at a time, each as long as fits what is left, and
 //! every item's result goes into a job, so that after a worker's death only the item that it was at is in question.
 
-use super::super::death::Death;
-use super::super::future::FutureHandle;
+use super::super::future::{self, FutureHandle};
+use super::super::journal::Journal;
 use super::super::map::results_of;
 use super::Pool;
 use super::task::Work;
-use crate::builtins::progress::Bar;
+use crate::builtins::progress::{Bar, Progress};
 use crate::builtins::{modules::random, travel};
-use crate::diag::{Error, codes};
-use crate::os::{clock, limit};
-use crate::process::Ended;
+use crate::os::clock;
 use crate::process::pool::future::State;
 use crate::process::pool::job::{Job, Produced};
+use crate::process::pool::owner::Limits;
 use crate::process::wait::Awaited;
 use crate::source::Span;
 use crate::value::Value;
@@ -37,7 +36,9 @@ pub struct Wishes {
     /// How often an item whose worker dies is tried again.
     pub retries: u64,
     /// A bar on the terminal.
-    pub progress: bool,
+    pub progress: Progress,
+    /// The file in which results are kept for the next run.
+    pub journal: Option<String>,
 }
 
 /// A map over a pool that runs.
@@ -58,7 +59,10 @@ struct Batch {
     /// How often an item has been tried in vain.
     tries: HashMap<u64, u64>,
     began: u64,
+    /// Items after which a worker is replaced: no hand-out is longer.
+    max_tasks: Option<u64>,
     bar: Option<Bar>,
+    journal: Option<Journal>,
 }
 
 /// Ranges that wait for each worker beside the one that it is at.
@@ -81,11 +85,21 @@ pub fn map(
         return Ok(Value::list(context.heap(), Vec::new()));
     }
     context.protect(Value::List(items));
+    let job = Job::new(total, 0, wishes.ordered, wishes.collect)?;
+    let stream = random::draw(context);
+    let journal = match &wishes.journal {
+        Some(path) => Some(Journal::of_map(
+            context, path, &job, function, items, stream,
+        )?),
+        None => None,
+    };
     let mut batch = Batch {
-        job: Job::new(total, 0, wishes.ordered, wishes.collect)?,
-        stream: random::draw(context),
+        job,
+        stream,
+        journal,
         place: context.place(),
         bar: Bar::new(wishes.progress, total),
+        max_tasks: pool.tasks.limits().max_tasks,
         pool,
         function,
         items,
@@ -101,7 +115,9 @@ pub fn map(
     let outcome = batch.run(context);
     batch.give_up();
     batch.pool.tasks.end_map(begun);
+    let kept = batch.keep(true);
     outcome?;
+    kept?;
     let item = |item: u64| batch.items.get(item as usize).unwrap_or(Value::Nil);
     let collect = batch.wishes.collect;
     results_of(context, &batch.job, batch.place, collect, method, item)
@@ -122,10 +138,34 @@ impl Batch {
             for (future, range) in over {
                 self.look_after(context, &future, range)?;
             }
+            self.keep(false)?;
             if let Some(bar) = &self.bar {
-                bar.at(self.job.finished(), self.job.failures(), std::iter::empty());
+                bar.at(self.job.finished(), self.job.failures(), self.workers());
             }
         }
+    }
+
+    /// For each worker the item that it is at, and for how many seconds its hand-out has kept it.
+    fn workers(&self) -> impl Iterator<Item = Option<(u64, f64)>> {
+        let tasks = &self.pool.tasks;
+        (0..tasks.workers()).map(|worker| {
+            let (task, at) = (tasks.current(worker)?, tasks.progress(worker));
+            let mut running = self.running.iter();
+            let (_, range) = running.find(|(future, _)| future.future.id() == task)?;
+            let seconds = clock::now().saturating_sub(at.since) as f64 / 1e9;
+            Some((range.start + at.item?, seconds))
+        })
+    }
+
+    /// Writes down what is finished, where there is a journal; at the end it goes to the disk.
+    fn keep(&mut self, at_end: bool) -> Outcome<()> {
+        if let Some(journal) = &mut self.journal {
+            journal.sweep(&self.job, self.next)?;
+            if at_end {
+                journal.sync(true)?;
+            }
+        }
+        Ok(())
     }
 
     fn has_failed(&self) -> bool {
@@ -141,14 +181,15 @@ impl Batch {
             };
             let indices = range.clone().map(|item| item as usize);
             let values = indices.filter_map(|item| self.items.get(item)).collect();
-            let mut task = self.pool.task(self.work, self.function, values);
+            let limits = Limits::default();
+            let mut task = self.pool.task(self.work, self.function, values, limits);
             task.stream = self.stream;
             task.first = range.start;
             task.limit = self.wishes.limit;
-            // What is tried again is decided item by item, here.
-            task.retries = 0;
+            // What is tried again is decided item by item, here: the task has no retries of its own.
             task.job = Some(self.job.clone());
             task.collect = self.wishes.collect;
+            task.lasting = self.journal.is_some();
             let future = self.pool.hand_in(context, task)?;
             self.running.push((future, range));
         }
@@ -160,14 +201,24 @@ impl Batch {
         if let Some(range) = self.again.pop() {
             return Some(range);
         }
+        if self.journal.is_some() {
+            // What an earlier run has done is passed over.
+            self.next = self.job.first_unfinished(self.next);
+        }
         let left = self.job.total() - self.next;
         if left == 0 {
             return None;
         }
         let length = self.wishes.chunk.unwrap_or_else(|| self.fitting(left));
+        let length = self.max_tasks.map_or(length, |most| length.min(most));
         let start = self.next;
-        self.next += length.clamp(1, left);
-        Some(start..self.next)
+        let mut end = start + length.clamp(1, left);
+        if self.journal.is_some() {
+            let done = (start..end).find(|&item| self.job.is_finished(item));
+            end = done.unwrap_or(end);
+        }
+        self.next = end;
+        Some(start..end)
     }
 
     /// A quarter of a fair share of what is left, and no more than keeps a worker for a short time.
@@ -245,19 +296,8 @@ impl Batch {
 
     /// Stores the error of an item whose worker died too often.
     fn fail(&self, context: &mut dyn Context, future: &FutureHandle, item: u64) -> Outcome<()> {
-        let Some(process) = future.future.died_with() else {
-            let message = "a worker was to finish an item, but it died";
-            return Err(Error::new(codes::PROCESS_DIED, message).into());
-        };
-        let ended = process.ended();
-        let too_long = ended == Some(Ended::Killed(limit::SIGNAL));
-        let error = Death {
-            limit: self.wishes.limit.filter(|_| too_long),
-            last_words: future.future.last_words(),
-            tries: self.tries.get(&item).copied().unwrap_or(1),
-            ..Death::of("an item", &process, ended.as_ref())
-        }
-        .error();
+        let tries = self.tries.get(&item).copied().unwrap_or(1);
+        let error = future::death(&future.future, "an item", tries);
         let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
         let message = travel::pack(context, Value::Error(error))?;
         self.job

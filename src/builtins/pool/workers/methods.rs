@@ -5,8 +5,8 @@ use super::super::future::FutureHandle;
 use super::super::map::gather;
 use super::super::{settings, stream};
 use super::batch::{self, Wishes};
-use super::receiver;
 use super::task::Work;
+use super::{PoolHandle, receiver, with_limits};
 use crate::builtins::modules::random;
 use crate::process::pool::tasks::Closing;
 use crate::value::Value;
@@ -18,12 +18,13 @@ pub static METHODS: Table = natives! {
     "@leave" ("error") leave, "The end of a `with` block: works off what was handed in, or after an error gives it up.";
     "apply" ("function", "...arguments", "**named") apply, "Hands one call in and waits for its result.";
     "close" () close, "Takes no more tasks; the workers leave when all is done.";
-    "imap" ("function", "items", "chunk?", "on_error?", "timeout?") stream::imap, "An iterator over the results in order, reading only a little ahead of them. It begins at once.";
-    "imap_unordered" ("function", "items", "chunk?", "on_error?", "timeout?") stream::imap_unordered, "An iterator over the results as they come. It begins at once.";
+    "imap" ("function", "items", "chunk?", "on_error?", "timeout?", "retries?") stream::imap, "An iterator over the results in order, reading only a little ahead of them. It begins at once.";
+    "imap_unordered" ("function", "items", "chunk?", "on_error?", "timeout?", "retries?") stream::imap_unordered, "An iterator over the results as they come. It begins at once.";
     "join" ("timeout?") join, "Waits until a closed pool has ended.";
-    "map" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?") map, "The results of the function for all items, in order.";
+    "limited" ("timeout?", "retries?") limited, "The same pool with other limits for what is handed in through this value: `p.limited(timeout: 1s).submit(f)`.";
+    "map" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?", "journal?") map, "The results of the function for all items, in order.";
     "resize" ("workers") resize, "Lets the pool have so many workers: new ones come at once, spare ones leave when they have finished their tasks.";
-    "starmap" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?") starmap, "As `map`, with the items of each item as arguments.";
+    "starmap" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?", "journal?") starmap, "As `map`, with the items of each item as arguments.";
     "stats" () stats, "A list with a map for each worker: tasks, processes, the busy and the waiting share of its time, seconds of work, seconds until it was ready.";
     "submit" ("function", "...arguments", "**named") submit, "Hands one call in and gives a future for its result.";
     "terminate" () terminate, "Ends the pool at once; tasks that are not finished are given up.";
@@ -31,10 +32,10 @@ pub static METHODS: Table = natives! {
 
 /// Hands in one call; named arguments come as a map, before the others.
 fn call(context: &mut dyn Context, method: &str, args: Args<'_>) -> Outcome<FutureHandle> {
-    let pool = receiver(method, &args[0])?;
+    let (pool, limits) = with_limits(method, &args[0])?;
     arguments::callable(method, "function", &args[1])?;
     let positional = args.get(3..).unwrap_or(&[]).to_vec();
-    let mut task = pool.task(Work::Call, args[1], positional);
+    let mut task = pool.task(Work::Call, args[1], positional, limits);
     task.named = arguments::given(&args[2]).copied().unwrap_or(Value::Nil);
     task.stream = random::draw(context);
     pool.hand_in(context, task)
@@ -63,15 +64,16 @@ fn map_with(
     method: &'static str,
     work: Work,
 ) -> Outcome {
-    let pool = receiver(method, &args[0])?;
+    let (pool, limits) = with_limits(method, &args[0])?;
     arguments::callable(method, "function", &args[1])?;
     let wishes = Wishes {
         chunk: settings::count(method, "chunk", &args[3], 1)?,
         collect: settings::collect(method, &args[4])?,
         ordered: settings::flag(method, "ordered", &args[5], true)?,
-        limit: settings::limit(method, &args[6])?.or(pool.limits.timeout),
-        retries: settings::count(method, "retries", &args[7], 0)?.unwrap_or(pool.limits.retries),
-        progress: settings::flag(method, "progress", &args[8], false)?,
+        limit: settings::limit(method, &args[6])?.or(limits.timeout),
+        retries: settings::count(method, "retries", &args[7], 0)?.unwrap_or(limits.retries),
+        progress: settings::progress(method, &args[8])?,
+        journal: settings::journal(method, &args[9])?,
     };
     let items = gather(context, args[2])?;
     batch::map(context, pool, method, args[1], items, work, wishes)
@@ -102,6 +104,14 @@ fn terminate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn join(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("join", "timeout", &args[1])?;
     receiver("join", &args[0])?.join(context, timeout)
+}
+
+fn limited(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (pool, mut limits) = with_limits("limited", &args[0])?;
+    limits.timeout = settings::limit("limited", &args[1])?.or(limits.timeout);
+    limits.retries = settings::count("limited", "retries", &args[2], 0)?.unwrap_or(limits.retries);
+    let handle = PoolHandle { pool, limits };
+    Ok(Value::handle(context.heap(), Rc::new(handle)))
 }
 
 fn resize(context: &mut dyn Context, args: Args<'_>) -> Outcome {

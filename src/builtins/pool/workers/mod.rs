@@ -19,10 +19,11 @@ use crate::diag::{Error, Result, codes};
 use crate::limits::MAX_UNREADY;
 use crate::os::{clock, fork};
 use crate::process::pool::future::Future;
+use crate::process::pool::owner::Limits;
 use crate::process::pool::tasks::{Closing, Tasks};
 use crate::process::tenders::{self, Tender};
 use crate::process::wait::{self, Awaited, Operation, WaitSpec, timed_out};
-use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, spawn as nouns};
+use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, signals, spawn as nouns};
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::handle::{Handle, HandleId};
@@ -57,27 +58,17 @@ pub struct Pool {
     unready: Cell<u32>,
     /// What is called in this process when futures are finished.
     callbacks: Callbacks,
-    limits: Limits,
     place: Option<Span>,
     began: u64,
     booked: Cell<bool>,
-}
-
-/// What holds for every task of a pool.
-#[derive(Clone, Copy, Default)]
-struct Limits {
-    /// Tasks after which a worker is replaced.
-    max_tasks: Option<u64>,
-    /// Seconds that one task may take.
-    timeout: Option<f64>,
-    /// How often a task whose worker dies is tried again.
-    retries: u64,
 }
 
 /// A pool as a value.
 pub struct PoolHandle {
     /// The pool.
     pub pool: Rc<Pool>,
+    /// What holds for the tasks that are handed in through this value.
+    pub limits: Limits,
 }
 
 impl Handle for PoolHandle {
@@ -127,7 +118,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         // The collector found that nobody can use the pool any more.
         if self.owner == fork::pid() {
-            let _ = self.terminate(None);
+            let _ = self.kill(None);
         }
     }
 }
@@ -145,12 +136,12 @@ pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
         failed: RefCell::default(),
         unready: Cell::new(0),
         callbacks: Callbacks::default(),
-        limits: Limits::default(),
         place: None,
         began: clock::now(),
         booked: Cell::default(),
     };
     Some(Rc::new(PoolHandle {
+        limits: pool.tasks.limits(),
         pool: Rc::new(pool),
     }))
 }
@@ -167,7 +158,7 @@ pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         retries: settings::count("pool", "retries", &args[3], 0)?.unwrap_or(0),
         timeout: settings::limit("pool", &args[4])?,
     };
-    let tasks = Tasks::new(workers)?;
+    let tasks = Tasks::new(workers, limits)?;
     let mut holds = travel::holds(context, &[init]);
     holds.push(tasks.id());
     let pool = Rc::new(Pool {
@@ -181,12 +172,15 @@ pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         failed: RefCell::default(),
         unready: Cell::new(0),
         callbacks: Callbacks::default(),
-        limits,
         place: context.place(),
         began: clock::now(),
         booked: Cell::default(),
     });
-    let value = Value::handle(context.heap(), Rc::new(PoolHandle { pool: pool.clone() }));
+    let handle = PoolHandle {
+        pool: pool.clone(),
+        limits,
+    };
+    let value = Value::handle(context.heap(), Rc::new(handle));
     context.protect(value);
     pool.make_room(workers as usize);
     pool.look_after()?;
@@ -198,9 +192,28 @@ pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 /// The pool of a receiver.
 pub fn receiver(method: &str, value: &Value) -> Outcome<Rc<Pool>> {
+    Ok(with_limits(method, value)?.0)
+}
+
+/// The pool of a receiver, and what holds for the tasks that are handed in through it.
+pub fn with_limits(method: &str, value: &Value) -> Outcome<(Rc<Pool>, Limits)> {
     match value.as_handle::<PoolHandle>() {
-        Some(handle) => Ok(handle.pool.clone()),
+        Some(handle) => Ok((handle.pool.clone(), handle.limits)),
         None => Err(arguments::wrong(method, "self", "a pool", value)),
+    }
+}
+
+/// Cancels processes, all at one time, and kills those that have not ended within the grace.
+pub fn end_all<'a>(crew: impl IntoIterator<Item = &'a Process> + Clone, place: Option<Span>) {
+    for process in crew.clone() {
+        process.ask_to_end();
+    }
+    let deadline = clock::deadline(signals::GRACE);
+    for process in crew {
+        let left = deadline.saturating_sub(clock::now()) as f64 / 1e9;
+        if !matches!(process.wait(Some(left), place), Ok(true)) {
+            process.kill();
+        }
     }
 }
 
@@ -273,7 +286,7 @@ impl Pool {
                 if matches!(ended, Ended::Raised(_)) || unready >= MAX_UNREADY {
                     // `init` failed: every other worker would fail as well.
                     *self.failed.borrow_mut() = Some((process, ended));
-                    return self.terminate(self.place);
+                    return self.kill(self.place);
                 }
             }
             if worker < wanted && self.wants_workers() {
@@ -324,6 +337,7 @@ impl Pool {
         let spec = SpawnSpec {
             name: Some(budget::worker_name(worker as u64)),
             daemon: true,
+            worker: true,
             place: self.place,
             ..SpawnSpec::default()
         };
@@ -412,14 +426,25 @@ impl Pool {
         }
     }
 
-    /// Ends the pool at once. In a process that does not own it, the workers are killed and their owner reaps them.
+    /// Ends the pool: tasks that run are cancelled, so that their `finally` and `defer` run, and their workers are killed when
+    /// they have not ended within the grace. In a process that does not own it, its owner reaps them.
     pub fn terminate(&self, place: Option<Span>) -> Result<()> {
         self.tasks.close(Closing::Terminated);
         self.tasks.cancel_all(place);
         if self.owner != fork::pid() {
-            self.tasks.end_workers();
+            end_all(&self.tasks.crew(), place);
             return Ok(());
         }
+        // A copy: while this waits, the pool is looked after.
+        let crew = self.crew.borrow().clone();
+        end_all(crew.iter().flatten(), place);
+        self.kill(place)
+    }
+
+    /// Ends the pool at once, in its owner.
+    fn kill(&self, place: Option<Span>) -> Result<()> {
+        self.tasks.close(Closing::Terminated);
+        self.tasks.cancel_all(place);
         let crew: Vec<_> = self
             .crew
             .borrow_mut()

@@ -5,14 +5,15 @@
 
 use super::super::super::{spawn, travel};
 use super::super::future::FutureHandle;
+use super::super::journal::check_lasting;
 use super::super::{budget, item};
 use super::Pool;
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
 use crate::diag::{Error, codes};
-use crate::os::{clock, limit};
 use crate::process::pool::future::{Future, State};
 use crate::process::pool::job::Job;
+use crate::process::pool::owner::Limits;
 use crate::process::pool::tasks::Found;
 use crate::process::wait::{self, Operation, WaitSpec};
 use crate::process::{ChildOutcome, Message};
@@ -46,6 +47,8 @@ pub struct Task {
     pub stream: u64,
     /// The index of the first item.
     pub first: u64,
+    /// The index of the first item of its job.
+    pub base: u64,
     /// Seconds that each call may take.
     pub limit: Option<f64>,
     /// How often it is tried again when its worker dies.
@@ -54,11 +57,13 @@ pub struct Task {
     pub job: Option<Job>,
     /// Errors of items are results, and do not end the map.
     pub collect: bool,
+    /// The results are kept for longer than the program runs.
+    pub lasting: bool,
 }
 
 impl Pool {
-    /// A task with what the pool says of every task.
-    pub fn task(&self, work: Work, function: Value, values: Vec<Value>) -> Task {
+    /// A task within the limits for those that are handed in one by one.
+    pub fn task(&self, work: Work, function: Value, values: Vec<Value>, limits: Limits) -> Task {
         Task {
             work,
             function,
@@ -66,10 +71,12 @@ impl Pool {
             named: Value::Nil,
             stream: 0,
             first: 0,
-            limit: self.limits.timeout,
-            retries: self.limits.retries,
+            base: 0,
+            limit: limits.timeout,
+            retries: limits.retries,
             job: None,
             collect: false,
+            lasting: false,
         }
     }
 
@@ -97,6 +104,8 @@ impl Pool {
             task.limit.map_or(Value::Nil, Value::Float),
             job.map_or(Value::Nil, |job| Value::Int(job.to_bits() as i64)),
             Value::Bool(task.collect),
+            Value::Int(task.base as i64),
+            Value::Bool(task.lasting),
         ];
         let facts = Value::list(context.heap(), facts.to_vec());
         let mut message = travel::pack_with_globals(context, facts)?;
@@ -134,7 +143,8 @@ impl Pool {
             context.call(self.init, &[])?;
         }
         self.tasks.note_ready(worker);
-        let mut left = self.limits.max_tasks.unwrap_or(u64::MAX);
+        travel::keep_own_globals(context, self.init);
+        let mut left = self.tasks.limits().max_tasks.unwrap_or(u64::MAX);
         let awaited = [self.tasks.awaited(0)];
         let spec = WaitSpec::new(Operation::Work, &awaited, self.place);
         while left > 0 {
@@ -157,15 +167,15 @@ impl Pool {
                 }
                 Err(error) => return Err(error.into()),
             };
-            self.run_task(context, worker, &task)?;
+            let calls = self.run_task(context, worker, &task)?;
             self.tasks.end_task(worker);
-            left -= 1;
+            left = left.saturating_sub(calls);
         }
         Ok(())
     }
 
-    /// Runs a task and stores what comes of it. `exit` in a task ends the worker.
-    fn run_task(&self, context: &mut dyn Context, worker: u64, task: &Future) -> Outcome<()> {
+    /// Runs a task and stores what comes of it; how many calls it was. `exit` in a task ends the worker.
+    fn run_task(&self, context: &mut dyn Context, worker: u64, task: &Future) -> Outcome<u64> {
         let mut calls = 1;
         let result = travel::unpack(context, task.task()).and_then(|facts| {
             let order = Order::read(context, facts)?;
@@ -182,7 +192,7 @@ impl Pool {
                 task.finish(State::Error, &message.bytes, &message.handles)?;
             }
         }
-        Ok(())
+        Ok(calls)
     }
 
     fn perform(&self, context: &mut dyn Context, worker: u64, order: &Order) -> Outcome {
@@ -208,8 +218,12 @@ impl Pool {
                 context.call(order.function, &arguments)
             });
             if let Some(job) = &order.job {
-                let index = order.first + at;
-                item::settle(context, job, index, result, order.collect, &mut message)?;
+                let index = (order.first + at).saturating_sub(order.base);
+                let result = result.and_then(|value| {
+                    let has_structs = order.lasting && check_lasting(value)?;
+                    Ok((value, has_structs))
+                });
+                item::settle_kept(context, job, index, result, order.collect, &mut message)?;
                 continue;
             }
             let result = match result {
@@ -235,9 +249,11 @@ struct Order {
     named: Value,
     stream: u64,
     first: u64,
-    limit: Option<u64>,
+    base: u64,
+    limit: Option<f64>,
     job: Option<Job>,
     collect: bool,
+    lasting: bool,
 }
 
 impl Order {
@@ -271,9 +287,11 @@ impl Order {
             named: fact(3),
             stream: number(4).unwrap_or(0),
             first: number(5).unwrap_or(0),
-            limit: fact(6).as_number().map(clock::nanoseconds),
+            base: number(9).unwrap_or(0),
+            limit: fact(6).as_number(),
             job,
             collect: fact(8).truthy(),
+            lasting: fact(10).truthy(),
         })
     }
 
@@ -292,13 +310,6 @@ impl Order {
         call: impl FnOnce(&mut dyn Context) -> Outcome,
     ) -> Outcome {
         random::begin_item(self.stream, self.first + at);
-        if let Some(limit) = self.limit {
-            limit::arm(limit);
-        }
-        let result = call(context);
-        if self.limit.is_some() {
-            limit::disarm();
-        }
-        result
+        item::within(self.limit, || call(context))
     }
 }
