@@ -147,3 +147,27 @@ fn a_journal_knows_the_code_that_comes_with_values() {
         is_refused_after(&script.replace("CODE", "1"), &script.replace("CODE", "2"));
     }
 }
+
+#[test]
+fn ctrl_c_lets_the_items_of_a_map_clean_up() {
+    let script = r#"
+let main = current_process()
+let begun = semaphore(0)
+spawn(daemon: true) { begun.acquire(); begun.acquire(); main.signal("INT") }
+fn work(x) { try { begun.release(); sleep(1h) } finally { sleep(50ms); print("cleaned {x}") } }
+HOW
+"#;
+    for how in [
+        "pool map(workers: 2) x in 0..2 { work(x) }",
+        "with pool(2) as p { p.map(work, 0..2) }",
+        "join spawn { pool map(workers: 2) x in 0..2 { work(x) } }",
+    ] {
+        let args = ["-e".to_string(), script.replace("HOW", how)];
+        let run = run_par(root(), &args, "", Duration::from_secs(30));
+        assert!(!run.timed_out && run.leftovers.is_empty(), "{how}");
+        let mut lines: Vec<&str> = run.stdout.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(lines, ["cleaned 0", "cleaned 1"], "{how}: {}", run.stderr);
+        assert!(run.stderr.contains("Interrupted"), "{how}: {}", run.stderr);
+    }
+}
