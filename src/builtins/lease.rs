@@ -2,10 +2,13 @@
 
 use super::queue::{QueueHandle, ends};
 use super::{Table, arguments, spawn, travel};
-use crate::diag::codes;
+use crate::arena;
+use crate::diag::{self, codes};
 use crate::process::channel::SetAside;
 use crate::process::lease::{Lease, State, cause_of_death};
 use crate::process::queue::Queue;
+use crate::process::signals;
+use crate::source::Span;
 use crate::value::error::ErrorValue;
 use crate::value::handle::Handle;
 use crate::value::heap::Marker;
@@ -87,9 +90,38 @@ pub fn value_of(context: &mut dyn Context, lease: Lease) -> Outcome {
 pub fn take(context: &mut dyn Context, queue: &Queue, timeout: Option<f64>) -> Outcome {
     let lease = match queue.try_take()? {
         Some(lease) => lease,
-        None => queue.take(timeout, context.place())?,
+        None => unless_dropped(context, queue, |place| queue.take(timeout, place))?,
     };
     value_of(context, lease)
+}
+
+/// The errors of a wait for which nothing came.
+const FRUITLESS: [codes::Code; 3] = [codes::END_OF_STREAM, codes::DEADLOCK, codes::TIMEOUT];
+
+/// Takes something from a queue. When nothing more can come, or nothing came in time, but items lie in leases of this very process that nobody keeps any
+/// more, the collector gives those back, and it is tried again.
+pub fn unless_dropped<T>(
+    context: &mut dyn Context,
+    queue: &Queue,
+    take: impl Fn(Option<Span>) -> diag::Result<T>,
+) -> Outcome<T> {
+    let place = context.place();
+    match take(place) {
+        Err(error) if FRUITLESS.contains(&error.code) => {
+            let in_hands = || Some(queue.channel(arena::get()?).in_hands_of(arena::me()));
+            let before = in_hands();
+            if before.is_none_or(|count| count == 0) {
+                return Err(error.into());
+            }
+            signals::want_collection();
+            context.poll()?;
+            match in_hands() < before {
+                true => Ok(take(place)?),
+                false => Err(error.into()),
+            }
+        }
+        taken => Ok(taken?),
+    }
 }
 
 /// The items of a queue by lease, until it is closed and empty.

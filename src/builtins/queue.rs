@@ -192,7 +192,7 @@ fn get(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn take(context: &mut dyn Context, queue: &Queue, timeout: Option<f64>) -> Outcome {
     let taken = match queue.try_get()? {
         Some(taken) => taken,
-        None => queue.get(timeout, context.place())?,
+        None => lease::unless_dropped(context, queue, |place| queue.get(timeout, place))?,
     };
     travel::deliver(context, &taken)
 }

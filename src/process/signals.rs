@@ -42,6 +42,11 @@ pub fn wants_collection() -> bool {
     signal::take(signal::COLLECT) != 0
 }
 
+/// Has the machine collect its heap when it polls next.
+pub fn want_collection() {
+    signal::raise_flag(signal::COLLECT);
+}
+
 /// Whether somebody asked what this process is doing (Ctrl-\\): the machine then calls [`super::status::tell`] with its line.
 pub fn wants_place() -> bool {
     signal::take(signal::STATUS) != 0

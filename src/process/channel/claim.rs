@@ -5,7 +5,7 @@
 
 use super::{Channel, INLINE, at};
 use crate::arena::kinds::Visitor;
-use crate::arena::{Arena, HandleId, Offset};
+use crate::arena::{Arena, HandleId, Offset, SlotRef};
 use crate::crash_point;
 use std::sync::atomic::Ordering;
 
@@ -121,6 +121,13 @@ impl<'a> Channel<'a> {
             let count = arena.get_word(page + page::COUNT).min(MOST_IN_PAGE);
             (0..count).map(move |number| Claim::new(arena, page + page::CLAIMS + number * CLAIM))
         }))
+    }
+
+    /// How many messages a process has in its hands.
+    pub fn in_hands_of(&self, process: SlotRef) -> usize {
+        let _guard = self.lock_get();
+        let mine = |claim: &Claim<'_>| claim.owner() == process.to_bits();
+        self.claims().filter(mine).count()
     }
 
     /// A free claim; `None` when all are in use and the arena has no room for more. Under the takers' lock.

@@ -1,0 +1,69 @@
+//! Every crash point of the runtime: a process dies there, and the others come to their end.
+//!
+//! The points are those that stand in the sources. `tests/crashes/everything.par` passes each of them; one process of it dies at the
+//! n-th passing, and then, in another run, every process that comes there. `PAR_CRASH_DEPTH=10` goes on to the tenth passing (2).
+
+mod common;
+
+use common::sandbox::run;
+use common::suite::{self, Case, Verdict};
+use common::{files_below, root};
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// What no run may take, on a loaded machine too.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+fn main() -> ExitCode {
+    let depth = std::env::var("PAR_CRASH_DEPTH").map_or(2, |text| text.parse().unwrap_or(2));
+    let cases = points().into_iter().map(|point| Case {
+        name: format!("crash at {point}"),
+        run: Box::new(move || check(&point, depth)),
+    });
+    suite::main(cases.collect())
+}
+
+/// The names of all crash points.
+fn points() -> BTreeSet<String> {
+    let mut points = BTreeSet::new();
+    for file in files_below("src", "rs") {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        let mut parts = text.split("crash_point!(\"");
+        parts.next();
+        points.extend(parts.filter_map(|part| Some(part.split_once('"')?.0.to_string())));
+    }
+    points
+}
+
+fn check(point: &str, depth: u64) -> Verdict {
+    for passing in 1..=depth {
+        for once in [true, false] {
+            if let Err(problem) = die(point, passing, once) {
+                let how = if once { "one process" } else { "all processes" };
+                return Verdict::Failed(format!("{how}, passing {passing}: {problem}"));
+            }
+        }
+    }
+    Verdict::Passed
+}
+
+fn die(point: &str, passing: u64, once: bool) -> Result<(), String> {
+    let other = std::env::var("PAR_TEST_BINARY").ok();
+    let par = other.as_deref().unwrap_or(env!("CARGO_BIN_EXE_par"));
+    let area = point.split(':').next().unwrap_or(point);
+    let mut args = vec![format!("PAR_CRASH={point}:{passing}")];
+    if once {
+        args.push("PAR_CRASH_ONCE=1".to_string());
+    }
+    args.extend([par, "tests/crashes/everything.par", area].map(String::from));
+    let run = run("env", root(), &args, "", WATCHDOG);
+    if let Some(problem) = run.broken_promise() {
+        return Err(format!("{problem}\n{}{}", run.stdout, run.stderr));
+    }
+    let is_reached = run.stderr.contains("died at the crash point");
+    if once && passing == 1 && !is_reached {
+        return Err(format!("nobody came there\n{}{}", run.stdout, run.stderr));
+    }
+    Ok(())
+}
