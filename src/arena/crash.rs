@@ -1,7 +1,8 @@
 //! Crash points: marked places at which a process can be made to die, so that tests walk through every window.
 //!
 //! `PAR_CRASH=n` kills each process of the program with SIGKILL at the n-th marked place that it passes (from 1);
-//! `PAR_CRASH=name` or `PAR_CRASH=name:n` at the n-th passing of the place of that name. Without the variable a place
+//! `PAR_CRASH=name` or `PAR_CRASH=name:n` at the n-th passing of the place of that name. With `PAR_CRASH_ONCE` only the first
+//! process of the program that comes there dies, and says so on standard error. Without the variables a place
 //! costs one load of a byte that never changes.
 
 use crate::os::fork;
@@ -10,6 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 static ARMED: AtomicBool = AtomicBool::new(false);
 static PASSED: AtomicU64 = AtomicU64::new(0);
+/// Whether one process dies and not each.
+static ONCE: AtomicBool = AtomicBool::new(false);
+/// The cell of the arena that is not 0 once a process has died by [`ONCE`].
+const DEATHS_CELL: usize = 2;
 static TARGET: OnceLock<(Option<String>, u64)> = OnceLock::new();
 
 /// Marks a place between two steps of an operation.
@@ -31,6 +36,10 @@ pub fn armed() -> bool {
 /// Reads the environment; called once when the arena is made.
 pub fn read_environment() {
     if let Ok(text) = std::env::var("PAR_CRASH") {
+        ONCE.store(
+            std::env::var_os("PAR_CRASH_ONCE").is_some(),
+            Ordering::Relaxed,
+        );
         arm(&text);
     }
 }
@@ -70,6 +79,14 @@ pub fn pass(name: &str) {
         return;
     }
     if PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *count {
+        if ONCE.load(Ordering::Relaxed) {
+            let is_first = super::get()
+                .is_none_or(|arena| arena.cell(DEATHS_CELL).swap(1, Ordering::AcqRel) == 0);
+            if !is_first {
+                return;
+            }
+            eprintln!("died at the crash point {name}");
+        }
         fork::send_signal(fork::pid(), libc::SIGKILL);
     }
 }
