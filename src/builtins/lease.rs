@@ -115,13 +115,24 @@ pub fn unless_dropped<T>(
             }
             signals::want_collection();
             context.poll()?;
-            match in_hands() < before {
-                true => Ok(take(place)?),
-                false => Err(error.into()),
+            match in_hands() {
+                left if left < before => Ok(take(place)?),
+                left => Err(with_lent(error, left.unwrap_or(0)).into()),
             }
         }
         taken => Ok(taken?),
     }
+}
+
+/// Tells that the reason may be this process itself.
+fn with_lent(error: Box<diag::Error>, count: usize) -> Box<diag::Error> {
+    let items = match count {
+        1 => "an item of it is".to_string(),
+        count => format!("{count} items of it are"),
+    };
+    error.with_note(format!(
+        "{items} lent to this very process: it comes back with `lease.release()`"
+    ))
 }
 
 /// The items of a queue by lease, until it is closed and empty.

@@ -2,7 +2,7 @@
 
 use super::options::Options;
 use super::{Table, spawn};
-use crate::diag::codes;
+use crate::diag::{Error, ProcessTag, codes};
 use crate::process::scope::{self, Leaving};
 use crate::process::{Ended, Process};
 use crate::value::Value;
@@ -44,6 +44,7 @@ fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     }
     if let Some(error) = left.error {
         let ends = [codes::INTERRUPTED, codes::CANCELLED].contains(&error.code);
+        let error = placed(context, error);
         let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
         context.protect(Value::Error(error));
         let at = if ends { 0 } else { errors.len() };
@@ -72,6 +73,23 @@ fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(fault) => Err(fault),
         None => Ok(Value::Nil),
     }
+}
+
+/// The scope's own error, with where it was raised: the machine adds that to what native code raises, but this one may only be
+/// a cause.
+fn placed(context: &mut dyn Context, mut error: Box<Error>) -> Box<Error> {
+    error.span = error.span.or(context.place());
+    if error.trace.is_empty() {
+        error.trace = context.trace();
+    }
+    if error.process.is_none() {
+        let own = crate::process::spawn::current().ok();
+        error.process = own.map(|own| ProcessTag {
+            name: own.name(),
+            pid: own.pid().unwrap_or(0),
+        });
+    }
+    error
 }
 
 /// The error that a process of the scope failed with.

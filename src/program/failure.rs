@@ -1,7 +1,7 @@
 //! How a command failed, as an error that names the program, what it did, and the last that it said.
 
 use super::running::Running;
-use crate::diag::{Error, Field, codes};
+use crate::diag::{Error, Field, Result, codes};
 use crate::os::fork::WaitStatus;
 use crate::os::signal;
 use crate::process::{programs, signals};
@@ -22,12 +22,18 @@ pub struct Verdict {
 }
 
 /// Judges a command whose programs have all ended.
-pub fn judge(running: &Running) -> Verdict {
+///
+/// # Errors
+/// `Interrupted`, when a program has died of a Ctrl-C that came to us too.
+pub fn judge(running: &Running) -> Result<Verdict> {
     let ended = running.statuses().into_iter();
     let statuses: Vec<WaitStatus> = ended.map(|s| s.unwrap_or(WaitStatus::Exited(0))).collect();
     let allowed: Vec<Vec<i32>> = running.stages.iter().map(|s| s.allowed.clone()).collect();
     let failed = programs::first_failure(&statuses, &allowed);
-    Verdict { statuses, failed }
+    statuses
+        .iter()
+        .try_for_each(|&status| signals::check_shared(status, None))?;
+    Ok(Verdict { statuses, failed })
 }
 
 /// A status as scripts see it: a code, or minus the number of a signal.
@@ -53,13 +59,10 @@ impl Verdict {
             .collect()
     }
 
-    /// The error of the stage that failed; `None` when none has. When it died of a Ctrl-C that came to us too, that is the error.
+    /// The error of the stage that failed; `None` when none has.
     pub fn error(&self, running: &Running) -> Option<Box<Error>> {
         let at = self.failed?;
         let status = self.statuses.get(at).copied()?;
-        if let Err(interrupted) = signals::check_shared(status, None) {
-            return Some(interrupted);
-        }
         let label = running
             .stages
             .get(at)

@@ -5,6 +5,7 @@
 use super::call::SLACK;
 use super::state::Machine;
 use crate::diag::{self, codes};
+use crate::process::signals;
 use crate::value::Value;
 use crate::value::native::{Fault, Outcome};
 use std::sync::atomic::Ordering;
@@ -67,6 +68,33 @@ impl Machine {
             }
         }
         Ok(())
+    }
+
+    /// After a step that may have taken long (native code, a shared object): when a signal has come meanwhile, the next call
+    /// or back-edge looks at it. The countdown alone would let ten thousand such steps pass.
+    #[inline(always)]
+    pub(super) fn notice(&mut self) {
+        if signals::poll_word().load(Ordering::Relaxed) != 0 {
+            self.hurry();
+        }
+    }
+
+    #[cold]
+    fn hurry(&mut self) {
+        if !self.heap.wanted {
+            // What is left of the countdown is not counted as steps.
+            self.armed -= self.heap.budget.max(0);
+            self.heap.budget = 0;
+        }
+    }
+
+    /// Looks now when a signal has come. Before deferred calls are taken to run: what is raised now does not cost one of them.
+    #[inline(always)]
+    pub(super) fn look_if_signalled(&mut self) -> Outcome<()> {
+        match signals::poll_word().load(Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => self.attend(),
+        }
     }
 
     /// How many steps ran since the countdown was set.

@@ -73,6 +73,7 @@ impl Machine {
             }
         }
         self.protected.truncate(kept);
+        self.notice();
         Ok(())
     }
 
@@ -329,6 +330,7 @@ impl Machine {
     pub(super) fn natively(&mut self, code: impl FnOnce(&mut Machine) -> Outcome) -> Outcome {
         let (kept, top) = (self.protected.len(), self.top);
         let result = code(self);
+        self.notice();
         self.protected.truncate(kept);
         self.top = top;
         result

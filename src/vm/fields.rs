@@ -280,6 +280,7 @@ impl Machine {
             && &*site.name == "value"
             && scalar::step(&scalar.0, op, by)
         {
+            self.notice();
             return Ok(());
         }
         self.top = self.frame_top();
@@ -289,6 +290,7 @@ impl Machine {
                 .update_attribute(self, &site.name, op, operand)?
                 .is_some()
             {
+                self.notice();
                 return Ok(());
             }
         }
@@ -311,6 +313,7 @@ impl Machine {
         if let Value::Handle(handle) = object {
             let handle = handle.share();
             if handle.update_index(self, index, op, operand)?.is_some() {
+                self.notice();
                 return Ok(());
             }
         }

@@ -737,6 +737,7 @@ impl Machine {
                                 }
                             }
                             Op::PopDefer => {
+                                slow!(m => m.look_if_signalled());
                                 jump_word!(!self.pop_defer(a!(), *b!()))
                             }
 

@@ -100,6 +100,7 @@ impl Machine {
         }
         self.top = self.frame_top();
         set(to, access::get_index(self, object, index)?);
+        self.notice();
         Ok(())
     }
 
@@ -111,6 +112,7 @@ impl Machine {
             return Ok(());
         }
         self.top = self.frame_top();
+        self.notice();
         access::set_index(self, object, index, value)
     }
 

@@ -87,7 +87,7 @@ impl Foreground {
     /// Its end, once all has ended that is waited for.
     pub(super) fn finish(&mut self, context: &mut dyn Context) -> Outcome<Verdict> {
         self.running.drain_errors();
-        let verdict = failure::judge(&self.running);
+        let verdict = failure::judge(&self.running)?;
         let complaints = self.running.complaints();
         // What it said is in the error when it failed.
         if verdict.failed.is_none() && !complaints.is_empty() {
@@ -276,7 +276,7 @@ pub(super) fn capture(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     })?;
     operate::within("capture", length, MAX_STRING)?;
     foreground.running.drain_errors();
-    let verdict = failure::judge(&foreground.running);
+    let verdict = failure::judge(&foreground.running)?;
     let source = foreground.running.output.as_mut();
     let out = source.map_or_else(Vec::new, |source| source.take(usize::MAX));
     let err = foreground.running.complaints();
