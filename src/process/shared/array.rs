@@ -2,6 +2,7 @@
 
 use crate::arena::{self, Arena, HandleId, Hold, ObjectKind};
 use crate::diag::{Error, Result, codes};
+use crate::limits::ARENA_RESERVE;
 use std::sync::atomic::Ordering;
 
 /// What an array consists of.
@@ -46,12 +47,13 @@ impl Array {
         super::super::start()?;
         let size = length
             .checked_mul(element.size())
-            .filter(|&size| size < 1 << 46)
+            .filter(|&size| size < ARENA_RESERVE as u64)
             .ok_or_else(|| {
-                Error::new(
-                    codes::LIMIT,
-                    format!("a shared array must fit into memory, but {length} elements do not"),
-                )
+                let message = format!(
+                    "shared objects have {} MiB together, but an array of {length} elements needs more",
+                    ARENA_RESERVE >> 20
+                );
+                Error::new(codes::LIMIT, message)
             })?;
         let hold = arena::when_full(|| {
             Hold::create(ObjectKind::SharedArray, |arena, object| {
