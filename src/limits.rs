@@ -25,6 +25,19 @@ pub const FIRST_NATIVE_DEPTH: usize = 20;
 pub const STACK_MARGIN: usize = 1 << 20;
 /// Bytes of a further piece of stack; only what is used becomes memory.
 pub const STACK_PIECE: usize = 8 << 20;
+/// Words of the longest function that is compiled to native code: compiling takes some microseconds for each.
+#[cfg(feature = "jit")]
+pub const MAX_COMPILED_WORDS: usize = 2_000;
+/// Bytes of the machine's stack that a call of a compiled function may need; most need some hundred.
+#[cfg(feature = "jit")]
+pub const MAX_COMPILED_FRAME: u32 = 2_048;
+/// How deep compiled functions may call each other natively before the interpreter takes over: with the largest frames that is
+/// 400 KiB of the machine's stack.
+#[cfg(feature = "jit")]
+pub const MAX_COMPILED_CALLS: usize = 200;
+/// The same where native functions called back into the script several times already.
+#[cfg(feature = "jit")]
+pub const MAX_COMPILED_CALLS_INSIDE: usize = 8;
 /// How deep values may nest when they are shown or compared: both recurse.
 pub const MAX_VALUE_DEPTH: usize = 500;
 /// Columns of a line of code beyond which `par fmt` breaks it: two scripts fit beside each other on a screen.

@@ -164,6 +164,8 @@ impl<'a> Function<'a> {
             globals: signature.globals,
             doc: signature.doc,
             span: signature.span,
+            #[cfg(feature = "jit")]
+            native: std::cell::Cell::new(std::ptr::null()),
         }
     }
 

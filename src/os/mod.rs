@@ -7,6 +7,8 @@ pub mod alarm;
 #[cfg(feature = "cli")]
 pub mod alloc;
 pub mod clock;
+#[cfg(feature = "jit")]
+pub mod code;
 pub mod cpu;
 pub mod descriptor;
 pub mod environment;

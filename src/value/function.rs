@@ -133,6 +133,9 @@ pub struct Proto {
     pub doc: Option<Rc<str>>,
     /// The whole of it in the source.
     pub span: Span,
+    /// Its compiled code, entered with a new frame; null as long as there is none.
+    #[cfg(feature = "jit")]
+    pub native: Cell<*const u8>,
 }
 
 impl Proto {

@@ -76,6 +76,12 @@ pub struct Header {
     pub(super) aux: u32,
 }
 
+#[cfg(feature = "jit")]
+impl Header {
+    /// Where `aux` stands in it.
+    pub(super) const AUX: usize = std::mem::offset_of!(Header, aux);
+}
+
 /// A type that lives in the heap.
 ///
 /// # Safety

@@ -8,6 +8,8 @@ use std::cell::UnsafeCell;
 
 /// The items of a list: unboxed while they are all ints, all floats or all bools.
 #[derive(Clone)]
+// Compiled code looks into it.
+#[cfg_attr(feature = "jit", repr(u8))]
 pub enum Items {
     /// Any values (also the empty list).
     Any(Vec<Value>),
@@ -204,6 +206,12 @@ impl Slice {
 pub struct List {
     header: Header,
     items: UnsafeCell<Items>,
+}
+
+#[cfg(feature = "jit")]
+impl List {
+    /// Where its items stand in it.
+    pub const ITEMS: usize = std::mem::offset_of!(List, items);
 }
 
 impl List {

@@ -126,6 +126,12 @@ pub struct Instance {
     pub of: Gc<StructType>,
 }
 
+#[cfg(feature = "jit")]
+impl Instance {
+    /// Where the serial number of the type stands in it.
+    pub const SERIAL: usize = std::mem::offset_of!(Instance, header) + Header::AUX;
+}
+
 impl Instance {
     /// An instance with all its fields (as many as the type has).
     pub fn new(heap: &mut Heap, of: Gc<StructType>, fields: &[Value]) -> Gc<Instance> {

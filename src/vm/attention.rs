@@ -111,6 +111,8 @@ impl Machine {
             Some(fuel) => fuel.clamp(1, INTERVAL as u64) as i32,
             None => INTERVAL,
         };
+        #[cfg(feature = "jit")]
+        let most = if self.jit.eager { most.min(3) } else { most };
         self.armed = if self.stress { 1 } else { most };
         self.heap.budget = self.armed;
     }

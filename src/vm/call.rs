@@ -103,9 +103,13 @@ impl Machine {
         dest: usize,
         shape: Option<usize>,
     ) -> Outcome<()> {
+        #[cfg(feature = "jit")]
+        let hot = self.heap.budget <= 0;
         self.safe_point()?;
         self.top = self.frame_top();
         match self.begin(callee, count, dest, shape)? {
+            #[cfg(feature = "jit")]
+            Begun::Frame if hot => self.called(),
             Begun::Frame => {}
             Begun::Value(value) => self.set_register(dest, value),
         }

@@ -50,6 +50,18 @@ impl Machine {
                 }};
             }
             load!();
+            #[cfg(feature = "jit")]
+            if pc == (*(*self.frames.current).proto).code.as_ptr() {
+                match self.start_natively() {
+                    super::jit::Ran::Over(value) => return Ok(value),
+                    super::jit::Ran::On => {}
+                    super::jit::Ran::Failed => {
+                        let fault = self.fault.take();
+                        self.unwind(fault)?;
+                    }
+                }
+                load!();
+            }
             // One loop and one place to go on at: more of either cost a tenth of the speed (measured).
             'run: loop {
                 'fail: {
@@ -290,6 +302,13 @@ impl Machine {
                                         entry: false,
                                     });
                                     self.frames.current = new;
+                                    #[cfg(feature = "jit")]
+                                    if !(*proto).native.get().is_null() {
+                                        if let super::jit::Ran::Failed = self.start_natively() {
+                                            break 'fail;
+                                        }
+                                        load!();
+                                    }
                                     continue 'run;
                                 }
                             }
@@ -779,6 +798,15 @@ impl Machine {
                     // As if in the instruction that is next: it is in the loop, whoever jumped there.
                     (*self.frames.current).pc = pc.add(1);
                     if self.out_of_line(|m| m.attend()).is_ok() {
+                        #[cfg(feature = "jit")]
+                        {
+                            (*self.frames.current).pc = pc;
+                            match self.loop_natively() {
+                                super::jit::Ran::Over(value) => return Ok(value),
+                                super::jit::Ran::On => load!(),
+                                super::jit::Ran::Failed => break 'fail,
+                            }
+                        }
                         continue 'run;
                     }
                 }

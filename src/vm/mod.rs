@@ -15,6 +15,8 @@ mod context;
 mod fields;
 mod frames;
 mod iterate;
+#[cfg(feature = "jit")]
+mod jit;
 mod machine;
 mod quick;
 mod raw;

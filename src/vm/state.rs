@@ -87,6 +87,9 @@ pub struct Machine {
     pub(super) text: String,
     pub(super) global_names: Vec<(Rc<str>, u32)>,
     pub(super) sources: SourceMap,
+    /// Compiled code, and what may become some.
+    #[cfg(feature = "jit")]
+    pub(super) jit: super::jit::Jit,
     /// What comes in from outside.
     pub hooks: Hooks,
 }
@@ -127,6 +130,8 @@ impl Machine {
             global_names: Vec::new(),
             sources: SourceMap::default(),
             hooks: Hooks::default(),
+            #[cfg(feature = "jit")]
+            jit: super::jit::Jit::new(),
         }
     }
 
