@@ -77,6 +77,7 @@ impl Receiver for Process {
                 captures,
                 capture_names: Vec::new(),
                 handlers: Vec::new(),
+                handling: Vec::new(),
                 sites: Vec::new(),
                 shapes: Vec::new(),
                 structs: Vec::new(),
