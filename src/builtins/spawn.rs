@@ -118,12 +118,16 @@ pub fn run(context: &mut dyn Context, [function, args, named]: [Value; 3]) -> Ch
         context.protect(value);
     }
     let args = match args {
-        Value::List(list) => list.items().to_values(),
+        Value::List(list) if !list.items().is_empty() => list.items().to_values(),
         _ => Vec::new(),
     };
     let named = named_arguments(&named);
     let outcome = context.call_named(function, &args, &named);
-    let outcome = outcome.and_then(|value| travel::pack(context, value));
+    let outcome = outcome.and_then(|value| match value {
+        // `nil` is the message without a word: most processes are run for what they do.
+        Value::Nil => Ok(Message::default()),
+        value => travel::pack(context, value),
+    });
     match outcome {
         Ok(message) => ChildOutcome::Returned(message),
         Err(Fault::Exit(code)) => ChildOutcome::Exited(code),

@@ -126,6 +126,9 @@ fn message(record: &Record<'_>) -> Message {
             bytes: arena.message_bytes(block).to_vec(),
             handles: arena.message_handles(block),
         },
-        _ => Message::default(),
+        _ => Message {
+            bytes: record.small_result(),
+            handles: Vec::new(),
+        },
     }
 }

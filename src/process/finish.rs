@@ -104,7 +104,7 @@ fn seal(process: &Process, outcome: &ChildOutcome) {
         ChildOutcome::Exited(code) => (Status::Exited(code & 0xff), None),
     };
     let write = |message: &Message| {
-        if message.bytes.is_empty() && message.handles.is_empty() {
+        if message.handles.is_empty() && record.keep_small(&message.bytes) {
             return Ok(0);
         }
         arena::when_full(|| arena.write_message(&message.bytes, &message.handles))
@@ -124,7 +124,7 @@ pub fn end_children() -> usize {
 
 /// `cancels`: this process ends because it was cancelled, and so do its children.
 fn end_below(cancels: bool) -> usize {
-    let Some(arena) = arena::get() else {
+    let Some(arena) = arena::get().filter(|_| reaper::had_any()) else {
         return 0;
     };
     let children = super::spawn::active_children().into_iter();

@@ -232,7 +232,12 @@ fn reap_orphans() {
 
 /// At the end of this process: kills everything that came to us, until nothing is left.
 pub fn end_all_strays() {
-    if HAD_CHILDREN.load(Ordering::Relaxed) || programs::used() {
+    if had_any() {
         programs::end_strays();
     }
+}
+
+/// Whether this process has ever started another: one that has not leaves nothing to look after.
+pub(super) fn had_any() -> bool {
+    HAD_CHILDREN.load(Ordering::Relaxed) || programs::used()
 }

@@ -74,6 +74,8 @@ const PID: u64 = 0;
 const SLOT: u64 = 8;
 const PARENT: u64 = 16;
 const RESULT: u64 = 32;
+/// A result of a few bytes: how many in the lowest byte, themselves above it.
+const SMALL_RESULT: u64 = 40;
 const PLACE_SOURCE: u64 = 48;
 const PLACE_RANGE: u64 = 56;
 const SERIAL: u64 = 64;
@@ -230,6 +232,27 @@ impl<'a> Record<'a> {
         crash_point!("seal: sealed");
         self.object.events[ENDED].notify_all();
         won
+    }
+
+    /// Keeps a result of at most seven bytes without handles in the record itself, where it costs a child no block of its own
+    /// and the arena no collection. False when it is longer. To be called before the end is sealed.
+    pub fn keep_small(&self, bytes: &[u8]) -> bool {
+        let mut word = [0_u8; 8];
+        let Some(room) = word[1..].get_mut(..bytes.len()) else {
+            return false;
+        };
+        room.copy_from_slice(bytes);
+        word[0] = bytes.len() as u8;
+        self.word(SMALL_RESULT)
+            .store(u64::from_le_bytes(word), Ordering::Release);
+        true
+    }
+
+    /// The bytes of a result that [`Record::keep_small`] kept; empty for none.
+    pub fn small_result(&self) -> Vec<u8> {
+        let word = self.get(SMALL_RESULT).to_le_bytes();
+        let length = usize::from(word[0]).min(7);
+        word[1..=length].to_vec()
     }
 
     /// The message that it left; 0 for none.

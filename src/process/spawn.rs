@@ -12,7 +12,8 @@ use crate::arena::{self, Arena, HandleId, Hold, ObjectKind, SlotRef};
 use crate::crash_point;
 use crate::diag::{Error, Result, codes};
 use crate::os::fork::{self, Side, WaitStatus};
-use crate::os::{clock, signal, title};
+use crate::os::title::Title;
+use crate::os::{clock, signal};
 use crate::source::Span;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -162,7 +163,7 @@ impl Process {
             arena.hold_bit(slot, id);
         }
         record.note_start(arena, slot, me);
-        title::prepare();
+        let title = Title::new(&self.name());
         crash_point!("spawn: prepared");
         let parent_pid = fork::pid();
         // The child must not write it once more.
@@ -179,7 +180,7 @@ impl Process {
                 Ok(())
             }
             Ok(Side::Child) => {
-                self.become_child(slot, parent_pid);
+                self.become_child(slot, parent_pid, &title);
                 drop(blocked);
                 finish::run_child(self, body)
             }
@@ -192,7 +193,7 @@ impl Process {
     }
 
     /// The first steps of a child, before anything of the script runs in it.
-    fn become_child(&self, slot: SlotRef, parent_pid: i32) {
+    fn become_child(&self, slot: SlotRef, parent_pid: i32, title: &Title) {
         fork::die_with_parent();
         // If the parent died before the line above, nobody will kill us: leave.
         if fork::parent_pid() != parent_pid || !arena::become_process(slot) {
@@ -207,7 +208,7 @@ impl Process {
         tenders::forget_all();
         NUMBERED.store(0, Ordering::Relaxed);
         self.record().note_pid(fork::pid());
-        title::set(&self.name());
+        title.show();
     }
 
     fn record(&self) -> Record<'static> {

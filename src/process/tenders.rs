@@ -46,7 +46,10 @@ pub fn add(tender: &Rc<dyn Tender>) {
 
 /// In a new child: it looks after nothing yet.
 pub(super) fn forget_all() {
-    ANY.store(false, Ordering::Relaxed);
+    if !ANY.swap(false, Ordering::Relaxed) {
+        // A child that looked at the list for the first time would pay for the making of it.
+        return;
+    }
     TENDING.set(false);
     // Not dropped: see the reaper.
     std::mem::forget(TENDERS.take());

@@ -116,7 +116,8 @@ impl Machine {
             structs: Vec::new(),
             struct_count: 0,
             fault: None,
-            protected: Vec::new(),
+            // With room for what a child is given, which would otherwise make the first room of its own.
+            protected: Vec::with_capacity(16),
             kept: Vec::new(),
             globals_used: 0,
             native_depth: 0,

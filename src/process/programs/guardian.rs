@@ -9,7 +9,8 @@ use super::VARIABLE;
 use crate::arena::{self, Arena};
 use crate::os::poll::{self, Interest};
 use crate::os::program::{Group, ProgramSpec};
-use crate::os::{clock, fork, program, title, tree as processes};
+use crate::os::title::Title;
+use crate::os::{clock, fork, program, tree as processes};
 use crate::process::spawn;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::AsRawFd;
@@ -152,7 +153,7 @@ pub fn serve(args: &[OsString]) -> Option<ExitCode> {
         return None;
     }
     let tree = u64::from_str_radix(tree.to_str()?, 16).ok()?;
-    title::set_short("par: guardian");
+    Title::new("par: guardian").show_short();
     // No signal but SIGKILL is for it.
     let blocked = crate::os::signal::AllBlocked::new();
     let main_is_dead = || poll::wait(&[Interest::Readable(MAIN)], None, || Ok(())) == Ok(true);
