@@ -5,6 +5,11 @@ use par::syntax;
 
 #[path = "syntax/broken.rs"]
 mod broken;
+// What the fuzzer checks, so that its checks build as long as the tests do.
+#[path = "../fuzz/checks/parse.rs"]
+mod fuzzed_parse;
+#[path = "../fuzz/checks/prefix.rs"]
+mod fuzzed_prefix;
 #[path = "syntax/messages.rs"]
 mod messages;
 
@@ -223,6 +228,19 @@ fn check_prefixes(text: &str, name: &str, step: usize, wrong: &mut Vec<String>) 
                 reports(&text[..at]).join("; ")
             ));
             return;
+        }
+    }
+}
+
+#[test]
+fn what_the_fuzzer_checks_holds_for_broken_programs() {
+    for text in PROGRAMS {
+        fuzzed_prefix::check(text);
+        for (at, c) in text.char_indices() {
+            let rest = &text[at + c.len_utf8()..];
+            // Without a character, and with a bracket instead of it.
+            fuzzed_parse::check(&format!("{}{rest}", &text[..at]));
+            fuzzed_parse::check(&format!("{}){rest}", &text[..at]));
         }
     }
 }

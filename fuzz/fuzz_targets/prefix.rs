@@ -1,20 +1,7 @@
-//! Each prefix of a text that parses does so too, or says that it is incomplete.
+//! `checks/prefix.rs` under the fuzzer.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use par::source::{Source, SourceId};
-use par::syntax;
+#[path = "../checks/prefix.rs"]
+mod check;
 
-fuzz_target!(|text: &str| {
-    let whole = Source::new(SourceId(0), "fuzz", text);
-    if text.len() > 2000 || syntax::parse(&whole).is_err() {
-        return;
-    }
-    for (at, _) in text.char_indices() {
-        let prefix = Source::new(SourceId(0), "fuzz", &text[..at]);
-        if let Err(errors) = syntax::parse(&prefix) {
-            let incomplete = errors.iter().all(|error| error.incomplete);
-            assert!(incomplete, "{:?}: {errors:?}", &text[..at]);
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|text: &str| check::check(text));
