@@ -1,4 +1,4 @@
-//! Pools: the shared state of `pool map` ([`job`], and [`desk`] for a worker's part in it) and of `pool(n)` ([`tasks`], [`future`], [`owner`]), and what a worker
+//! Pools: the shared state of `pool map` ([`job`], and [`desk`] for a worker's part in it) and of `pool(n)` ([`tasks`], [`future`], `owner`), and what a worker
 //! printed last ([`tail`]).
 //!
 //! Imports `arena`, `os`, `diag`. **Invariant:** nothing here forks or runs a task: workers are processes like any other,
