@@ -154,6 +154,11 @@ impl Running {
                 (false, false) => Verdict::Failed,
             };
             let mut output = String::from_utf8_lossy(&self.text).into_owned();
+            if self.interrupted {
+                // It was not the user who interrupted it.
+                output =
+                    output.replacen("interrupted by Ctrl-C", "the time of the test was over", 1);
+            }
             if self.cut {
                 output.insert_str(0, "... (the beginning is left out)\n");
             }
