@@ -167,10 +167,11 @@ impl Arena {
         self.alloc_elsewhere(class, owner)
     }
 
-    /// The same with all bytes 0.
+    /// The same with all bytes 0, as far as the block goes: what tells its length from [`Arena::capacity`] finds nothing of the
+    /// block's earlier life behind what was asked for.
     pub fn alloc_zeroed(&self, size: u64) -> Result<Offset, Full> {
         let block = self.alloc(size)?;
-        self.fill_zero(block, self.capacity(block).min(size.next_multiple_of(8)));
+        self.fill_zero(block, self.capacity(block));
         Ok(block)
     }
 
