@@ -8,6 +8,7 @@ use crate::value::function::Closure;
 use crate::value::heap::Gc;
 use crate::value::list::{Items, List};
 use crate::value::native::{Context, Outcome};
+use crate::value::show;
 use crate::value::structure::StructType;
 use std::collections::HashSet;
 
@@ -73,8 +74,6 @@ impl Key {
                            are handles (queues, locks, processes) in them";
             return Err(Error::new(codes::VALUE, message).into());
         }
-        let mut sum = Sum::new();
-        sum.bytes(&message.bytes);
         let mut search = Search {
             code: Sum::new(),
             uses: Vec::new(),
@@ -82,10 +81,11 @@ impl Key {
             seen: HashSet::new(),
         };
         search.value(context, "", function)?;
-        search.code_within(context, "an item", Value::List(items))?;
+        let has_code = search.code_within(context, "an item", Value::List(items))?;
+        let items_sum = sum_of(Value::List(items), &message.bytes, has_code);
         Ok(Key {
             count: items.len() as u64,
-            items: sum.end(),
+            items: items_sum,
             code: search.code.end(),
             uses: search.uses,
             seed: (search.draws && random::is_seeded(context)).then_some(stream),
@@ -175,6 +175,17 @@ pub fn structs(context: &dyn Context) -> u64 {
     sum.end()
 }
 
+/// The sum of a value and its message. Where there is code in it, the message names that by its number in the program, which changes
+/// with what stands in front of it: then it is the sum of how the value is written.
+fn sum_of(value: Value, message: &[u8], has_code: bool) -> u64 {
+    let mut sum = Sum::new();
+    match has_code {
+        true => sum.bytes(show::repr(value).as_bytes()),
+        false => sum.bytes(message),
+    }
+    sum.end()
+}
+
 /// Goes through a function and all that it reaches.
 struct Search {
     code: Sum,
@@ -204,18 +215,24 @@ impl Search {
                 let Ok(message) = travel::pack(context, data) else {
                     return Ok(());
                 };
+                let has_code = self.code_within(context, name, data)?;
                 if message.handles.is_empty() {
-                    let mut sum = Sum::new();
-                    sum.bytes(&message.bytes);
-                    self.uses.push((name.to_string(), sum.end()));
+                    let sum = sum_of(data, &message.bytes, has_code);
+                    self.uses.push((name.to_string(), sum));
                 }
-                self.code_within(context, name, data)
+                Ok(())
             }
         }
     }
 
-    /// The code that comes with a value: the methods of instances, functions in lists and maps.
-    fn code_within(&mut self, context: &mut dyn Context, name: &str, value: Value) -> Outcome<()> {
+    /// The code that comes with a value: the methods of instances, functions in lists and maps. True when there is any.
+    fn code_within(
+        &mut self,
+        context: &mut dyn Context,
+        name: &str,
+        value: Value,
+    ) -> Outcome<bool> {
+        let mut has_code = false;
         let mut rest = vec![value];
         while let Some(value) = rest.pop() {
             match value {
@@ -232,16 +249,18 @@ impl Search {
                     rest.extend(set.table().iter().map(|(key, ..)| key));
                 }
                 Value::Instance(instance) if self.seen.insert(instance.address()) => {
+                    has_code = true;
                     rest.extend(instance.fields().iter().rev().map(|field| field.get()));
                     self.structure(context, instance.of)?;
                 }
                 Value::Fn(_) | Value::Struct(_) | Value::Bound(_) | Value::Cell(_) => {
+                    has_code = true;
                     self.value(context, name, value)?;
                 }
                 _ => {}
             }
         }
-        Ok(())
+        Ok(has_code)
     }
 
     fn function(&mut self, context: &mut dyn Context, closure: Gc<Closure>) -> Outcome<()> {

@@ -83,6 +83,13 @@ impl Journal {
     ///
     /// Errors: `JournalMismatch` when it was begun for another map, or is no journal; `IOError`.
     fn open(path: &str, key: &Key, structs: u64, job: &Job) -> Result<Journal> {
+        // A pipe or a device would keep whoever opens or reads it waiting.
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            let message = format!("the journal {path} was to be a file, but is something else");
+            return Err(
+                Error::new(codes::JOURNAL, message).with_help("give the journal a file of its own")
+            );
+        }
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)

@@ -114,10 +114,28 @@ impl Handle for PoolHandle {
     }
 }
 
+thread_local! {
+    /// Pools of this process that nobody has dropped.
+    static OPEN: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Every so many open pools the collector is asked whether some of them can be used by nobody any more: their workers stay until
+/// it has looked, and a few pools are no reason for it to look.
+const LOOK_AT: usize = 8;
+
+/// Counts a new pool.
+fn count_open(context: &mut dyn Context) {
+    OPEN.set(OPEN.get() + 1);
+    if OPEN.get().is_multiple_of(LOOK_AT) {
+        context.heap().ask();
+    }
+}
+
 impl Drop for Pool {
     fn drop(&mut self) {
         // The collector found that nobody can use the pool any more.
         if self.owner == fork::pid() {
+            let _ = OPEN.try_with(|open| open.set(open.get().saturating_sub(1)));
             let _ = self.kill(None);
         }
     }
@@ -182,6 +200,7 @@ pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let value = Value::handle(context.heap(), Rc::new(handle));
     context.protect(value);
+    count_open(context);
     pool.make_room(workers as usize);
     pool.look_after()?;
     stats::watch(&pool);
