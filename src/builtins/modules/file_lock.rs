@@ -3,15 +3,16 @@
 use crate::builtins::{Table, arguments, system};
 use crate::diag::{self, Field, codes};
 use crate::os::{clock, fork};
-use crate::process::wait;
+use crate::process::{signals, wait};
 use crate::value::Value;
 use crate::value::handle::Handle;
-use crate::value::native::{Args, Context, Native, Outcome};
+use crate::value::native::{Args, Context, Fault, Native, Outcome};
 use crate::value::show;
 use std::any::Any;
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::rc::Rc;
+use std::os::unix::fs::MetadataExt;
+use std::rc::{Rc, Weak};
 
 /// The methods of a lock that is held.
 pub static METHODS: Table = natives! {
@@ -93,6 +94,14 @@ pub fn lock(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         };
         match tried {
             Ok(()) => break,
+            Err(TryLockError::WouldBlock) if pause == FIRST_PAUSE && is_held_here(&file) => {
+                // Perhaps by a lock that nobody keeps any more.
+                signals::want_collection();
+                context.poll()?;
+                if timeout.is_none() && is_held_here(&file) {
+                    return Err(held_here(&path));
+                }
+            }
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(system::failed("lock", &path, &error)),
         }
@@ -101,21 +110,54 @@ pub fn lock(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         if left <= 0.0 {
             let shown = show::quoted(&path);
             let seconds = timeout.unwrap_or(0.0);
-            let message = format!(
-                "the lock of the file {shown} within {seconds} s, but another process held it longer"
-            );
+            let who = match is_held_here(&file) {
+                true => "this very process holds it",
+                false => "another process held it longer",
+            };
+            let message = format!("the lock of the file {shown} within {seconds} s, but {who}");
             let error = diag::Error::new(codes::TIMEOUT, message);
             return Err(error.with_field("seconds", Field::Float(seconds)).into());
         }
         wait::sleep(pause.min(left), context.place())?;
         pause = (pause * 2.0).min(LAST_PAUSE);
     }
-    let handle = FileLock {
+    let handle = Rc::new(FileLock {
         path: path.to_string(),
         owner: fork::pid(),
         file: RefCell::new(Some(file)),
+    });
+    HELD.with_borrow_mut(|held| {
+        held.retain(|lock| lock.strong_count() > 0);
+        held.push(Rc::downgrade(&handle));
+    });
+    Ok(Value::handle(context.heap(), handle))
+}
+
+thread_local! {
+    /// The locks that this process has taken: waiting for one of its own would never end.
+    static HELD: RefCell<Vec<Weak<FileLock>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether this process holds the lock of a file that it has opened once more.
+fn is_held_here(file: &File) -> bool {
+    let identity = |file: &File| file.metadata().ok().map(|data| (data.dev(), data.ino()));
+    let own = identity(file);
+    let is_same = |lock: &Weak<FileLock>| {
+        lock.upgrade().is_some_and(|lock| {
+            let held = lock.file.borrow();
+            lock.is_own() && held.as_ref().is_some_and(|held| identity(held) == own)
+        })
     };
-    Ok(Value::handle(context.heap(), Rc::new(handle)))
+    own.is_some() && HELD.with_borrow(|held| held.iter().any(is_same))
+}
+
+fn held_here(path: &str) -> Fault {
+    let shown = show::quoted(path);
+    let message =
+        format!("the lock of the file {shown} is waited for by the process that holds it itself");
+    diag::Error::new(codes::DEADLOCK, message)
+        .with_help("release it first, or take it with `timeout:`")
+        .into()
 }
 
 fn release(_: &mut dyn Context, args: Args<'_>) -> Outcome {
