@@ -399,6 +399,7 @@ impl Machine {
         unsafe { machine.as_mut() }.run_call(callee, begin)
     }
 
+    #[inline(always)]
     fn run_call(
         &mut self,
         callee: *mut Value,
@@ -414,24 +415,32 @@ impl Machine {
                 .into());
         }
         self.native_depth += 1;
-        let deep = self.native_depth > FIRST_NATIVE_DEPTH;
-        let run = || match begin(self) {
-            Ok(Begun::Value(value)) => Ok(value),
-            Ok(Begun::Frame) => {
-                // SAFETY: `begin` pushed this frame.
-                unsafe { (*self.frames.current).entry = true };
-                self.execute()
-            }
-            Err(fault) => Err(fault),
-        };
         // Few calls are this deep, and the look at the stack costs the others nothing.
-        let result = match deep {
-            true => with_room(run),
-            false => run(),
+        let result = match self.native_depth > FIRST_NATIVE_DEPTH {
+            true => self.run_deep(begin),
+            false => self.run_begun(begin),
         };
         self.native_depth -= 1;
         self.top = callee;
         result
+    }
+
+    #[inline(always)]
+    fn run_begun(&mut self, begin: impl FnOnce(&mut Machine) -> Outcome<Begun>) -> Outcome {
+        match begin(self)? {
+            Begun::Value(value) => Ok(value),
+            Begun::Frame => {
+                // SAFETY: `begin` pushed this frame.
+                unsafe { (*self.frames.current).entry = true };
+                self.execute()
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn run_deep(&mut self, begin: impl FnOnce(&mut Machine) -> Outcome<Begun>) -> Outcome {
+        with_room(|| self.run_begun(begin))
     }
 }
 
