@@ -29,6 +29,10 @@ fn main() {
         "blocks_of_killed_processes_are_swept",
         blocks_of_killed_processes_are_swept,
     );
+    tests.run(
+        "a_death_at_any_step_loses_no_block",
+        a_death_at_any_step_loses_no_block,
+    );
     tests.run("random_use_never_overlaps", random_use_never_overlaps);
     tests.run(
         "a_full_arena_is_an_error_and_goes_on",
@@ -123,6 +127,30 @@ fn blocks_of_killed_processes_are_swept() {
         }
     }
     check!(arena.capacity(held) >= 100);
+}
+
+/// Each child dies one marked place later than the one before, while it takes and frees small and big blocks.
+fn a_death_at_any_step_loses_no_block() {
+    let arena = arena::ensure().unwrap();
+    for step in 1.. {
+        let child = forked(|_| {
+            arena::crash::arm(&step.to_string());
+            for size in [100, 70_000, 200_000] {
+                let block = arena.alloc(size).unwrap();
+                arena.free(block);
+            }
+            0
+        });
+        let code = child.wait();
+        check!(arena.bury(child.slot, true));
+        arena.collect();
+        check!(arena.used_bytes() == 0);
+        if code == 0 {
+            // It came to the end alive: every place has had its death.
+            check!(step > 10);
+            return;
+        }
+    }
 }
 
 /// A small generator of numbers (xorshift): tests need no more, and say their seed.

@@ -26,13 +26,18 @@ impl Arena {
         guard
     }
 
-    /// Makes tails without a head free, and counts again.
+    /// Makes tails without a head free, and big blocks that were being freed, and counts again.
     fn repair_chunks(&self) {
         let high = self.header().chunk_high.load(Ordering::Acquire);
         let (mut index, mut used) = (0, 0);
         while index < high {
             let chunk = self.chunk(index);
             let length = match chunk.usage() {
+                // Its word is set before its head and cleared before that is taken away: it was being freed.
+                Use::Big(_) if chunk.word.load(Ordering::SeqCst) == 0 => {
+                    chunk.set_usage(Use::Free);
+                    0
+                }
                 Use::Big(length) => length.max(1),
                 Use::Tail => {
                     chunk.set_usage(Use::Free);
