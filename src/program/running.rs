@@ -366,25 +366,35 @@ impl Running {
         mut done: impl FnMut(&mut Running) -> bool,
     ) -> Result<Pumped> {
         let pumped = wait::outside(place, deadline, |interests| {
-            self.flow();
-            if self.complains() {
-                return Ok(Some(Pumped::Complains));
+            loop {
+                let known = programs::known_ends(self.job);
+                if let Some(pumped) = self.look(&mut done) {
+                    return Ok(Some(pumped));
+                }
+                interests.clear();
+                self.interests(interests);
+                // Another thread of a host looks after all programs too, and may have learned of an end since we looked: nothing
+                // would tell us of it any more.
+                if programs::known_ends(self.job) == known {
+                    return Ok(None);
+                }
             }
-            if done(self) {
-                return Ok(Some(Pumped::Done));
-            }
-            if self.asks
-                && self
-                    .feed
-                    .as_ref()
-                    .is_some_and(|feed| feed.wants() && !feed.last)
-            {
-                return Ok(Some(Pumped::WantsInput));
-            }
-            self.interests(interests);
-            Ok(None)
         })?;
         Ok(pumped.unwrap_or(Pumped::OutOfTime))
+    }
+
+    /// Serves the pipes; what ends the pumping, if something does.
+    fn look(&mut self, done: &mut impl FnMut(&mut Running) -> bool) -> Option<Pumped> {
+        self.flow();
+        if self.complains() {
+            return Some(Pumped::Complains);
+        }
+        if done(self) {
+            return Some(Pumped::Done);
+        }
+        let feed = self.feed.as_ref().filter(|_| self.asks);
+        feed.is_some_and(|feed| feed.wants() && !feed.last)
+            .then_some(Pumped::WantsInput)
     }
 
     fn complains(&self) -> bool {

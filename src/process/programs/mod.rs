@@ -197,6 +197,14 @@ pub fn interests(job: JobId) -> Vec<Interest> {
     })
 }
 
+/// How many programs of a job are known to have ended.
+pub fn known_ends(job: JobId) -> usize {
+    with(|state| {
+        let job = state.jobs.get(&job);
+        job.map_or(0, |job| job.programs.len() - job.open().count())
+    })
+}
+
 impl Job {
     fn is_own(&self) -> bool {
         self.thread == thread::current().id()
