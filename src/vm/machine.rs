@@ -810,6 +810,9 @@ impl Machine {
                         continue 'run;
                     }
                 }
+                // Off the path, and only for what it does to the whole function: it begins at a line of the instruction cache now. At
+                // other places the same instructions took a quarter more time.
+                std::arch::asm!(".p2align 6", options(nomem, nostack, preserves_flags));
                 let fault = self.fault.take();
                 self.unwind(fault)?;
                 load!();
