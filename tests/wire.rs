@@ -74,25 +74,10 @@ impl Process {
         let protos = (0..10)
             .map(|id| {
                 Rc::new(Proto {
-                    id,
-                    name: Rc::from("worker"),
-                    params: Vec::new(),
-                    exact: 0,
-                    registers: 1,
-                    code: Vec::new(),
-                    constants: Vec::new(),
-                    protos: Vec::new(),
                     captures: vec![Capture::Register(0); id as usize % 9],
                     capture_names: vec![Rc::from("log"); id as usize % 9],
-                    handlers: Vec::new(),
-                    handling: Vec::new(),
-                    sites: Vec::new(),
-                    shapes: Vec::new(),
-                    structs: Vec::new(),
-                    spans: Vec::new(),
                     globals: if id == 9 { vec![3] } else { vec![] },
-                    doc: None,
-                    span: Span::new(SourceId(0), 0, 1),
+                    ..Proto::empty(id, Rc::from("worker"), Span::new(SourceId(0), 0, 1))
                 })
             })
             .collect();

@@ -61,27 +61,9 @@ impl Receiver for Process {
     }
     fn code(&self, id: u32) -> Option<Rc<Proto>> {
         (id < 10).then(|| {
-            let captures = vec![Capture::Register(0); id as usize];
             Rc::new(Proto {
-                id,
-                name: Rc::from("f"),
-                params: Vec::new(),
-                exact: 0,
-                registers: 1,
-                code: Vec::new(),
-                constants: Vec::new(),
-                protos: Vec::new(),
-                captures,
-                capture_names: Vec::new(),
-                handlers: Vec::new(),
-                handling: Vec::new(),
-                sites: Vec::new(),
-                shapes: Vec::new(),
-                structs: Vec::new(),
-                spans: Vec::new(),
-                globals: Vec::new(),
-                doc: None,
-                span: Span::new(SourceId(0), 0, 0),
+                captures: vec![Capture::Register(0); id as usize],
+                ..Proto::empty(id, Rc::from("f"), Span::new(SourceId(0), 0, 0))
             })
         })
     }

@@ -139,6 +139,33 @@ pub struct Proto {
 }
 
 impl Proto {
+    /// A function without instructions, parameters or captures: what a compiler or a test begins with.
+    pub fn empty(id: u32, name: Rc<str>, span: Span) -> Proto {
+        Proto {
+            id,
+            name,
+            params: Vec::new(),
+            exact: 0,
+            registers: 1,
+            code: Vec::new(),
+            constants: Vec::new(),
+            protos: Vec::new(),
+            captures: Vec::new(),
+            capture_names: Vec::new(),
+            handlers: Vec::new(),
+            handling: Vec::new(),
+            sites: Vec::new(),
+            shapes: Vec::new(),
+            structs: Vec::new(),
+            spans: Vec::new(),
+            globals: Vec::new(),
+            doc: None,
+            span,
+            #[cfg(feature = "jit")]
+            native: Cell::new(std::ptr::null()),
+        }
+    }
+
     /// The place that the instruction at an index comes from.
     pub fn place(&self, at: usize) -> Span {
         let next = self
