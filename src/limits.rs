@@ -77,3 +77,6 @@ pub const MAX_UNREADY: u32 = 20;
 /// Maps that can run over one pool at a time: each is a word of the pool, looked at by a worker that leaves. More processes than
 /// have ever been seen at one pool.
 pub const MAX_MAPS_OF_POOL: u64 = 64;
+/// Failed tasks of a pool that are told one by one when nobody asks for them; more are counted. Whoever reads a report of so many
+/// knows what is wrong.
+pub const MAX_UNTOLD: u64 = 16;

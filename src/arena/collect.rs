@@ -98,6 +98,11 @@ pub struct Containers {
 }
 
 impl Containers {
+    /// The objects that an object lies in.
+    pub fn of(&self, id: HandleId) -> &[HandleId] {
+        self.of.get(&id).map_or(&[], Vec::as_slice)
+    }
+
     /// The object itself, and everything out of which a handle of it could be taken.
     pub fn leading_to(&self, id: HandleId) -> Vec<HandleId> {
         let mut found = vec![id];

@@ -1,6 +1,7 @@
 //! `scope`: what the construct compiles to. Which processes belong to a scope, and the waiting for them, is the process layer's.
 
 use super::options::Options;
+use super::pool::workers::leave_scope;
 use super::{Table, spawn};
 use crate::diag::{Error, ProcessTag, codes};
 use crate::process::scope::{self, Leaving};
@@ -24,15 +25,29 @@ fn enter(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Nil)
 }
 
-/// Waits for the processes of the scope. The error of the block itself, if it had one, is what goes on, then that of the
+/// Waits for the processes of the scope, and then for its pools. The error of the block itself, if it had one, is what goes on, then that of the
 /// waiting (its time-out), then the first failure among the processes; all others become its causes. Only Ctrl-C and a
 /// cancellation come before the block's error; and when the block was ended because of the first failure, that goes on.
 fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let left = scope::leave(match args[1] {
+    let scopes = scope::depth();
+    let leaving = match args[1] {
         Value::Nil | Value::Undef => Leaving::InOrder,
         Value::Int(_) => Leaving::Exits,
         _ => Leaving::Raised,
-    });
+    };
+    let left = scope::leave(leaving);
+    // Its processes may have handed something to its pools until now.
+    let in_order = leaving == Leaving::InOrder && left.error.is_none() && left.failures.is_empty();
+    let of_pools = match leave_scope(context, scopes, &left, in_order) {
+        Err(Fault::Exit(code)) => return Err(Fault::Exit(code)),
+        Err(Fault::Error(error)) => {
+            let error = placed(context, error);
+            let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
+            Some(Value::Error(error))
+        }
+        Err(Fault::Thrown(error)) => Some(error),
+        Ok(()) => None,
+    };
     let mut errors = Vec::new();
     let mut behind = Vec::new();
     match args[1] {
@@ -61,6 +76,10 @@ fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             context.protect(error);
             errors.push(error);
         }
+    }
+    if let Some(error) = of_pools {
+        context.protect(error);
+        errors.push(error);
     }
     errors.extend(behind);
     match (args[1], &errors[..]) {

@@ -4,6 +4,7 @@ use crate::arena;
 use crate::builtins;
 use crate::diag::{self, ProcessTag, Severity, codes};
 use crate::os::fork;
+use crate::process::pool::future::{Future, State};
 use crate::process::signals;
 use crate::process::{Ended, Process, finish, place, scope, spawn, status, tenders};
 use crate::source::SourceMap;
@@ -34,6 +35,7 @@ pub(super) fn tell_failures_by(tell: Tell, sources: &SourceMap) {
     TELLING.set(Some((tell, sources.clone())));
     finish::set_hooks(finish::Hooks {
         report: report_child,
+        report_task,
         flush: || {},
     });
 }
@@ -53,25 +55,53 @@ fn report_child(process: &Process) {
     let Some(error) = process.ended().and_then(|ended| failure_of(process, ended)) else {
         return;
     };
+    tell(&error);
+}
+
+fn report_task(future: &Future, more: u64) {
+    let mut error = match future.state() {
+        State::Error => carried(future.result()).unwrap_or_else(|| {
+            let message = "a task failed, and its error could not be carried over";
+            diag::Error::new(codes::PROCESS_DIED, message)
+        }),
+        _ => builtins::pool::future::death(future, "a task", future.deaths()),
+    };
+    error.severity = Severity::Error;
+    error.spawned_at = error.spawned_at.or(future.place());
+    let mut error = error
+        .with_note("it is the error of a task of a pool, and nobody has asked for it")
+        .with_help("ask what came of a task: f.result(), f.error() or f.then(..., on_error: ...)");
+    if more > 0 {
+        error = error.with_note(format!("and {more} tasks more of this pool failed so"));
+    }
+    tell(&error);
+}
+
+fn tell(error: &diag::Error) {
     TELLING.with_borrow(|telling| {
         if let Some((tell, sources)) = telling {
-            tell(&error, sources);
+            tell(error, sources);
         }
     });
+}
+
+/// The report of an error that was carried over from another process.
+fn carried(bytes: &[u8]) -> Option<Box<diag::Error>> {
+    match wire::decode(bytes, &mut Reports(Heap::new())) {
+        Ok(Value::Error(error)) => Some(error.report.clone()),
+        _ => None,
+    }
 }
 
 /// The error of a child as its parent reports it.
 fn failure_of(process: &Process, ended: Ended) -> Option<Box<diag::Error>> {
     let (name, pid) = (process.name(), process.pid().unwrap_or(0));
     let mut error = match &ended {
-        Ended::Raised(message) => match wire::decode(&message.bytes, &mut Reports(Heap::new())) {
-            Ok(Value::Error(error)) => error.report.clone(),
-            _ => {
-                let message =
-                    format!("{name} (pid {pid}) failed, and its error could not be carried over");
-                diag::Error::new(codes::PROCESS_DIED, message)
-            }
-        },
+        Ended::Raised(message) => carried(&message.bytes).unwrap_or_else(|| {
+            let message =
+                format!("{name} (pid {pid}) failed, and its error could not be carried over");
+            diag::Error::new(codes::PROCESS_DIED, message)
+        }),
         other => process.end_error(other)?,
     };
     error.severity = Severity::Error;

@@ -1,5 +1,6 @@
 //! The end of a process: its children first, then what it leaves, then out.
 
+use super::pool::future::Future;
 use super::record::{DAEMON, Record, STARTED, Status};
 use super::spawn::{ChildOutcome, Message, Process, seconds_until};
 use super::wait::{self, Awaited, Operation, WaitSpec};
@@ -17,6 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Hooks {
     /// Reports the failure of a child that nobody joined (on standard error).
     pub report: fn(&Process),
+    /// Reports the failure of a task that nobody asked for, and how many more there were.
+    pub report_task: fn(&Future, u64),
     /// Writes out what is still in buffers.
     pub flush: fn(),
 }
@@ -42,6 +45,26 @@ pub fn at_end(step: fn()) {
             steps.push(step);
         }
     }
+}
+
+/// Tells of failed tasks that nobody will ask for, and of how many there were `more`; the exit status of the main process is 1
+/// then.
+pub fn tell_of_tasks(failures: &[Future], more: u64) {
+    let Some(arena) = arena::get().filter(|_| !failures.is_empty()) else {
+        return;
+    };
+    if signals::is_tree_interrupted() {
+        // Whatever came of them then came of the Ctrl-C.
+        return;
+    }
+    for (left, failure) in (0..failures.len()).rev().zip(failures) {
+        if let Some(hooks) = hooks() {
+            (hooks.report_task)(failure, if left == 0 { more } else { 0 });
+        }
+    }
+    arena
+        .cell(FAILURES_CELL)
+        .fetch_add(failures.len() as u64, Ordering::Relaxed);
 }
 
 fn do_at_end() {

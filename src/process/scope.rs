@@ -176,6 +176,10 @@ pub struct Left {
     pub error: Option<Box<Error>>,
     /// The block was ended because of the first failure: what it raised then is no news.
     pub ended_block: bool,
+    /// When the scope's time-out comes (monotonic nanoseconds), and how many seconds it was: for what else ends with it.
+    pub deadline: Option<u64>,
+    #[allow(missing_docs)]
+    pub seconds: f64,
 }
 
 /// Enters a scope: processes started from here on belong to it. `timeout` (seconds) counts from here.
@@ -249,7 +253,11 @@ pub fn leave(leaving: Leaving) -> Left {
         rest: scope.children.iter().cloned().collect(),
         deadline: scope.deadline,
         cancelled: false,
-        left: Left::default(),
+        left: Left {
+            deadline: scope.deadline,
+            seconds: scope.seconds,
+            ..Left::default()
+        },
         observes: leaving != Leaving::Exits,
     };
     if let Some(failure) = &scope.failed {

@@ -130,9 +130,15 @@ fn wait_for<T>(
 pub fn outcome(context: &mut dyn Context, future: &Future) -> Outcome {
     match future.state() {
         State::Value => travel::unpack(context, future.result()),
-        State::Error => Err(Fault::Thrown(travel::unpack(context, future.result())?)),
+        State::Error => {
+            future.note_asked();
+            Err(Fault::Thrown(travel::unpack(context, future.result())?))
+        }
         State::Cancelled => Err(cancellation(future).into()),
-        State::Died => Err(death(future, "a task", future.deaths()).into()),
+        State::Died => {
+            future.note_asked();
+            Err(death(future, "a task", future.deaths()).into())
+        }
         State::Waiting | State::Running => {
             Err(Error::new(codes::INTERNAL, "a task that has ended is not final").into())
         }

@@ -1,6 +1,7 @@
 //! A future: one task of a pool, and in time what became of it.
 
 use super::tasks::Tasks;
+use super::untold::standing;
 use super::{owner, tail};
 use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
@@ -70,8 +71,11 @@ const LIMIT: u64 = 16;
 /// The process that terminated the pool meanwhile ([`HandleId::to_bits`]), and where.
 const BY: u64 = 24;
 const WHERE: u64 = 32;
+/// How it stands with telling of its failure ([`standing`]), and where it was handed in.
+const TOLD: u64 = 40;
+const FROM: u64 = 48;
 /// What that worker had printed last.
-const TAIL: u64 = 40;
+const TAIL: u64 = 56;
 /// In [`AT`]: not a worker died, but the process that had made the pool.
 const OWNER: u64 = u64::MAX;
 const DETAILS_SIZE: u64 = TAIL + tail::SIZE;
@@ -80,6 +84,17 @@ const DETAILS_SIZE: u64 = TAIL + tail::SIZE;
 #[derive(Clone)]
 pub struct Future {
     hold: Hold,
+}
+
+/// On which terms a task is handed in.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Terms {
+    /// How often it is tried again when its worker dies.
+    pub retries: u64,
+    /// Seconds that each of its calls may take.
+    pub limit: Option<f64>,
+    /// The place that hands it in, when its failure is to be told of if nobody asks for it.
+    pub from: Option<Span>,
 }
 
 static KIND: KindOps = KindOps {
@@ -133,14 +148,8 @@ fn destroy(arena: &Arena, object: &Object) {
 }
 
 impl Future {
-    /// A future of a task that is encoded already, for a pool; when its worker dies it is tried again up to `retries` times.
-    pub fn new(
-        pool: HandleId,
-        task: &[u8],
-        handles: &[HandleId],
-        retries: u64,
-        limit: Option<f64>,
-    ) -> Result<Future> {
+    /// A future of a task that is encoded already, for a pool.
+    pub fn new(pool: HandleId, task: &[u8], handles: &[HandleId], terms: &Terms) -> Result<Future> {
         crate::process::start()?;
         let hold = arena::when_full(|| {
             Hold::create(ObjectKind::Future, |arena, object| {
@@ -150,13 +159,15 @@ impl Future {
                 let details = arena.alloc(DETAILS_SIZE)?;
                 arena.put_word(details + POOL, pool.to_bits());
                 arena.put_word(details + AT, 0);
-                arena.put_word(details + LIMIT, limit.unwrap_or(0.0).to_bits());
+                arena.put_word(details + LIMIT, terms.limit.unwrap_or(0.0).to_bits());
                 arena.put_word(details + BY, 0);
                 arena.put_word(details + WHERE, 0);
+                arena.put_word(details + TOLD, u64::from(terms.from.is_some()));
+                arena.put_word(details + FROM, place::pack_start(terms.from));
                 arena.put_word(details + TAIL, 0);
                 object.cells[DETAILS].store(details, Ordering::Release);
                 arena.commit(details);
-                let retries = retries.min(u64::from(u32::MAX));
+                let retries = terms.retries.min(u64::from(u32::MAX));
                 object.cells[DEATHS].store(retries << 32, Ordering::Release);
                 Ok(())
             })
@@ -236,6 +247,28 @@ impl Future {
         };
         let (by, place) = self.detail(read).flatten()?;
         Some((Process::from_id(by)?, place))
+    }
+
+    /// Where it was handed in, when that is known.
+    pub fn place(&self) -> Option<Span> {
+        self.detail(|arena, details| place::unpack_start(arena.get_word(details + FROM)))
+            .flatten()
+    }
+
+    /// Notes that somebody has got its error, or that it was told: nobody else need be told.
+    pub fn note_asked(&self) {
+        let note = |arena: &Arena, details| {
+            let word = arena.word_at(details + TOLD);
+            let before = match word.load(Ordering::Acquire) {
+                standing::SILENT | standing::ASKED => standing::ASKED,
+                _ => word.swap(standing::ASKED, Ordering::AcqRel),
+            };
+            let pool = HandleId::from_bits(arena.get_word(details + POOL));
+            (before == standing::COUNTED).then_some(pool).flatten()
+        };
+        if let Some(pool) = self.detail(note).flatten().and_then(Tasks::from_id) {
+            pool.uncount();
+        }
     }
 
     /// How often a worker died at it.
@@ -318,6 +351,27 @@ impl Future {
         self.object().events[0].notify_all();
         Ok(())
     }
+}
+
+/// How it stands with telling of a task's failure.
+pub(super) fn standing(arena: &Arena, object: &Object) -> Option<u64> {
+    let details = object.cells[DETAILS].load(Ordering::Acquire);
+    (details != 0).then(|| arena.get_word(details + TOLD))
+}
+
+/// Goes from one standing to another, unless it has changed meanwhile.
+pub(super) fn stand(arena: &Arena, object: &Object, from: u64, to: u64) {
+    let details = object.cells[DETAILS].load(Ordering::Acquire);
+    if details != 0 {
+        let word = arena.word_at(details + TOLD);
+        let _ = word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+/// Whether it is over, and has not failed.
+pub(super) fn is_over_in_order(object: &Object) -> bool {
+    let state = State::from_number(object.cells[STATE].load(Ordering::Acquire));
+    matches!(state, State::Value | State::Cancelled)
 }
 
 fn step(object: &Object, from: State, to: State) -> bool {

@@ -1,5 +1,5 @@
-//! Pools: the shared state of `pool map` ([`job`], and [`desk`] for a worker's part in it) and of `pool(n)` ([`tasks`], [`future`], `owner`), and what a worker
-//! printed last ([`tail`]).
+//! Pools: the shared state of `pool map` ([`job`], and [`desk`] for a worker's part in it) and of `pool(n)` ([`tasks`], [`future`], `owner`, [`untold`] for
+//! failures that nobody asks for), and what a worker printed last ([`tail`]).
 //!
 //! Imports `arena`, `os`, `diag`. **Invariant:** nothing here forks or runs a task: workers are processes like any other,
 //! made by the built-ins through [`super::spawn`], and what they work off arrives as bytes or as an index.
@@ -10,6 +10,7 @@ pub mod job;
 pub mod owner;
 pub mod tail;
 pub mod tasks;
+pub mod untold;
 
 /// Tells the arena and deadlock detection about the kinds of pools.
 pub(super) fn register() {

@@ -1,8 +1,8 @@
 //! Who a pool belongs to: the process that made it puts others in the place of its workers, and they end with it. And who
 //! is in the middle of a map over it: while somebody is, a pool that takes nothing else goes on.
 
-use super::future;
 use super::tasks::{self, Closing, Tasks};
+use super::{future, untold};
 use crate::arena::kinds::Visitor;
 use crate::arena::{self, Arena, Full, HandleId, Object, Offset, SlotRef};
 use crate::diag::{Error, Result, codes};
@@ -20,7 +20,9 @@ const TIMEOUT: u64 = 24;
 const RETRIES: u64 = 32;
 /// The slots of those who are in the middle of a map.
 const MAPS: u64 = 40;
-const SIZE: u64 = MAPS + MAX_MAPS_OF_POOL * 8;
+/// Failed tasks that nobody has asked for.
+pub(super) const UNTOLD: u64 = MAPS + MAX_MAPS_OF_POOL * 8;
+const SIZE: u64 = UNTOLD + untold::SIZE;
 
 /// What holds for every task of a pool, whoever hands it in.
 #[derive(Clone, Copy, Default)]
@@ -56,6 +58,7 @@ pub(super) fn visit(arena: &Arena, block: Offset, visitor: &mut dyn Visitor) {
         if let Some(owner) = HandleId::from_bits(arena.get_word(block + OWNER)) {
             visitor.handle(owner);
         }
+        untold::visit(arena, block + UNTOLD, visitor);
     }
 }
 

@@ -6,7 +6,7 @@
 use super::future::{self, Dead, Future, State};
 use super::job::Progress;
 use super::owner::{self, Limits};
-use super::tail;
+use super::{tail, untold};
 use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
@@ -141,6 +141,14 @@ pub(super) fn details(object: &Object) -> Offset {
     cell(object, DETAILS)
 }
 
+/// Where its failed tasks are listed that nobody has asked for; 0 while there is no such place.
+pub(super) fn untold(object: &Object) -> Offset {
+    match details(object) {
+        0 => 0,
+        block => block + owner::UNTOLD,
+    }
+}
+
 /// Takes every task out of the ring. Under the object's mutex.
 pub(super) fn drain(arena: &Arena, object: &Object, mut each: impl FnMut(&Object)) {
     for position in cell(object, HEAD)..cell(object, TAIL_OF_RING) {
@@ -215,8 +223,9 @@ fn bury(arena: &Arena, object: &Object, _: HandleId, dead: SlotRef) {
                 at: arena.get_word(record + AT),
                 tail: record + TAIL,
             };
-            if future::worker_died(arena, task, &dead) {
-                push_front(arena, object, bits);
+            match future::worker_died(arena, task, &dead) {
+                true => push_front(arena, object, bits),
+                false => untold::add(arena, object, bits),
             }
         }
         crash_point!("pool: task of the dead given back");

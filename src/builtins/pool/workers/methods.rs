@@ -9,6 +9,7 @@ use super::task::Work;
 use super::{PoolHandle, receiver, with_limits};
 use crate::builtins::modules::random;
 use crate::process::pool::tasks::Closing;
+use crate::source::Span;
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
 use std::rc::Rc;
@@ -30,24 +31,32 @@ pub static METHODS: Table = natives! {
     "terminate" () terminate, "Ends the pool at once; tasks that are not finished are given up.";
 };
 
-/// Hands in one call; named arguments come as a map, before the others.
-fn call(context: &mut dyn Context, method: &str, args: Args<'_>) -> Outcome<FutureHandle> {
+/// Hands in one call; named arguments come as a map, before the others. `from` is the place of the call when its failure is to
+/// be told of if nobody asks for it.
+fn call(
+    context: &mut dyn Context,
+    method: &str,
+    args: Args<'_>,
+    from: Option<Span>,
+) -> Outcome<FutureHandle> {
     let (pool, limits) = with_limits(method, &args[0])?;
     arguments::callable(method, "function", &args[1])?;
     let positional = args.get(3..).unwrap_or(&[]).to_vec();
     let mut task = pool.task(Work::Call, args[1], positional, limits);
     task.named = arguments::given(&args[2]).copied().unwrap_or(Value::Nil);
     task.stream = random::draw(context);
+    task.from = from;
     pool.hand_in(context, task)
 }
 
 fn submit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let future = call(context, "submit", args)?;
+    let from = context.place();
+    let future = call(context, "submit", args, from)?;
     Ok(Value::handle(context.heap(), Rc::new(future)))
 }
 
 fn apply(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    call(context, "apply", args)?.result(context, None)
+    call(context, "apply", args, None)?.result(context, None)
 }
 
 fn map(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -85,10 +94,8 @@ fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         pool.terminate(context.place())?;
         return Ok(Value::Nil);
     }
-    // Callbacks may hand in more: the pool takes it until they are done.
-    pool.run_callbacks(context)?;
-    pool.tasks.close(Closing::Closed);
-    pool.join(context, None)
+    pool.work_off(context, None)?;
+    Ok(Value::Nil)
 }
 
 fn close(_: &mut dyn Context, args: Args<'_>) -> Outcome {

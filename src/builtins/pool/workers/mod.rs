@@ -4,12 +4,14 @@
 //! anything and whenever the machine polls. Leaving `with` works off what was handed in; leaving it by an error gives everything up.
 //!
 //! Here is the pool as its owner has it; [`methods`] is what scripts call, [`task`] what is handed in and what a worker does with it,
-//! `batch` a map over a pool, `callbacks` what `then` was given.
+//! `batch` a map over a pool, `callbacks` what `then` was given, `open` which pools there are and what ends them.
 
 mod batch;
 mod callbacks;
 pub mod methods;
+mod open;
 pub mod task;
+mod telling;
 
 use super::super::{arguments, spawn, travel};
 use super::death::never_ready;
@@ -21,6 +23,7 @@ use crate::os::{clock, fork};
 use crate::process::pool::future::Future;
 use crate::process::pool::owner::Limits;
 use crate::process::pool::tasks::{Closing, Tasks};
+use crate::process::pool::untold::Look;
 use crate::process::tenders::{self, Tender};
 use crate::process::wait::{self, Awaited, Operation, WaitSpec, timed_out};
 use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, signals, spawn as nouns};
@@ -31,9 +34,11 @@ use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Native, Outcome};
 use crate::value::seat::Seat;
 use callbacks::Callbacks;
+pub use open::leave_scope;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use telling::Telling;
 
 /// Futures that a wait names beside the pool: with it as many as the search for deadlocks looks at.
 const NAMED: usize = 15;
@@ -61,6 +66,12 @@ pub struct Pool {
     place: Option<Span>,
     began: u64,
     booked: Cell<bool>,
+    /// Nobody can use it any more: it only works off what it was given.
+    abandoned: bool,
+    /// Failed tasks that nobody will ask for are told.
+    telling: Telling,
+    /// Its workers had an `init` that is gone: it cannot put others in their place.
+    lost_init: bool,
 }
 
 /// A pool as a value.
@@ -114,50 +125,32 @@ impl Handle for PoolHandle {
     }
 }
 
-thread_local! {
-    /// Pools of this process that nobody has dropped.
-    static OPEN: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Every so many open pools the collector is asked whether some of them can be used by nobody any more: their workers stay until
-/// it has looked, and a few pools are no reason for it to look.
-const LOOK_AT: usize = 8;
-
-/// Counts a new pool.
-fn count_open(context: &mut dyn Context) {
-    OPEN.set(OPEN.get() + 1);
-    if OPEN.get().is_multiple_of(LOOK_AT) {
-        context.heap().ask();
-    }
-}
-
 impl Drop for Pool {
     fn drop(&mut self) {
         // The collector found that nobody can use the pool any more.
-        if self.owner == fork::pid() {
-            let _ = OPEN.try_with(|open| open.set(open.get().saturating_sub(1)));
-            let _ = self.kill(None);
+        if self.owner != fork::pid() {
+            return;
+        }
+        let gone: *const Pool = self;
+        match self.heir() {
+            Some(heir) => {
+                let heir = Rc::new(heir);
+                let tender: Rc<dyn Tender> = heir.clone();
+                if open::keep(heir, gone).is_none() {
+                    tenders::add(&tender);
+                }
+            }
+            None => {
+                let _ = self.kill(None);
+                self.tell(Look::Running);
+            }
         }
     }
 }
 
 /// The handle of a pool that came in a message.
 pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
-    let pool = Pool {
-        tasks: Tasks::from_id(id)?,
-        crew: RefCell::default(),
-        tallies: RefCell::default(),
-        owner: 0,
-        init: Value::Nil,
-        holds: Vec::new(),
-        seat: Seat::default(),
-        failed: RefCell::default(),
-        unready: Cell::new(0),
-        callbacks: Callbacks::default(),
-        place: None,
-        began: clock::now(),
-        booked: Cell::default(),
-    };
+    let pool = Pool::new(Tasks::from_id(id)?, 0, None);
     Some(Rc::new(PoolHandle {
         limits: pool.tasks.limits(),
         pool: Rc::new(pool),
@@ -179,28 +172,16 @@ pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let tasks = Tasks::new(workers, limits)?;
     let mut holds = travel::holds(context, &[init]);
     holds.push(tasks.id());
-    let pool = Rc::new(Pool {
-        tasks,
-        crew: RefCell::new(Vec::new()),
-        tallies: RefCell::new(Vec::new()),
-        owner: fork::pid(),
-        init,
-        holds,
-        seat: context.seat(),
-        failed: RefCell::default(),
-        unready: Cell::new(0),
-        callbacks: Callbacks::default(),
-        place: context.place(),
-        began: clock::now(),
-        booked: Cell::default(),
-    });
+    let mut pool = Pool::new(tasks, fork::pid(), context.place());
+    (pool.init, pool.holds, pool.seat) = (init, holds, context.seat());
+    let pool = Rc::new(pool);
     let handle = PoolHandle {
         pool: pool.clone(),
         limits,
     };
     let value = Value::handle(context.heap(), Rc::new(handle));
     context.protect(value);
-    count_open(context);
+    open::note(context, &pool);
     pool.make_room(workers as usize);
     pool.look_after()?;
     stats::watch(&pool);
@@ -243,17 +224,43 @@ impl Tender for Pool {
         }
         let crew = self.crew.borrow();
         let wanted = self.tasks.workers() as usize;
-        crew.iter().flatten().any(Process::is_gone)
+        self.may_tell()
+            || crew.iter().flatten().any(Process::is_gone)
             || crew.iter().take(wanted).any(Option::is_none) && self.wants_workers()
     }
 
     fn tend(&self) {
         // What fails (the machine may have no room for another process now) is tried again.
         let _ = self.look_after();
+        if self.may_tell() {
+            self.tell(Look::Running);
+        }
     }
 }
 
 impl Pool {
+    /// The pool of some tasks as this process has it, without workers.
+    fn new(tasks: Tasks, owner: i32, place: Option<Span>) -> Pool {
+        Pool {
+            tasks,
+            owner,
+            place,
+            crew: RefCell::default(),
+            tallies: RefCell::default(),
+            init: Value::Nil,
+            holds: Vec::new(),
+            seat: Seat::default(),
+            failed: RefCell::default(),
+            unready: Cell::new(0),
+            callbacks: Callbacks::default(),
+            began: clock::now(),
+            booked: Cell::default(),
+            abandoned: false,
+            telling: Telling::default(),
+            lost_init: false,
+        }
+    }
+
     /// Marks the values that it holds: its future do that too, they may outlive its handle.
     pub fn trace(&self, marker: &mut Marker<'_>) {
         marker.value(self.init);
@@ -265,11 +272,10 @@ impl Pool {
         self.callbacks.add(future, value, error);
     }
 
-    /// Waits until everything that `then` was given has been called.
-    pub fn run_callbacks(&self, context: &mut dyn Context) -> Outcome<()> {
+    /// Waits until everything that `then` was given has been called; false when the deadline came first.
+    pub fn run_callbacks(&self, context: &mut dyn Context, deadline: Option<u64>) -> Outcome<bool> {
         let none_left = || self.callbacks.is_empty().then_some(());
-        self.wait_for(context, &[], None, none_left)?;
-        Ok(())
+        Ok(self.wait_for(context, &[], deadline, none_left)?.is_some())
     }
 
     fn make_room(&self, workers: usize) {
@@ -302,7 +308,8 @@ impl Pool {
                 self.unready.set(unready);
                 self.settle(worker);
                 self.seat(worker, None);
-                if matches!(ended, Ended::Raised(_)) || unready >= MAX_UNREADY {
+                let is_lost = self.lost_init && !matches!(ended, Ended::Returned(_));
+                if matches!(ended, Ended::Raised(_)) || is_lost || unready >= MAX_UNREADY {
                     // `init` failed: every other worker would fail as well.
                     *self.failed.borrow_mut() = Some((process, ended));
                     return self.kill(self.place);
@@ -318,6 +325,7 @@ impl Pool {
     /// Whether an empty seat is to be filled.
     fn wants_workers(&self) -> bool {
         match self.tasks.closing() {
+            _ if self.lost_init => false,
             Closing::Open => true,
             // What the dead worker had is back among the waiting; the rest is in the hands of others.
             // Who is in the middle of a map will hand in more.
@@ -427,7 +435,14 @@ impl Pool {
                 .with_help("call `close()` or `terminate()` first")
                 .into());
         }
-        let deadline = timeout.map(clock::deadline);
+        match self.wait_for_end(context, timeout.map(clock::deadline))? {
+            true => Ok(Value::Nil),
+            false => Err(timed_out(Operation::Join, "the pool", timeout.unwrap_or(0.0)).into()),
+        }
+    }
+
+    /// Waits until a pool that takes no more has ended; false when the deadline came first.
+    fn wait_for_end(&self, context: &mut dyn Context, deadline: Option<u64>) -> Outcome<bool> {
         let ended = || {
             let gone = match self.owner == fork::pid() {
                 true => self.crew.borrow().iter().flatten().count() == 0,
@@ -436,13 +451,12 @@ impl Pool {
             };
             (gone && self.tasks.outstanding() == 0 && !self.tasks.has_maps()).then_some(())
         };
-        match self.wait_for(context, &[], deadline, ended)? {
-            Some(()) => {
-                self.book();
-                Ok(Value::Nil)
-            }
-            None => Err(timed_out(Operation::Join, "the pool", timeout.unwrap_or(0.0)).into()),
+        let has_ended = self.wait_for(context, &[], deadline, ended)?.is_some();
+        if has_ended {
+            self.book();
+            self.hurry_telling(context);
         }
+        Ok(has_ended)
     }
 
     /// Ends the pool: tasks that run are cancelled, so that their `finally` and `defer` run, and their workers are killed when

@@ -11,12 +11,13 @@ use super::Pool;
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
 use crate::diag::{Error, codes};
-use crate::process::pool::future::{Future, State};
+use crate::process::pool::future::{Future, State, Terms};
 use crate::process::pool::job::Job;
 use crate::process::pool::owner::Limits;
 use crate::process::pool::tasks::Found;
 use crate::process::wait::{self, Operation, WaitSpec};
 use crate::process::{ChildOutcome, Message};
+use crate::source::Span;
 use crate::value::Value;
 use crate::value::list::List;
 use crate::value::native::{Context, Fault, Outcome};
@@ -59,6 +60,8 @@ pub struct Task {
     pub collect: bool,
     /// The results are kept for longer than the program runs.
     pub lasting: bool,
+    /// Where it is handed in, when its failure is to be told of if nobody asks for it.
+    pub from: Option<Span>,
 }
 
 impl Pool {
@@ -77,6 +80,7 @@ impl Pool {
             job: None,
             collect: false,
             lasting: false,
+            from: None,
         }
     }
 
@@ -87,6 +91,7 @@ impl Pool {
         task: Task,
     ) -> Outcome<FutureHandle> {
         self.raise_failure(context)?;
+        self.look_for_unasked(context);
         match task.job {
             // A map that was begun goes on.
             Some(_) => self.tasks.check_running()?,
@@ -110,13 +115,12 @@ impl Pool {
         let facts = Value::list(context.heap(), facts.to_vec());
         let mut message = travel::pack_with_globals(context, facts)?;
         message.handles.extend(job);
-        let future = Future::new(
-            self.tasks.id(),
-            &message.bytes,
-            &message.handles,
-            task.retries,
-            task.limit,
-        )?;
+        let terms = Terms {
+            retries: task.retries,
+            limit: task.limit,
+            from: task.from,
+        };
+        let future = Future::new(self.tasks.id(), &message.bytes, &message.handles, &terms)?;
         self.tasks.submit(&future)?;
         Ok(FutureHandle {
             future,
@@ -189,6 +193,7 @@ impl Pool {
             Err(Fault::Exit(code)) => return Err(Fault::Exit(code)),
             Err(fault) => {
                 let message = spawn::raised(context, fault);
+                self.tasks.note_failure(task);
                 task.finish(State::Error, &message.bytes, &message.handles)?;
             }
         }
