@@ -17,12 +17,12 @@ const OPERATIONS: [&str; 10] = [
 ];
 
 impl Checker<'_> {
-    /// `break` and `continue` need a loop around them in the same body.
+    /// `break` and `continue` need a loop around them in the same body; the body of a `pool map` is one.
     pub fn check_loop_word(&mut self, word: &str, span: Span) {
         let Some(frame) = self.frames.last() else {
             return;
         };
-        if !frame.loops.is_empty() {
+        if !frame.loops.is_empty() || frame.kind == FnKind::Pool {
             return;
         }
         let outer = self
@@ -35,7 +35,7 @@ impl Checker<'_> {
                 let message = format!("expected a loop around `{word}`, but there is none");
                 let error = diag::Error::new(codes::MISPLACED, message);
                 match frame.kind {
-                    FnKind::Spawn | FnKind::Pool => error.with_help(help_to_leave(frame)),
+                    FnKind::Spawn => error.with_help(help_to_leave(frame)),
                     _ => error,
                 }
             }
@@ -277,9 +277,6 @@ fn body_name(frame: &Frame) -> &'static str {
 fn help_to_leave(frame: &Frame) -> &'static str {
     match frame.kind {
         FnKind::Spawn => "the block runs in another process; `return` ends it",
-        FnKind::Pool => {
-            "each item is worked on in another process; `return` ends the work on one item"
-        }
         FnKind::Defer => "what is deferred runs when the function is left",
         _ => "`return` leaves the function",
     }

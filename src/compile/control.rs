@@ -5,6 +5,7 @@ use super::code::Op;
 use super::function::{Leave, Loop};
 use super::names::Target;
 use super::pattern::Fails;
+use crate::builtins::pool::{BROKEN_OFF, LEFT_OUT};
 use crate::syntax::ast::{Block, Expr, ExprKind, MatchCase, Pattern, PatternKind, Stmt, StmtKind};
 
 impl<'a> Compiler<'a> {
@@ -281,7 +282,7 @@ impl<'a> Compiler<'a> {
     /// `break` (or `continue`): what the blocks between here and the loop must do is done first.
     fn leave_loop(&mut self, out: bool) {
         let Some(regions) = self.f.loops.last().map(|l| l.regions) else {
-            return;
+            return self.leave_map(out);
         };
         self.clean_up(regions);
         let jump = self.f.jump(Op::Jump, 0, 0, 0);
@@ -291,6 +292,17 @@ impl<'a> Compiler<'a> {
                 false => open.continues.push(jump),
             }
         }
+    }
+
+    /// `break` (or `continue`) in the body of a `pool map`: the body returns what stands for it.
+    fn leave_map(&mut self, out: bool) {
+        let name = if out { BROKEN_OFF } else { LEFT_OUT };
+        let native = self.intrinsic(name);
+        let constant = self.f.native_constant(native);
+        let register = self.f.temp();
+        self.f.emit_x(Op::LoadK, register, constant);
+        self.clean_up(0);
+        self.f.emit(Op::Return, register, 0, 0);
     }
 
     fn return_value(&mut self, value: Option<&'a Expr>) {

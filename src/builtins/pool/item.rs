@@ -6,9 +6,24 @@ use crate::os::{clock, limit};
 use crate::process::pool::job::{Job, Produced};
 use crate::process::{Message, signals};
 use crate::value::Value;
-use crate::value::native::{Context, Fault, Outcome};
+use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::wire;
 use std::io::Write;
+
+/// The intrinsic that the body of a `pool map` returns for `continue`: no script can name it.
+pub const LEFT_OUT: &str = "@pool_continue";
+/// The intrinsic that it returns for `break`.
+pub const BROKEN_OFF: &str = "@pool_break";
+
+/// Whether the body returned what stands for a word of the loop.
+pub fn is_word(value: Value) -> bool {
+    matches!(value, Value::Native(native) if [LEFT_OUT, BROKEN_OFF].contains(&native.name))
+}
+
+/// What stands for a word of the loop is returned, never called.
+pub fn not_called(_: &mut dyn Context, _: Args<'_>) -> Outcome {
+    Ok(Value::Nil)
+}
 
 /// Makes a call that may take so many seconds. After that `Cancelled` is raised in it, so that its `finally` and `defer` run;
 /// then this worker ends by a signal that tells why, whatever the call has made of it.
@@ -64,7 +79,7 @@ pub fn settle_kept(
             let error = spawn::raised(context, fault);
             job.finish(item, Produced::Error(&error.bytes), &error.handles)?;
             if !collect {
-                job.stop();
+                job.stop_by_failure(item);
             }
             Ok(())
         }
@@ -80,6 +95,17 @@ fn store(
 ) -> Outcome<()> {
     if let Some(produced) = plain(value) {
         return Ok(job.finish(item, produced, &[])?);
+    }
+    if let Value::Native(native) = value {
+        // The words of the loop that the body is: see [`LEFT_OUT`] and [`BROKEN_OFF`].
+        match native.name {
+            BROKEN_OFF => {
+                job.break_at(item);
+                return Ok(());
+            }
+            LEFT_OUT => return Ok(job.finish(item, Produced::LeftOut, &[])?),
+            _ => {}
+        }
     }
     travel::pack_into(context, value, message)?;
     if has_structs {

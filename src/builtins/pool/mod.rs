@@ -14,6 +14,7 @@ mod stream;
 pub mod workers;
 
 use super::Table;
+pub use item::{BROKEN_OFF, LEFT_OUT};
 
 /// Sorted by name.
 pub static FUNCTIONS: Table = natives! {
@@ -24,6 +25,8 @@ pub static FUNCTIONS: Table = natives! {
 
 /// Sorted by name.
 pub static INTRINSICS: Table = natives! {
+    "@pool_break" () item::not_called, "What the body of `pool map` returns for `break`.";
     "@pool_call" ("function", "items", "workers?", "chunk?", "ordered?", "progress?", "timeout?", "retries?", "on_error?", "init?", "max_tasks?", "journal?") map::call, "`pool map(function, items, options)`.";
+    "@pool_continue" () item::not_called, "What the body of `pool map` returns for `continue`.";
     "@pool_map" ("options", "items", "function") map::block, "`pool map(options) x in items { ... }`.";
 };

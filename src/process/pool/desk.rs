@@ -34,9 +34,12 @@ impl Job {
 }
 
 impl Desk<'_> {
-    /// Whether nothing more is handed out.
-    pub fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Acquire) != 0
+    /// Whether an item is not to be begun any more.
+    pub fn stopped_at(&self, item: u64) -> bool {
+        match self.stop.load(Ordering::Acquire) {
+            0 => false,
+            _ => self.job.is_over_at(item),
+        }
     }
 
     /// Says that the worker begins with an item.

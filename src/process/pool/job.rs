@@ -5,7 +5,7 @@
 //! forked at the call and inherit them. A worker records its claim before it takes it with a compare-and-swap, so a
 //! death loses nothing: what is behind the counter, not finished and in no live claim was the dead worker's.
 
-use super::tail;
+use super::{stop, tail};
 use crate::arena::kinds::{KindOps, Visitor};
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
@@ -28,6 +28,8 @@ pub enum Produced<'a> {
     Bool(bool),
     /// `nil`.
     Nil,
+    /// Finished without a result: the list of results has none of it.
+    LeftOut,
     /// An encoded value and the handles in it.
     Value(&'a [u8]),
     /// An encoded error.
@@ -42,17 +44,19 @@ const TRUE: u64 = 4;
 const NIL: u64 = 5;
 const VALUE: u64 = 6;
 const ERROR: u64 = 7;
+const LEFT_OUT: u64 = 8;
 
 // Words of the block's head.
 const TOTAL: u64 = 0;
 const NEXT: u64 = 8;
-const STOP: u64 = 16;
+/// What of it is still to be done: see [`stop`].
+pub(super) const STOP: u64 = 16;
 const WORKERS: u64 = 24;
 /// How many items failed.
 const FAILURES: u64 = 32;
 const FAILED: u64 = 40;
 /// Where the order in which items were finished is written down; 0 when nobody asked for it.
-const ORDER: u64 = 48;
+pub(super) const ORDER: u64 = 48;
 /// How many places of it are taken.
 const ORDERED: u64 = 56;
 /// Not 0 where failures are results like others, and the map goes on.
@@ -119,6 +123,7 @@ static WAIT: WaitOps = WaitOps {
         let block = object.payload();
         counted(arena, block) >= arena.get_word(block + TOTAL)
             || arena.get_word(block + FAILED) != 0 && arena.get_word(block + COLLECTS) == 0
+            || stop::is_broken_off(arena, block)
             || has_dead_worker(arena, block)
     },
     // Without any other holder its parent is about to make another worker.
@@ -173,12 +178,34 @@ pub(super) fn state_of(produced: Produced<'_>) -> Option<(u64, u64)> {
         Produced::Bool(false) => (FALSE, 0),
         Produced::Bool(true) => (TRUE, 0),
         Produced::Nil => (NIL, 0),
+        Produced::LeftOut => (LEFT_OUT, 0),
         Produced::Pending | Produced::Value(_) | Produced::Error(_) => return None,
     })
 }
 
 fn item_at(arena: &Arena, block: Offset, item: u64) -> Offset {
     block + HEAD + arena.get_word(block + WORKERS) * RECORD + item * ITEM
+}
+
+/// What became of an item of the job in a block.
+pub(super) fn read_result(arena: &Arena, block: Offset, item: u64) -> Produced<'_> {
+    if item >= arena.get_word(block + TOTAL) {
+        return Produced::Pending;
+    }
+    let at = item_at(arena, block, item);
+    let state = arena.word_at(at).load(Ordering::Acquire);
+    let payload = arena.get_word(at + 8);
+    match state {
+        INT => Produced::Int(payload as i64),
+        FLOAT => Produced::Float(f64::from_bits(payload)),
+        FALSE => Produced::Bool(false),
+        TRUE => Produced::Bool(true),
+        NIL => Produced::Nil,
+        LEFT_OUT => Produced::LeftOut,
+        VALUE => Produced::Value(arena.message_bytes(payload)),
+        ERROR => Produced::Error(arena.message_bytes(payload)),
+        _ => Produced::Pending,
+    }
 }
 
 /// Whether a worker has ended and its parent has not looked after it yet.
@@ -261,7 +288,7 @@ impl Job {
         }
     }
 
-    fn word(&self, offset: u64) -> &'static AtomicU64 {
+    pub(super) fn word(&self, offset: u64) -> &'static AtomicU64 {
         self.arena().word_at(self.object().payload() + offset)
     }
 
@@ -294,16 +321,6 @@ impl Job {
     /// The first item that was reported as failed.
     pub fn failed(&self) -> Option<u64> {
         self.word(FAILED).load(Ordering::Acquire).checked_sub(1)
-    }
-
-    /// No further items are handed out.
-    pub fn stop(&self) {
-        self.word(STOP).store(1, Ordering::Release);
-    }
-
-    /// Whether items are still handed out.
-    pub fn stopped(&self) -> bool {
-        self.word(STOP).load(Ordering::Acquire) != 0
     }
 
     /// What a worker is at.
@@ -457,6 +474,8 @@ impl Job {
         self.note_order(item);
         if state == ERROR {
             self.word(FAILURES).fetch_add(1, Ordering::Relaxed);
+        }
+        if state == ERROR && !self.is_behind_break(item) {
             let _ = self.word(FAILED).compare_exchange(
                 0,
                 item + 1,
@@ -515,23 +534,7 @@ impl Job {
 
     /// What became of an item.
     pub fn result(&self, item: u64) -> Produced<'static> {
-        let arena = self.arena();
-        if item >= self.total() {
-            return Produced::Pending;
-        }
-        let at = item_at(arena, self.object().payload(), item);
-        let state = arena.word_at(at).load(Ordering::Acquire);
-        let payload = arena.get_word(at + 8);
-        match state {
-            INT => Produced::Int(payload as i64),
-            FLOAT => Produced::Float(f64::from_bits(payload)),
-            FALSE => Produced::Bool(false),
-            TRUE => Produced::Bool(true),
-            NIL => Produced::Nil,
-            VALUE => Produced::Value(arena.message_bytes(payload)),
-            ERROR => Produced::Error(arena.message_bytes(payload)),
-            _ => Produced::Pending,
-        }
+        read_result(self.arena(), self.object().payload(), item)
     }
 
     /// All results, when they are all ints and stand in order: one pass over the table.

@@ -1,5 +1,5 @@
-//! Pools: the shared state of `pool map` ([`job`], and [`desk`] for a worker's part in it) and of `pool(n)` ([`tasks`], [`future`], `owner`, [`untold`] for
-//! failures that nobody asks for), and what a worker printed last ([`tail`]).
+//! Pools: the shared state of `pool map` ([`job`], and [`desk`] for a worker's part in it, `stop` for its end before its time) and of
+//! `pool(n)` ([`tasks`], [`future`], `owner`, [`untold`] for failures that nobody asks for), and what a worker printed last ([`tail`]).
 //!
 //! Imports `arena`, `os`, `diag`. **Invariant:** nothing here forks or runs a task: workers are processes like any other,
 //! made by the built-ins through [`super::spawn`], and what they work off arrives as bytes or as an index.
@@ -8,6 +8,7 @@ pub mod desk;
 pub mod future;
 pub mod job;
 pub mod owner;
+mod stop;
 pub mod tail;
 pub mod tasks;
 pub mod untold;

@@ -46,6 +46,8 @@ const NIL: u32 = 5;
 const VALUE: u32 = 6;
 /// A value with structs in it, behind the sum of the program's structs.
 const STRUCTS: u32 = 7;
+/// Finished without a result.
+const LEFT_OUT: u32 = 8;
 
 /// The journal of a map that runs.
 pub struct Journal {
@@ -283,6 +285,7 @@ fn put_result(bytes: &mut Vec<u8>, item: u64, result: Produced<'_>, structs: u64
         Produced::Float(f) => frame(bytes, FLOAT, item, &f.to_bits().to_le_bytes()),
         Produced::Bool(b) => frame(bytes, BOOL, item, &[u8::from(b)]),
         Produced::Nil => frame(bytes, NIL, item, &[]),
+        Produced::LeftOut => frame(bytes, LEFT_OUT, item, &[]),
         Produced::Value(value) if wire::has_structs(value) => {
             frame(
                 bytes,
@@ -335,6 +338,7 @@ impl Frame<'_> {
             FLOAT => Produced::Float(f64::from_bits(number())),
             BOOL => Produced::Bool(self.content == [1]),
             NIL => Produced::Nil,
+            LEFT_OUT => Produced::LeftOut,
             VALUE => Produced::Value(self.content),
             STRUCTS if number() == structs => Produced::Value(self.content.get(8..).unwrap_or(&[])),
             _ => return Ok(false),
@@ -383,7 +387,7 @@ fn read(bytes: &[u8]) -> Option<Frame<'_>> {
     let long = |at: usize| Some(u64::from_le_bytes(head.get(at..at + 8)?.try_into().ok()?));
     let (kind, item) = (word(4)?, long(8)?);
     // Before the sum, which would cost much at each byte of a torn end.
-    if !(KEY..=STRUCTS).contains(&kind) {
+    if !(KEY..=LEFT_OUT).contains(&kind) {
         return None;
     }
     let content = rest.get(..word(0)? as usize)?;

@@ -124,12 +124,14 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     };
     let began = clock::now();
     let outcome = map.work(context, workers);
-    map.dismiss(outcome.is_ok());
+    // Before the workers are ended, which makes something of the items that they are at.
+    let kept_back = map.items_at_break();
+    map.dismiss(outcome.is_ok() && kept_back.is_none());
     let kept = map.keep(true);
     Account::new("pool map", map.place, began, &map.tallies).book();
     outcome?;
     kept?;
-    map.results(context)
+    map.results(context, kept_back)
 }
 
 /// A map that runs, as its calling process sees it.
@@ -201,11 +203,14 @@ impl Map {
 
     /// Whether an error ends the map.
     fn has_failed(&self) -> bool {
-        !self.settings.collect && self.job.failed().is_some()
+        !self.settings.collect && self.job.failed().is_some() && self.job.broken_at().is_none()
     }
 
-    /// Whether every item is finished.
+    /// Whether every item is finished, or as many as are wanted after a `break`.
     fn is_finished(&self) -> bool {
+        if self.job.broken_at().is_some() {
+            return self.job.is_broken_off(self.finished.get());
+        }
         if !self.deaths {
             return self.job.done() >= self.job.total();
         }
@@ -311,6 +316,7 @@ impl Map {
         let mut lost = self.job.lost(worker, &live);
         let given = self.given.remove(&worker).unwrap_or_default().into_iter();
         lost.extend(given.filter(|&item| !self.job.is_finished(item)));
+        lost.retain(|&item| !self.job.is_over_at(item));
         lost.sort_unstable();
         lost.dedup();
         if !matches!(ended, Ended::Returned(_)) {
@@ -324,7 +330,8 @@ impl Map {
             }
         }
         let work_left = !lost.is_empty() || self.job.handed_out() < self.job.total();
-        if work_left && !self.job.stopped() && !self.has_failed() {
+        let is_over = self.job.stopped() && lost.is_empty();
+        if work_left && !is_over && !self.has_failed() {
             self.hire(context, worker, lost)?;
         }
         Ok(())
@@ -364,6 +371,9 @@ impl Map {
         let message = travel::pack(context, Value::Error(error))?;
         self.job
             .finish(item, Produced::Error(&message.bytes), &message.handles)?;
+        if !self.settings.collect {
+            self.job.stop_by_failure(item);
+        }
         Ok(())
     }
 

@@ -11,11 +11,24 @@ use crate::value::native::{Context, Fault, Outcome};
 use crate::value::{Value, show};
 
 impl Map {
-    /// The list of results, or the first error.
-    pub(super) fn results(&self, context: &mut dyn Context) -> Outcome {
+    /// The list of results, or the first error. `only`: of these items, where the body said `break`.
+    pub(super) fn results(&self, context: &mut dyn Context, only: Option<Vec<u64>>) -> Outcome {
         let item = |item: u64| self.items.get(item as usize).unwrap_or(Value::Nil);
         let collect = self.settings.collect;
-        results_of(context, &self.job, self.place, collect, "pool map", item)
+        match only {
+            None => results_of(context, &self.job, self.place, collect, "pool map", item),
+            Some(items) => values_of(
+                context, &self.job, items, self.place, collect, "pool map", item,
+            ),
+        }
+    }
+
+    /// When the body said `break`: the items whose results are the map's.
+    pub(super) fn items_at_break(&self) -> Option<Vec<u64>> {
+        let end = self.job.broken_at()?;
+        let end = if self.settings.ordered { end } else { u64::MAX };
+        let wanted = |&item: &u64| item < end && self.job.is_finished(item);
+        Some(self.job.order().into_iter().filter(wanted).collect())
     }
 }
 
@@ -41,12 +54,43 @@ pub fn results_of(
         let list = List::from_items(context.heap(), Items::Ints(ints));
         return Ok(Value::List(list));
     }
-    let mut values = Vec::with_capacity(job.total() as usize);
-    for item in job.order() {
+    values_of(
+        context,
+        job,
+        job.order(),
+        place,
+        collect,
+        construct,
+        item_at,
+    )
+}
+
+/// The results of some items as a list: errors in place where they are collected, else the first that is found is raised.
+fn values_of(
+    context: &mut dyn Context,
+    job: &Job,
+    items: Vec<u64>,
+    place: Option<Span>,
+    collect: bool,
+    construct: &str,
+    item_at: impl Fn(u64) -> Value,
+) -> Outcome {
+    let mut values = Vec::with_capacity(items.len());
+    for item in items {
+        let result = job.result(item);
+        if result == Produced::LeftOut {
+            continue;
+        }
         // Decoding only allocates, so nothing is collected until the list is made.
-        values.push(match value_of(context, job.result(item))? {
+        values.push(match value_of(context, result)? {
             Ok(value) => value,
-            Err(error) => error_of_item(context, error, construct, item, item_at(item), place)?,
+            Err(error) => {
+                let error = error_of_item(context, error, construct, item, item_at(item), place)?;
+                match collect {
+                    true => error,
+                    false => return Err(Fault::Thrown(error)),
+                }
+            }
         });
     }
     Ok(Value::list(context.heap(), values))
@@ -61,7 +105,7 @@ pub fn value_of(
         Produced::Int(i) => Value::Int(i),
         Produced::Float(f) => Value::Float(f),
         Produced::Bool(b) => Value::Bool(b),
-        Produced::Nil | Produced::Pending => Value::Nil,
+        Produced::Nil | Produced::Pending | Produced::LeftOut => Value::Nil,
         Produced::Value(bytes) => travel::unpack(context, bytes)?,
         Produced::Error(bytes) => return Ok(Err(travel::unpack(context, bytes)?)),
     }))

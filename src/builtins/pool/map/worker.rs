@@ -47,7 +47,7 @@ impl Map {
         let desk = self.job.desk(worker);
         for &item in first {
             // Given by hand after a death: each is a claim of its own, noted as what the worker is at.
-            if self.job.stopped() {
+            if desk.stopped_at(item) {
                 break;
             }
             let began = clock::now();
@@ -65,7 +65,7 @@ impl Map {
             };
             let began = clock::now();
             for item in start..end {
-                if desk.stopped() {
+                if desk.stopped_at(item) {
                     break;
                 }
                 self.one_item(context, worker, &desk, item, &mut message)?;
@@ -106,7 +106,10 @@ impl Map {
         }
         let collect = self.settings.collect;
         if self.journal.is_some() {
-            let result = result.and_then(|value| Ok((value, check_lasting(value)?)));
+            let result = result.and_then(|value| {
+                let has_structs = !item::is_word(value) && check_lasting(value)?;
+                Ok((value, has_structs))
+            });
             return item::settle_kept(context, &self.job, index, result, collect, message);
         }
         item::settle(context, &self.job, index, result, collect, message)
