@@ -534,7 +534,10 @@ impl Tasks {
 
     /// Counts a task of so many calls that a worker has worked off, before its future says so.
     pub fn count_task(&self, worker: u64, calls: u64) {
-        let busy = clock::now().saturating_sub(self.read(worker, SINCE));
+        let now = clock::now();
+        let busy = now.saturating_sub(self.read(worker, SINCE));
+        // First: whoever looks in between adds the time since then to what is counted, and would count the task twice.
+        self.record(worker, SINCE, now);
         self.record(worker, BUSY, self.read(worker, BUSY) + busy);
         self.record(worker, TASKS, self.read(worker, TASKS) + calls);
     }

@@ -531,11 +531,10 @@ impl Pool {
             .zip(tallies.iter())
             .map(|(worker, tally)| {
                 let at = self.tasks.progress(worker);
+                let since = at.item.map_or(0, |_| clock::now().saturating_sub(at.since));
+                // Its life is looked at last: no part of it is longer.
                 let mut tally = tally.at_present(at.ready);
-                (tally.tasks, tally.busy) = (at.tasks, at.busy);
-                if at.item.is_some() {
-                    tally.busy += clock::now().saturating_sub(at.since);
-                }
+                (tally.tasks, tally.busy) = (at.tasks, at.busy + since);
                 tally
             })
             .collect()
