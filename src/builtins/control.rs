@@ -1,6 +1,6 @@
-//! `args`, `assert`, `error`, `exit`, `sleep`.
+//! `apply`, `args`, `assert`, `error`, `exit`, `sleep`.
 
-use super::{Table, arguments};
+use super::{Table, arguments, spawn};
 use crate::diag::{self, codes};
 use crate::os::name;
 use crate::process::wait;
@@ -11,12 +11,33 @@ use std::rc::Rc;
 
 /// Sorted by name.
 pub static FUNCTIONS: Table = natives! {
+    "apply" ("function", "arguments?", "named?") apply, "Calls a function with the arguments in a list, and with those in a map as named ones.";
     "args" () arguments_of_the_script, "The script's arguments: a list of strings. Written without parentheses.";
     "assert" ("condition", "message?") assert, "Raises AssertionError unless the condition is true.";
     "error" ("message?", "kind?", "cause?", "**attributes") error, "Makes an error to throw; further named arguments become its attributes.";
     "exit" ("code?") exit, "Leaves the process with an exit code, after `finally` and `defer` have run.";
     "sleep" ("seconds") sleep, "Waits so many seconds.";
 };
+
+fn apply(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let function = arguments::callable("apply", "function", &args[0])?;
+    let positional = match arguments::given(&args[1]) {
+        Some(list) => arguments::list("apply", "arguments", list)?
+            .items()
+            .to_values(),
+        None => Vec::new(),
+    };
+    let mut named = Vec::new();
+    if let Some(map) = arguments::given(&args[2]) {
+        let map = arguments::map("apply", "named", map)?;
+        if let Some((key, _)) = map.table().iter().find(|(key, _)| key.as_str().is_none()) {
+            let rule = "must have names as its keys";
+            return Err(arguments::refuse("apply", "named", rule, &key));
+        }
+        named = spawn::named_arguments(&Value::Map(map));
+    }
+    context.call_named(function, &positional, &named)
+}
 
 fn arguments_of_the_script(context: &mut dyn Context, _: Args<'_>) -> Outcome {
     let texts = context.arguments().to_vec();

@@ -1,5 +1,6 @@
 //! `hash`: digests of strs, bytes and files.
 
+use crate::builtins::pool::journal::key;
 use crate::builtins::{Module, Table, arguments, system};
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
@@ -10,7 +11,7 @@ use std::io::Read;
 /// The module.
 pub static MODULE: Module = Module {
     name: "hash",
-    doc: "Digests of strs, bytes and files: md5, sha1, sha256, sha512, blake3, crc32.",
+    doc: "Digests of strs, bytes and files: md5, sha1, sha256, sha512, blake3, crc32; and of any value.",
     functions: FUNCTIONS,
     constants: &[],
 };
@@ -23,6 +24,7 @@ static FUNCTIONS: Table = natives! {
     "sha1" ("data") |context, args| of_data(context, "sha1", args), "The SHA-1 digest of a str or bytes, in hexadecimal digits; no protection against forgery.";
     "sha256" ("data") |context, args| of_data(context, "sha256", args), "The SHA-256 digest of a str or bytes, in hexadecimal digits.";
     "sha512" ("data") |context, args| of_data(context, "sha512", args), "The SHA-512 digest of a str or bytes, in hexadecimal digits.";
+    "value" ("value") value, "The digest (BLAKE3) of any value, the same in every run: of a function its code with everything that it calls, and the values that it uses.";
 };
 
 /// Bytes that are read from a file at a time.
@@ -113,4 +115,10 @@ fn file(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         state.update(buffer.get(..count).unwrap_or_default());
         context.poll()?;
     }
+}
+
+fn value(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let told = key::of_value(context, args[0])?;
+    let digest = blake3::hash(&told).to_hex();
+    Ok(Value::str(context.heap(), &digest))
 }

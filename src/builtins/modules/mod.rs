@@ -20,6 +20,7 @@ pub mod json_read;
 mod math;
 mod os;
 mod path;
+mod pickle;
 pub mod random;
 pub mod re;
 pub mod re_match;
@@ -40,6 +41,7 @@ pub static MODULES: &[&Module] = &[
     &math::MODULE,
     &os::MODULE,
     &path::MODULE,
+    &pickle::MODULE,
     &random::MODULE,
     &re::MODULE,
     &term::MODULE,

@@ -6,7 +6,7 @@ mod budget;
 mod death;
 pub mod future;
 mod item;
-mod journal;
+pub(super) mod journal;
 pub mod map;
 mod settings;
 pub mod stats;

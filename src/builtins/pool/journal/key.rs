@@ -74,12 +74,7 @@ impl Key {
                            are handles (queues, locks, processes) in them";
             return Err(Error::new(codes::VALUE, message).into());
         }
-        let mut search = Search {
-            code: Sum::new(),
-            uses: Vec::new(),
-            draws: false,
-            seen: HashSet::new(),
-        };
+        let mut search = Search::new();
         search.value(context, "", function)?;
         let has_code = search.code_within(context, "an item", Value::List(items))?;
         let items_sum = sum_of(Value::List(items), &message.bytes, has_code);
@@ -157,6 +152,39 @@ impl Key {
     }
 }
 
+/// What tells a value from others in every run of every program: plain values by their content, functions by their code with
+/// everything that it calls and the values that it uses, structs by their fields and methods.
+///
+/// Errors: `ValueError` when there are handles in it, which no other run knows; what cannot travel.
+pub fn of_value(context: &mut dyn Context, value: Value) -> Outcome<Vec<u8>> {
+    let mut search = Search::new();
+    let mut told = Vec::new();
+    match value {
+        Value::Fn(_) | Value::Struct(_) | Value::Bound(_) | Value::Native(_) => {
+            search.value(context, "", value)?;
+        }
+        data => {
+            let message = travel::pack(context, data)?;
+            if !message.handles.is_empty() {
+                let message = "a value that another run is to know again must be made of plain values, structs and functions, \
+                               but there is a handle (a queue, a lock, a process) in it";
+                return Err(Error::new(codes::VALUE, message).into());
+            }
+            told = match search.code_within(context, "", data)? {
+                true => show::repr(data).into_bytes(),
+                false => message.bytes,
+            };
+        }
+    }
+    told.extend_from_slice(&search.code.end().to_le_bytes());
+    for (name, sum) in search.uses {
+        told.extend_from_slice(name.as_bytes());
+        told.push(0);
+        told.extend_from_slice(&sum.to_le_bytes());
+    }
+    Ok(told)
+}
+
 /// Structs that are looked at: more than any program declares.
 const MAX_STRUCTS: u32 = 1 << 16;
 
@@ -196,6 +224,15 @@ struct Search {
 }
 
 impl Search {
+    fn new() -> Search {
+        Search {
+            code: Sum::new(),
+            uses: Vec::new(),
+            draws: false,
+            seen: HashSet::new(),
+        }
+    }
+
     fn value(&mut self, context: &mut dyn Context, name: &str, value: Value) -> Outcome<()> {
         match value {
             Value::Fn(closure) => self.function(context, closure),

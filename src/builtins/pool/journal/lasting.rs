@@ -41,7 +41,7 @@ pub fn check_lasting(value: Value) -> Outcome<bool> {
             Value::List(_) | Value::Map(_) | Value::Set(_) | Value::Instance(_) => {}
             other => {
                 let message = format!(
-                    "a result that goes into a journal has to be made of plain values and structs, but there is {} in it",
+                    "a value that is kept for another run has to be made of plain values and structs, but there is {} in it",
                     show::kind(&other)
                 );
                 return Err(Error::new(codes::NOT_SENDABLE, message)
