@@ -18,10 +18,6 @@ const WATCHDOG: Duration = Duration::from_secs(60);
 /// Comes up in a full arena only, which `cargo test --test channels full_arena` makes.
 const UNREACHED: [&str; 1] = ["channel: copied"];
 
-/// Where a pool puts another worker in the place of one that dies before it has begun an item: when each one dies there, it does
-/// so for ever.
-const FOR_EVER: [&str; 3] = ["job: claim written", "pool: task noted", "pool: task taken"];
-
 fn main() -> ExitCode {
     let depth = std::env::var("PAR_CRASH_DEPTH").map_or(1, |text| text.parse().unwrap_or(1));
     let points = points().into_iter();
@@ -48,9 +44,6 @@ fn points() -> BTreeSet<String> {
 fn check(point: &str, depth: u64) -> Verdict {
     for passing in 1..=depth {
         for once in [true, false] {
-            if !once && FOR_EVER.contains(&point) {
-                continue;
-            }
             // Some places are passed only when two processes meet.
             let mut tries = (0..5).map(|_| die(point, passing, once));
             let met = tries.find(|result| *result != Ok(false));

@@ -4,6 +4,7 @@ use crate::diag::{Error, Field, codes};
 use crate::limits::MAX_UNREADY;
 use crate::os::signal;
 use crate::process::{Ended, Process};
+use std::cell::Cell;
 
 /// A worker's end in the middle of a task.
 pub struct Death<'a> {
@@ -87,6 +88,25 @@ impl Death<'_> {
     }
 }
 
+/// Counts workers that died before they had begun anything, one after the other, while nothing was worked off: others in their
+/// place would fare no better.
+#[derive(Default)]
+pub struct Fruitless {
+    deaths: Cell<u32>,
+    /// What had been worked off at the last of them.
+    done: Cell<u64>,
+}
+
+impl Fruitless {
+    /// Counts an end; `idly` when it was such a death. True when there were too many.
+    pub fn count(&self, idly: bool, done: u64) -> bool {
+        let goes_on = idly && self.done.replace(done) == done;
+        let before = if goes_on { self.deaths.get() } else { 0 };
+        self.deaths.set(before + u32::from(idly));
+        self.deaths.get() >= MAX_UNREADY
+    }
+}
+
 /// The error of a pool whose workers end, one after the other, before they are ready to work; the last of them.
 pub fn never_ready(process: &Process, ended: &Ended) -> Box<Error> {
     let (name, pid) = (process.name(), process.pid().unwrap_or(0));
@@ -98,5 +118,5 @@ pub fn never_ready(process: &Process, ended: &Ended) -> Box<Error> {
         codes::PROCESS_DIED,
         format!("the workers of the pool were to begin, but {MAX_UNREADY} in a row ended before that; the last, {name} (pid {pid}), {how}"),
     )
-    .with_help("look at what `init` does")
+    .with_help("look at what `init` does, and at what the workers inherit")
 }

@@ -368,6 +368,11 @@ pub(super) fn stand(arena: &Arena, object: &Object, from: u64, to: u64) {
     }
 }
 
+/// Whether no worker has begun with it.
+pub(super) fn is_waiting(object: &Object) -> bool {
+    object.cells[STATE].load(Ordering::Acquire) == State::Waiting as u64
+}
+
 /// Whether it is over, and has not failed.
 pub(super) fn is_over_in_order(object: &Object) -> bool {
     let state = State::from_number(object.cells[STATE].load(Ordering::Acquire));

@@ -41,8 +41,10 @@ const AT: u64 = 40;
 const DOOMED: u64 = 48;
 /// When it began with its task.
 const SINCE: u64 = 56;
+/// Not 0 once it has died with a task in its hands that it had not begun.
+const BARREN: u64 = 64;
 /// What it printed last.
-const TAIL: u64 = 64;
+const TAIL: u64 = 72;
 const RECORD: u64 = TAIL + tail::SIZE;
 
 /// Workers that a pool has records for at least: as far as it can grow.
@@ -214,10 +216,10 @@ fn bury(arena: &Arena, object: &Object, _: HandleId, dead: SlotRef) {
         let head = cell(object, HEAD);
         let untaken = head < cell(object, TAIL_OF_RING)
             && arena.get_word(ring_at(arena, object, head)) == bits;
-        if bits != 0
-            && !untaken
-            && let Some(task) = HandleId::from_bits(bits).and_then(|id| arena.object(id))
-        {
+        let task = HandleId::from_bits(bits).and_then(|id| arena.object(id));
+        let barren = task.is_some_and(|task| untaken || future::is_waiting(task));
+        arena.put_word(record + BARREN, u64::from(barren));
+        if let Some(task) = task.filter(|_| !untaken) {
             let dead = Dead {
                 process: arena.slot(dead.index).process.load(Ordering::Acquire),
                 at: arena.get_word(record + AT),
@@ -453,6 +455,7 @@ impl Tasks {
     pub fn begin_worker(&self, worker: u64) {
         self.record(worker, READY, 0);
         self.record(worker, DOOMED, 0);
+        self.record(worker, BARREN, 0);
         self.record(worker, PROCESS, arena::me().to_bits());
         if let Some(arena) = arena::get() {
             let record = cell(self.object(), RECORDS) + worker * RECORD;
@@ -489,6 +492,18 @@ impl Tasks {
     /// Whether a worker of this number lives, or may still begin.
     pub fn has_worker(&self, worker: u64) -> bool {
         self.read(worker, PROCESS) != 0
+    }
+
+    /// Whether a worker died before it had begun anything: in its `init`, or between a task and its first step.
+    pub fn died_idly(&self, worker: u64) -> bool {
+        self.read(worker, READY) == 0 || self.read(worker, BARREN) != 0
+    }
+
+    /// Calls that all workers together have worked off.
+    pub fn worked_off(&self) -> u64 {
+        (0..self.room())
+            .map(|worker| self.read(worker, TASKS))
+            .sum()
     }
 
     /// The next task for a worker.

@@ -9,14 +9,13 @@ mod worker;
 use super::super::progress::Bar;
 use super::super::{arguments, options::Options, spawn, travel};
 use super::budget;
-use super::death::{Death, never_ready};
+use super::death::{Death, Fruitless, never_ready};
 use super::journal::Journal;
 use super::settings::{NAMES, Settings};
 use super::stats::{Account, Tally};
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
 use crate::diag::{Error, codes};
-use crate::limits::MAX_UNREADY;
 use crate::os::{clock, limit};
 use crate::process::pool::job::{Job, Produced};
 use crate::process::wait::{self, Operation, WaitSpec};
@@ -116,7 +115,7 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
         given: HashMap::new(),
         finished: Cell::new(0),
         deaths: false,
-        unready: 0,
+        fruitless: Fruitless::default(),
         tallies: vec![Tally::default(); workers as usize],
         bar: Bar::new(settings.progress, total),
         settings,
@@ -155,8 +154,8 @@ struct Map {
     finished: Cell<u64>,
     /// A worker has died: what the workers count is not all any more.
     deaths: bool,
-    /// Workers in a row that ended before they were ready to work.
-    unready: u32,
+    /// Workers in a row that ended before they had begun anything.
+    fruitless: Fruitless,
     /// What is known of each worker's time.
     tallies: Vec<Tally>,
     bar: Option<Bar>,
@@ -304,9 +303,9 @@ impl Map {
             return fault.map(|_| ());
         }
         let progress = self.job.progress(worker);
-        let is_unready = progress.ready == 0 && !matches!(ended, Ended::Returned(_));
-        self.unready = if is_unready { self.unready + 1 } else { 0 };
-        if self.unready >= MAX_UNREADY {
+        let idly = progress.ready == 0 || progress.item.is_none();
+        let idly = idly && !matches!(ended, Ended::Returned(_));
+        if self.fruitless.count(idly, self.job.done()) {
             return Err(never_ready(&process, &ended).into());
         }
         let item = progress.item;

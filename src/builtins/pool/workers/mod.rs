@@ -14,11 +14,10 @@ pub mod task;
 mod telling;
 
 use super::super::{arguments, spawn, travel};
-use super::death::never_ready;
+use super::death::{Fruitless, never_ready};
 use super::stats::{Account, Tally};
 use super::{budget, settings, stats};
 use crate::diag::{Error, Result, codes};
-use crate::limits::MAX_UNREADY;
 use crate::os::{clock, fork};
 use crate::process::pool::future::Future;
 use crate::process::pool::owner::Limits;
@@ -59,8 +58,8 @@ pub struct Pool {
     seat: Seat,
     /// A worker whose `init` failed, until that was raised.
     failed: RefCell<Option<(Process, Ended)>>,
-    /// Workers in a row that ended before they were ready to work.
-    unready: Cell<u32>,
+    /// Workers in a row that ended before they had begun anything.
+    fruitless: Fruitless,
     /// What is called in this process when futures are finished.
     callbacks: Callbacks,
     place: Option<Span>,
@@ -251,7 +250,7 @@ impl Pool {
             holds: Vec::new(),
             seat: Seat::default(),
             failed: RefCell::default(),
-            unready: Cell::new(0),
+            fruitless: Fruitless::default(),
             callbacks: Callbacks::default(),
             began: clock::now(),
             booked: Cell::default(),
@@ -298,18 +297,13 @@ impl Pool {
                     continue;
                 };
                 process.wait(None, self.place)?;
-                let is_unready = !matches!(ended, Ended::Returned(_))
-                    && self.tasks.progress(worker as u64).ready == 0;
-                let unready = if is_unready {
-                    self.unready.get() + 1
-                } else {
-                    0
-                };
-                self.unready.set(unready);
+                let idly =
+                    !matches!(ended, Ended::Returned(_)) && self.tasks.died_idly(worker as u64);
+                let too_many = self.fruitless.count(idly, self.tasks.worked_off());
                 self.settle(worker);
                 self.seat(worker, None);
                 let is_lost = self.lost_init && !matches!(ended, Ended::Returned(_));
-                if matches!(ended, Ended::Raised(_)) || is_lost || unready >= MAX_UNREADY {
+                if matches!(ended, Ended::Raised(_)) || is_lost || too_many {
                     // `init` failed: every other worker would fail as well.
                     *self.failed.borrow_mut() = Some((process, ended));
                     return self.kill(self.place);
