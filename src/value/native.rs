@@ -48,6 +48,12 @@ pub trait Context {
     /// Keeps a value alive until the native function that is running returns.
     fn protect(&mut self, value: Value);
 
+    /// How much is protected now, for [`Context::release`].
+    fn protected(&self) -> usize;
+
+    /// Lets go of what was protected since: for a native function that goes on for as long as its process.
+    fn release(&mut self, protected: usize);
+
     /// The place in the script that is running: the innermost frame's.
     fn place(&self) -> Option<Span>;
 

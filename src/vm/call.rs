@@ -68,6 +68,7 @@ impl Machine {
             // SAFETY: a register of the running frame.
             Ok(value) => unsafe { to.write(value) },
             Err(fault) => {
+                self.protected.truncate(kept);
                 self.fault = Some(fault);
                 return Err(Stop);
             }

@@ -38,6 +38,14 @@ impl Context for Machine {
         self.protected.push(value);
     }
 
+    fn protected(&self) -> usize {
+        self.protected.len()
+    }
+
+    fn release(&mut self, protected: usize) {
+        self.protected.truncate(protected);
+    }
+
     fn place(&self) -> Option<Span> {
         self.current_place()
     }

@@ -109,6 +109,12 @@ impl Context for Bench {
 
     fn protect(&mut self, _: Value) {}
 
+    fn protected(&self) -> usize {
+        0
+    }
+
+    fn release(&mut self, _: usize) {}
+
     fn place(&self) -> Option<Span> {
         None
     }

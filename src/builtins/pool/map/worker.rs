@@ -64,12 +64,14 @@ impl Map {
                 break;
             };
             let began = clock::now();
+            let protected = context.protected();
             for item in start..end {
                 if desk.stopped_at(item) {
                     break;
                 }
                 self.one_item(context, worker, &desk, item, &mut message)?;
             }
+            context.release(protected);
             left = left.map(|left| left.saturating_sub(end - start));
             self.job.end_claim(worker, end - start, began);
         }

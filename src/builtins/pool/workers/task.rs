@@ -171,7 +171,9 @@ impl Pool {
                 }
                 Err(error) => return Err(error.into()),
             };
+            let protected = context.protected();
             let calls = self.run_task(context, worker, &task)?;
+            context.release(protected);
             self.tasks.end_task(worker);
             left = left.saturating_sub(calls);
         }
