@@ -2,6 +2,7 @@
 //! `pool(n)`.
 
 use super::super::{spawn, travel};
+use crate::diag::codes;
 use crate::os::{clock, limit};
 use crate::process::pool::job::{Job, Produced};
 use crate::process::{Message, signals};
@@ -40,6 +41,19 @@ pub fn within(limit: Option<f64>, call: impl FnOnce() -> Outcome) -> Outcome {
         limit::end_here();
     }
     result
+}
+
+/// Between two calls: collects garbage when that is wanted, because a function without loops and calls has no safe point of its
+/// own. False when this worker was cancelled meanwhile, and is to leave.
+pub fn collect_if_wanted(context: &mut dyn Context) -> Outcome<bool> {
+    if !context.heap().wanted {
+        return Ok(true);
+    }
+    match context.poll() {
+        Ok(()) => Ok(true),
+        Err(Fault::Error(error)) if error.code == codes::CANCELLED => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// Stores the result of an item: numbers, truth values and nil as they are, the rest encoded; an error as one, and unless

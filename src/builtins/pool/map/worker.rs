@@ -70,6 +70,9 @@ impl Map {
                     break;
                 }
                 self.one_item(context, worker, &desk, item, &mut message)?;
+                if !item::collect_if_wanted(context)? {
+                    return Ok(());
+                }
             }
             context.release(protected);
             left = left.map(|left| left.saturating_sub(end - start));
