@@ -281,3 +281,78 @@ fn another_guardian_comes_when_one_dies() {
         wait_until("all ends", LIMIT, || processes().is_empty());
     });
 }
+
+/// The processes with a word in their arguments.
+fn with_word(word: &str) -> Vec<(Pid, String)> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        line.contains(word).then(|| (Pid::from_raw(pid), line))
+    })
+    .collect()
+}
+
+/// Neither the environment nor the session, the group or the parent tells whose a program is.
+#[test]
+fn a_killed_script_leaves_nothing_however_it_hides() {
+    let script = common::root().join("tests/orphans/hiding.par");
+    let (mut longest, mut seen) = (Duration::ZERO, 0);
+    for seed in first_seed()..first_seed() + rounds() {
+        let folder = tempfile::tempdir().unwrap();
+        let seconds = format!("{}.{seed}", 100_000 + std::process::id());
+        let mut main = std::process::Command::new(binary())
+            .arg(&script)
+            .arg(folder.path())
+            .args([&seconds, &seed.to_string()])
+            .spawn()
+            .unwrap();
+        let mut dice = Dice(seed ^ 0x3333);
+        std::thread::sleep(Duration::from_millis(dice.below(600)));
+        let signals = [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGHUP];
+        seen += with_word(&seconds).len();
+        kill(
+            Pid::from_raw(main.id() as i32),
+            signals[dice.below(3) as usize],
+        )
+        .unwrap();
+        main.wait().unwrap();
+        let begin = Instant::now();
+        while !with_word(&seconds).is_empty() {
+            if begin.elapsed() > LIMIT {
+                let left = with_word(&seconds);
+                for (pid, _) in &left {
+                    let _ = kill(*pid, Signal::SIGKILL);
+                }
+                panic!("seed {seed}: left behind: {left:?}");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        longest = longest.max(begin.elapsed());
+    }
+    println!(
+        "{} killed, {seen} processes, the longest until all was gone: {longest:?}",
+        rounds()
+    );
+}
+
+/// The kernel continues the guardian when the main process dies.
+#[test]
+fn a_stopped_guardian_does_its_work() {
+    with_tree(first_seed(), |folder, processes| {
+        stands(first_seed(), folder, processes);
+        let main = nodes(folder)["0"];
+        let guardian = with_word("par: guardian ")
+            .into_iter()
+            .find(|(pid, _)| parent_of(*pid).is_some_and(|parent| processes().contains(&parent)));
+        let guardian = guardian.expect("there is one").0;
+        kill(guardian, Signal::SIGSTOP).unwrap();
+        wait_until("it is stopped", PATIENCE, || {
+            let stat = std::fs::read_to_string(format!("/proc/{guardian}/stat"));
+            stat.is_ok_and(|stat| stat.contains(") T "))
+        });
+        kill(main, Signal::SIGKILL).unwrap();
+        wait_until("all ends", LIMIT, || processes().is_empty());
+    });
+}

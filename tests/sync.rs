@@ -9,7 +9,7 @@ use par::arena::{self, HandleId};
 use par::diag::codes;
 use par::process::spawn::{self, Process};
 use par::process::{Barrier, ChildOutcome, Condition, Ended, Event, Lock, Message, Semaphore};
-use par::process::{SpawnSpec, lock, scope, wait};
+use par::process::{SpawnSpec, scope, wait};
 use par::source::{SourceId, Span};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -29,10 +29,6 @@ fn main() {
     tests.run(
         "killing_holders_never_blocks_a_lock",
         killing_holders_never_blocks_a_lock,
-    );
-    tests.run(
-        "several_locks_are_taken_in_one_order",
-        several_locks_are_taken_in_one_order,
     );
     tests.run(
         "locks_taken_crosswise_are_a_deadlock",
@@ -290,41 +286,6 @@ fn killing_holders_never_blocks_a_lock() {
     let arena = arena::get().unwrap();
     arena.collect();
     check!(arena.processes().count() == 1);
-}
-
-fn several_locks_are_taken_in_one_order() {
-    let (a, b, c) = (
-        Lock::new(false).unwrap(),
-        Lock::new(false).unwrap(),
-        Lock::new(false).unwrap(),
-    );
-    let ids = [a.id(), b.id(), c.id()];
-    let orders = [
-        vec![a.clone(), b.clone(), c.clone()],
-        vec![c.clone(), a.clone(), b.clone()],
-    ];
-    let children = orders.map(|locks| {
-        start(&ids, move || {
-            for _ in 0..5000 {
-                check!(lock::acquire_all(&locks, None, None).unwrap());
-                lock::release_all(&locks);
-            }
-            value("")
-        })
-    });
-    children
-        .iter()
-        .for_each(|child| check!(text(child).is_empty()));
-    b.acquire(None, None).unwrap();
-    let other = [c.clone(), a.clone()];
-    let (first, all) = (b.clone(), [a.clone(), b.clone(), c.clone()]);
-    let child = start(&ids, move || {
-        check!(!lock::acquire_all(&all, Some(0.02), None).unwrap());
-        check!(!first.is_mine() && !all[0].is_mine() && !all[2].is_mine());
-        value("")
-    });
-    check!(text(&child).is_empty());
-    check!(lock::acquire_all(&other, Some(0.0), None).unwrap());
 }
 
 fn locks_taken_crosswise_are_a_deadlock() {

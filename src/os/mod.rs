@@ -15,6 +15,7 @@ pub mod environment;
 pub mod fork;
 pub mod futex;
 pub mod limit;
+pub mod mark;
 pub mod memory;
 pub mod name;
 pub mod output;

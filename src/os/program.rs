@@ -18,8 +18,6 @@ pub enum Group {
     New,
     /// That of another program, which is its leader.
     Of(i32),
-    /// A new one in a new session.
-    NewSession,
 }
 
 /// What is to be started, and how.
@@ -39,6 +37,8 @@ pub struct ProgramSpec<'a> {
     pub group: Group,
     /// Whether the kernel kills it when this process dies.
     pub dies_with_parent: bool,
+    /// What it carries from then on, and all that it starts ([`super::mark`]).
+    pub mark: u64,
 }
 
 /// A program that was started.
@@ -177,8 +177,8 @@ unsafe fn prepare(shared: &Shared<'_>) -> Result<(), Refused> {
             // The leader may have ended; then a group of its own does.
             Group::Of(leader) if libc::setpgid(0, leader) == 0 => {}
             Group::Of(_) => done("setpgid", libc::setpgid(0, 0))?,
-            Group::NewSession => done("setsid", libc::setsid())?,
         }
+        super::mark::carry(spec.mark);
         if let Some(folder) = spec.folder {
             done("chdir", libc::chdir(folder.as_ptr()))?;
         }
@@ -241,6 +241,7 @@ mod tests {
             descriptors: &[],
             group: Group::New,
             dies_with_parent: true,
+            mark: super::super::mark::NONE,
         })?;
         match fork::wait_for(started.pid, true) {
             Some(WaitStatus::Exited(code)) => Ok(code),

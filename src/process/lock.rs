@@ -298,38 +298,6 @@ impl Lock {
     }
 }
 
-/// Takes several locks in one global order (that of their handles), so that two processes that take the same ones cannot
-/// wait for each other. False, with none of them taken, when `timeout` seconds pass first; the same after an error.
-pub fn acquire_all(locks: &[Lock], timeout: Option<f64>, place: Option<Span>) -> Result<bool> {
-    let deadline = timeout.map(clock::deadline);
-    let mut order: Vec<&Lock> = locks.iter().collect();
-    order.sort_by_key(|lock| lock.id().index);
-    order.dedup_by_key(|lock| lock.id());
-    for (at, lock) in order.iter().enumerate() {
-        let taken = match lock.try_take(place) {
-            true => Ok(true),
-            false => lock.acquire_slowly(deadline, place),
-        };
-        if !matches!(taken, Ok(true)) {
-            order[..at].iter().rev().for_each(|lock| {
-                lock.release_if_held();
-            });
-            return taken;
-        }
-    }
-    Ok(true)
-}
-
-/// Releases what [`acquire_all`] took.
-pub fn release_all(locks: &[Lock]) {
-    let mut order: Vec<&Lock> = locks.iter().collect();
-    order.sort_by_key(|lock| lock.id().index);
-    order.dedup_by_key(|lock| lock.id());
-    for lock in order.iter().rev() {
-        lock.release_if_held();
-    }
-}
-
 /// Marks a lock whose holder is dead: `dead` is the holder's process object, if it is known.
 fn mark(object: &Object, owner: u64, dead: u64) {
     if object.cells[OWNER].load(Ordering::SeqCst) != owner {

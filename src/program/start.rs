@@ -7,7 +7,7 @@ use crate::diag::{Error, Field, Result, codes};
 use crate::os::name::{self, Name};
 use crate::os::program::{self, Group, ProgramSpec, Refused};
 use crate::os::{clock, descriptor};
-use crate::process::programs::{self, JobId};
+use crate::process::programs::{self, JobId, Mark};
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsString};
 use std::fs::{File, OpenOptions};
@@ -107,14 +107,14 @@ fn launch(
     job: JobId,
     stage: &Stage,
     path: &CString,
-    mark: &str,
+    mark: &Mark,
     descriptors: &[(RawFd, RawFd)],
     group: Group,
 ) -> Result<i32> {
     let text = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| lookup::no_zeros());
     let words = stage.words.iter().cloned().map(text);
     let arguments = words.collect::<Result<Vec<_>>>()?;
-    let environment = environment(stage, mark)?;
+    let environment = environment(stage, &mark.text)?;
     let folder = stage
         .folder
         .as_deref()
@@ -128,6 +128,7 @@ fn launch(
         descriptors,
         group,
         dies_with_parent: true,
+        mark: mark.number,
     };
     match program::start(&spec) {
         Ok(started) => {

@@ -2,10 +2,10 @@
 //!
 //! A process that is killed takes its children along (the kernel sees to it), but not what programs started by themselves.
 //! Where a process of Par is left above, it sweeps; above the main process there is none. So with the first program of a
-//! tree the guardian is started: the same executable in a session of its own, which sleeps until the main process is dead
-//! and then kills everything whose environment carries the mark of the tree. A main process that ends in order ends it.
+//! tree the guardian is started: the same executable in a group of its own, which sleeps until the main process is dead
+//! and then kills everything that carries a mark of the tree. A main process that ends in order ends it.
 
-use super::VARIABLE;
+use super::mark;
 use crate::arena::{self, Arena};
 use crate::os::poll::{self, Interest};
 use crate::os::program::{Group, ProgramSpec};
@@ -100,8 +100,11 @@ fn start(tree: u64) -> Option<i32> {
         environment: &[],
         folder: Some(c"/"),
         descriptors: &[(null, 0), (null, 1), (null, 2), (main.as_raw_fd(), MAIN)],
-        group: Group::NewSession,
+        // Not a session of its own: the kernel continues a stopped group when the last process of its session that could do
+        // it dies, so nobody can keep the guardian from its work by stopping it.
+        group: Group::New,
         dies_with_parent: false,
+        mark: crate::os::mark::NONE,
     };
     program::start(&spec).ok().map(|started| started.pid)
 }
@@ -173,16 +176,10 @@ pub fn serve(args: &[OsString]) -> Option<ExitCode> {
 
 /// Kills every process that carries the mark of the tree. True when there was one.
 fn end_marked(tree: u64) -> bool {
-    let mark = format!("{tree:016x}-");
     let me = fork::pid();
-    let carries = |pid: i32| {
-        let environment = processes::environment_of(pid);
-        let value = environment.and_then(|all| processes::variable(&all, VARIABLE));
-        value.is_some_and(|value| value.split(',').any(|element| element.starts_with(&mark)))
-    };
     let mut any = false;
     for pid in processes::all() {
-        any |= pid != me && fork::send_signal_pinned(pid, libc::SIGKILL, || carries(pid));
+        any |= pid != me && fork::send_signal_pinned(pid, libc::SIGKILL, || mark::is_of(pid, tree));
     }
     any
 }

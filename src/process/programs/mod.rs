@@ -6,6 +6,7 @@
 //! [`guardian`] ends everything when the main process itself is killed.
 
 pub mod guardian;
+mod mark;
 mod pipe;
 mod sweep;
 
@@ -25,12 +26,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ThreadId};
 
+pub use mark::{Mark, VARIABLE};
 pub use pipe::Pipe;
 pub(super) use sweep::{end_strays, settle};
 
-/// The variable in the environment of every program by which it is known whose it is, however it hides: elements
-/// `tree-owner-job`, one for each Par program around it, separated by commas.
-pub const VARIABLE: &str = "PAR_TREE";
 /// Seconds between SIGTERM and SIGKILL for what is ended: enough to remove temporary files, too short to be noticed.
 pub const GRACE: f64 = 0.2;
 /// Seconds to wait for what was sent SIGKILL: it ends at once, unless the kernel keeps it (a dead disk).
@@ -42,13 +41,9 @@ const REMEMBERED: usize = 4096;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct JobId(u64);
 
-/// How programs that run in the background are to be known and judged.
+/// How programs that run in the background are to be judged.
 #[derive(Clone, Debug, Default)]
 pub struct Background {
-    /// The name of its process handle.
-    pub name: String,
-    /// The line that started it.
-    pub place: Option<Span>,
     /// The codes that each stage may leave with.
     pub allowed: Vec<Vec<i32>>,
     /// When it is ended (monotonic nanoseconds).
@@ -142,11 +137,11 @@ pub(super) fn forget_stray(pid: i32) {
     }
 }
 
-/// Begins a job; with the value that [`VARIABLE`] must have in its programs.
+/// Begins a job; with the marks that its programs must carry.
 ///
 /// # Errors
 /// There is no room for the arena.
-pub fn begin() -> Result<(JobId, String)> {
+pub fn begin() -> Result<(JobId, Mark)> {
     let arena = super::start()?;
     USED.store(true, Ordering::Relaxed);
     guardian::ensure();
@@ -162,11 +157,8 @@ pub fn begin() -> Result<(JobId, String)> {
         state.jobs.insert(job, begun);
         job
     });
-    let mark = format!("{:016x}-{}-{}", guardian::tree(arena), fork::pid(), job.0);
-    let mark = match std::env::var(VARIABLE) {
-        Ok(outer) => format!("{outer},{mark}"),
-        Err(_) => mark,
-    };
+    let around = std::env::var(VARIABLE).ok();
+    let mark = Mark::new(guardian::tree(arena), fork::pid(), job, around.as_deref());
     Ok((job, mark))
 }
 
@@ -272,18 +264,22 @@ impl State {
     }
 }
 
-/// Makes a job one that runs in the background, with a process handle. It runs in a group of its own, whose leader is its
-/// first program.
+/// The process object of a program that is to run in the background and is not started: it has no pid and is not alive.
 ///
 /// # Errors
 /// There is no room for another process object.
-pub fn hand_over(job: JobId, background: Background) -> Result<Process> {
+pub fn prepare(name: &str, place: Option<Span>) -> Result<Process> {
+    super::start()?;
     let own = spawn::current()?.id();
-    let name = &background.name;
     let flags = DAEMON | PROGRAM;
-    let place = background.place;
     let hold = arena::when_full(|| Record::create(name, flags, place, Some(own)))?;
-    let process = Process::of_hold(hold.clone());
+    Ok(Process::of_hold(hold))
+}
+
+/// Makes a job one that runs in the background as `process`, which [`prepare`] made in this process. It runs in a group of its own,
+/// whose leader is its first program.
+pub fn hand_over(job: JobId, background: Background, process: &Process) {
+    let hold = process.hold().clone();
     let leader = with(|state| {
         let job = state.jobs.get_mut(&job)?;
         job.spawned = Some(Spawned {
@@ -296,10 +292,9 @@ pub fn hand_over(job: JobId, background: Background) -> Result<Process> {
     });
     Record::of(process.hold().object()).note_program(leader.unwrap_or(0), arena::me());
     if background.in_scope {
-        scope::note_program(&process);
+        scope::note_program(process);
     }
     set_alarm();
-    Ok(process)
 }
 
 /// Takes the ends of programs. True when some died by a signal.

@@ -1,11 +1,12 @@
 //! What programs leave behind, and the processes of Par that were killed: who it belongs to, and whether it may stay.
 //!
 //! Every process of Par is the one that orphans below it come to (a *subreaper*), so nothing below it gets lost. Such a
-//! stray tells by its environment which job of which process it came from. What a job left that ended in order (a shell
+//! stray tells by its marks which job of which process it came from. What a job left that ended in order (a shell
 //! with jobs in its background) stays until its owner ends; what a killed job or a killed process left is killed, with all
 //! below it. Deaths bring new strays, and are signals themselves: nothing is looked for by time.
 
-use super::{JobId, State, VARIABLE, guardian, used, with};
+use super::mark::{self, Origin};
+use super::{JobId, State, guardian, used, with};
 use crate::arena;
 use crate::os::{clock, fork, tree};
 use crate::process::reaper;
@@ -15,43 +16,12 @@ const MOST_TRIES: u32 = 11;
 /// Nanoseconds until it is asked again; each time twice as long.
 const FIRST_PAUSE: u64 = 2_000_000;
 
-/// Whose a stray is.
-#[derive(PartialEq, Eq, Debug)]
-enum Origin {
-    /// A job of this process.
-    Mine(JobId),
-    /// A process of this tree that is gone: it would have the stray otherwise.
-    TheDead,
-    /// It does not say.
-    Unknown,
-    /// It cannot be asked at this moment.
-    Unreadable,
-}
-
-/// Reads the elements of [`VARIABLE`].
-fn origin(text: &str, tree: u64, me: i32) -> Origin {
-    let element = text.split(',').find_map(|element| {
-        let mut parts = element.split('-');
-        let of = u64::from_str_radix(parts.next()?, 16).ok()?;
-        let owner: i32 = parts.next()?.parse().ok()?;
-        let job: u64 = parts.next()?.parse().ok()?;
-        (of == tree).then_some((owner, job))
-    });
-    match element {
-        Some((owner, job)) if owner == me => Origin::Mine(JobId(job)),
-        Some(_) => Origin::TheDead,
-        None => Origin::Unknown,
-    }
-}
-
 fn origin_of(pid: i32) -> Origin {
-    let Some(environment) = tree::environment_of(pid) else {
-        return Origin::Unreadable;
-    };
-    match (tree::variable(&environment, VARIABLE), arena::get()) {
-        (Some(text), Some(arena)) => origin(&text, guardian::tree(arena), fork::pid()),
-        _ => Origin::Unknown,
-    }
+    let last = with(|state| JobId(state.last));
+    let tree = arena::get().map(guardian::tree);
+    tree.map_or(Origin::Unknown, |tree| {
+        mark::origin(pid, tree, fork::pid(), last)
+    })
 }
 
 impl State {
@@ -106,10 +76,11 @@ pub(in crate::process) fn settle(killed: bool) {
     for pid in strays() {
         if fork::wait_for(pid, false).is_some() {
             super::forget_stray(pid);
-        } else if with(|state| !state.tolerated.contains_key(&pid))
-            && !with(|state| state.tolerates(pid, origin_of(pid), killed))
-        {
-            doomed.push(pid);
+        } else if with(|state| !state.tolerated.contains_key(&pid)) {
+            let origin = origin_of(pid);
+            if !with(|state| state.tolerates(pid, origin, killed)) {
+                doomed.push(pid);
+            }
         }
     }
     kill_with_all_below(&doomed);
@@ -178,21 +149,5 @@ pub(in crate::process) fn end_strays() {
         for pid in strays {
             fork::wait_for(pid, true);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stray_says_whose_it_is() {
-        let mine = "00000000000000aa-7-3";
-        assert_eq!(origin(mine, 0xaa, 7), Origin::Mine(JobId(3)));
-        assert_eq!(origin(mine, 0xaa, 8), Origin::TheDead);
-        assert_eq!(origin(mine, 0xbb, 7), Origin::Unknown);
-        let nested = "00000000000000bb-1-1,00000000000000aa-7-3";
-        assert_eq!(origin(nested, 0xbb, 1), Origin::Mine(JobId(1)));
-        assert_eq!(origin("rubbish,--,a-b-c", 0xaa, 7), Origin::Unknown);
     }
 }
