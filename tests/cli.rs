@@ -166,6 +166,10 @@ fn fmt_changes_files_and_check_shows_what_it_would_change() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "print(1)\n");
     assert_eq!(printed(&par(&["fmt", "--check", path])), ("", 0));
     assert_eq!(printed(&par_with(&["fmt", "-"], "a=1")), ("a = 1\n", 0));
+    // A file on standard input is not the folder.
+    let redirected = par_with(&["fmt"], "a=1");
+    assert_eq!(printed(&redirected), ("", 2));
+    assert!(redirected.stderr.contains("par fmt -"));
     let wrong = par_with(&["fmt", "-"], "let = 1");
     assert_eq!(printed(&wrong), ("", 2));
     assert!(wrong.stderr.contains("<stdin>:1:5"), "{}", wrong.stderr);

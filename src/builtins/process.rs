@@ -167,7 +167,15 @@ fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let handle = receiver("start", &args[0])?;
     match handle.pending.take() {
         Some(work) => {
-            spawn::start(context, &handle.process, work)?;
+            match command::start_prepared(context, &handle.process, &work[0]) {
+                // What could not be found or executed can be started later.
+                Some(Err(fault)) => {
+                    handle.pending.set(Some(work));
+                    return Err(fault);
+                }
+                Some(Ok(())) => {}
+                None => spawn::start(context, &handle.process, work)?,
+            }
             Ok(Value::Nil)
         }
         None => Err(Error::new(

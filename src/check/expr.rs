@@ -6,6 +6,7 @@ use super::walk::Checker;
 use crate::diag::{self, codes};
 use crate::limits::MAX_TREE_DEPTH;
 use crate::source::Span;
+use crate::syntax::SHARED_VALUE;
 use crate::syntax::ast::{
     Arg, Block, Catch, Comprehension, Element, Expr, ExprKind, Ident, MapEntry, MatchCase, Piece,
     SelectCase, SpawnWhat,
@@ -73,7 +74,10 @@ impl Checker<'_> {
             }
             ExprKind::Logic { right, .. } => self.expr(right),
             ExprKind::Rescue { fallback, .. } => self.expr(fallback),
-            ExprKind::Index { index, .. } => self.expr(index),
+            ExprKind::Index { object, index } => {
+                self.expr(index);
+                self.check_shared(object);
+            }
             ExprKind::Call { callee, args } => {
                 self.arguments(args);
                 self.check_call(callee, args);
@@ -83,6 +87,19 @@ impl Checker<'_> {
                 self.check_member_call(name, args);
             }
             _ => {}
+        }
+    }
+
+    /// `shared [1, 2]`, which is `shared` with an index.
+    fn check_shared(&mut self, object: &Expr) {
+        if self.builtin_of(object).as_deref() == Some("shared") {
+            let (message, help) = SHARED_VALUE;
+            let error = diag::Error::new(codes::HABIT, message).with_span(object.span);
+            self.report(
+                error
+                    .with_label("Par writes this differently")
+                    .with_help(help),
+            );
         }
     }
 

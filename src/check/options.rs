@@ -59,7 +59,7 @@ impl Checker<'_> {
     /// The options of `spawn` that a program of its own cannot have.
     pub fn check_command_options(&mut self, options: &[Arg]) {
         for name in options.iter().filter_map(|option| option.name.as_ref()) {
-            if !["start", "method", "daemon"].contains(&&*name.name) {
+            if !["method", "daemon"].contains(&&*name.name) {
                 continue;
             }
             let error = diag::Error::new(
@@ -68,7 +68,7 @@ impl Checker<'_> {
             )
             .with_span(name.span)
             .with_label("only processes of Par have it")
-            .with_help("a program starts at once, and is ended with the process that spawned it; `spawn { cmd.check() }` is a process of Par");
+            .with_help("a program is no process of Par, and is ended with the process that spawned it; `spawn { cmd.check() }` is a process of Par");
             self.report(error);
         }
     }

@@ -9,6 +9,7 @@ use crate::driver::Driver;
 use crate::syntax;
 use similar::TextDiff;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,6 +18,12 @@ const DIFFERS: u8 = 1;
 
 /// Formats the files and folders; standard input is written to standard output.
 pub(super) fn fmt(options: &FmtOptions, reporter: &Reporter) -> ExitCode {
+    if options.paths.is_empty() && is_file_on_input() {
+        eprintln!(
+            "par: `par fmt` formats files and folders that are named, or the current folder; standard input is written: par fmt -"
+        );
+        return ExitCode::from(USAGE);
+    }
     let here = [PathBuf::from(".")];
     let paths = match options.paths.is_empty() {
         true => &here[..],
@@ -31,6 +38,14 @@ pub(super) fn fmt(options: &FmtOptions, reporter: &Reporter) -> ExitCode {
         exit = exit.max(one(&file, options.check, reporter));
     }
     ExitCode::from(exit)
+}
+
+/// Whether somebody wrote `par fmt < file`: to format the whole folder then is not what was meant. Pipes and `/dev/null` say
+/// nothing: services that build things have them as their input.
+fn is_file_on_input() -> bool {
+    let input = std::io::stdin().as_fd().try_clone_to_owned();
+    let data = input.and_then(|input| std::fs::File::from(input).metadata());
+    data.is_ok_and(|data| data.is_file())
 }
 
 /// Formats one file; the exit code.

@@ -135,12 +135,7 @@ impl Process {
         let arena = super::start()?;
         let me = arena::me();
         let record = self.record();
-        if record.parent_object() != Some(current()?.id()) {
-            return Err(Error::new(
-                codes::VALUE,
-                "a process is started by the one that made it, but this is another",
-            ));
-        }
+        self.is_of_this_process()?;
         if record.flags() & STARTED != 0 {
             return Err(Error::new(
                 codes::VALUE,
@@ -189,6 +184,20 @@ impl Process {
                 record.seal(arena, Status::Exited(1), 0);
                 Err(error.with_help("the machine allows no more processes (see `ulimit -u`)"))
             }
+        }
+    }
+
+    /// An error unless this process made it: nobody else starts it.
+    ///
+    /// # Errors
+    /// Another process made it.
+    pub fn is_of_this_process(&self) -> Result<()> {
+        match self.record().parent_object() == Some(current()?.id()) {
+            true => Ok(()),
+            false => Err(Error::new(
+                codes::VALUE,
+                "a process is started by the one that made it, but this is another",
+            )),
         }
     }
 

@@ -9,6 +9,7 @@ mod places;
 mod words;
 
 pub use foreign::{foreign, single_quotes};
+pub use places::SHARED_VALUE;
 pub use words::habit_for_name;
 
 use super::explain::Context;

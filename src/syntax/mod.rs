@@ -24,7 +24,7 @@ mod token;
 mod words;
 
 pub use format::format;
-pub use habits::habit_for_name;
+pub use habits::{SHARED_VALUE, habit_for_name};
 pub use lexemes::{Class, Lexeme, dump as dump_tokens, tokens};
 
 use crate::diag::{Error, codes};

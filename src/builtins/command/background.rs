@@ -17,13 +17,13 @@ use std::rc::Rc;
 /// `spawn(options)` of a command.
 pub fn spawn_value(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let options = Options::new("spawn", &args[0])?;
-    if let Some(name) = ["start", "method", "daemon"]
+    if let Some(name) = ["method", "daemon"]
         .into_iter()
         .find(|name| options.get(name).is_some())
     {
         let message =
             format!("spawn: a command in the background has no option `{name}`, but it was given");
-        let help = "a command is a program of its own and starts at once";
+        let help = "a command is a program of its own";
         return Err(diag::Error::new(codes::VALUE, message)
             .with_help(help)
             .into());
@@ -38,8 +38,37 @@ pub fn spawn_value(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             .with_help(help)
             .into());
     };
-    let (process, _) = launch(context, handle, name, Plan::default(), true)?;
+    let process = prepare(context, handle, name)?;
+    if !options.flag("start", true)? {
+        let work = [args[1], Value::Nil, Value::Nil];
+        let handle = ProcessHandle::pending(process, work);
+        return Ok(Value::handle(context.heap(), Rc::new(handle)));
+    }
+    launch(context, handle, &process, Plan::default(), true)?;
     Ok(crate::builtins::process::value(context, process))
+}
+
+/// Starts what `spawn(start: false)` made of a command; `None` when the value is none.
+pub fn start_prepared(
+    context: &mut dyn Context,
+    process: &Process,
+    command: &Value,
+) -> Option<Outcome<()>> {
+    let handle = command.as_handle::<CommandHandle>()?;
+    Some(match process.is_of_this_process() {
+        Ok(()) => launch(context, handle, process, Plan::default(), true).map(|_| ()),
+        Err(error) => Err(error.into()),
+    })
+}
+
+/// The process object of a command that is about to start.
+fn prepare(
+    context: &mut dyn Context,
+    handle: &CommandHandle,
+    name: Option<String>,
+) -> Outcome<Process> {
+    let name = name.unwrap_or_else(|| handle.command.label());
+    Ok(programs::prepare(&name, context.place())?)
 }
 
 pub(super) fn spawn(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -48,7 +77,8 @@ pub(super) fn spawn(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         None => None,
     };
     let handle = receiver("spawn", &args[0])?;
-    let (process, _) = launch(context, handle, name, Plan::default(), true)?;
+    let process = prepare(context, handle, name)?;
+    launch(context, handle, &process, Plan::default(), true)?;
     Ok(crate::builtins::process::value(context, process))
 }
 
@@ -56,10 +86,10 @@ pub(super) fn spawn(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn launch(
     context: &mut dyn Context,
     handle: &CommandHandle,
-    name: Option<String>,
+    process: &Process,
     plan: Plan,
     in_scope: bool,
-) -> Outcome<(Process, Running)> {
+) -> Outcome<Running> {
     if matches!(handle.command.input, Input::Fed) {
         let message = "a command in the background must have its whole input, but it would come piece by piece";
         let help =
@@ -78,8 +108,6 @@ fn launch(
     };
     let mut running = crate::program::start(&handle.command, plan)?;
     let background = Background {
-        name: name.unwrap_or_else(|| handle.command.label()),
-        place,
         allowed: running
             .stages
             .iter()
@@ -88,10 +116,9 @@ fn launch(
         deadline: handle.command.timeout.map(clock::deadline),
         in_scope,
     };
-    // Its object before its job is let go of: if there is no room for it, the program is ended.
-    let process = programs::hand_over(running.job(), background)?;
+    programs::hand_over(running.job(), background, process);
     running.release();
-    Ok((process, running))
+    Ok(running)
 }
 
 pub(super) fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -110,7 +137,8 @@ pub(super) fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         feeds: true,
         ..Plan::default()
     };
-    let (process, mut running) = launch(context, handle, None, plan, false)?;
+    let process = prepare(context, handle, None)?;
+    let mut running = launch(context, handle, &process, plan, false)?;
     running.asks = false;
     let handle = ProcessHandle::talking(process, Rc::new(Conversation::new(running, binary)));
     Ok(Value::handle(context.heap(), Rc::new(handle)))

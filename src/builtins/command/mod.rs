@@ -23,7 +23,7 @@ use std::any::Any;
 use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;
 
-pub use background::spawn_value;
+pub use background::{spawn_value, start_prepared};
 pub use conversation::{Conversation, STDIN, STDOUT, stream};
 pub use travel::{KIND, assemble};
 

@@ -34,11 +34,8 @@ fn text(seconds: f64) -> String {
             millis => format!("{sign}{millis}ms"),
         };
     }
-    // Below a minute thousandths say something, above it whole seconds do.
-    let mut millis = match seconds < 60.0 {
-        true => (seconds * 1e3).round() as i64,
-        false => seconds.round() as i64 * 1000,
-    };
+    // Thousandths are kept however long it is: what is written can be read back.
+    let mut millis = (seconds * 1e3).round() as i64;
     let mut parts = Vec::new();
     for (unit, size) in UNITS.iter().take(3) {
         let size = (size * 1000.0) as i64;

@@ -13,6 +13,7 @@ const RULES: &[Rule] = &[
     string_braces,
     heads::colon,
     equals,
+    shared_value,
     heads::reserved_head,
     comma,
     arrow,
@@ -54,6 +55,44 @@ fn prefixed_string(context: &Context) -> Option<Hint> {
     let message = format!("expected a string, found the letter `{letter}` before its quote");
     let help = "every string fills in what stands in braces: \"Hi {name}\"; r\"...\" is raw, b\"...\" is bytes";
     Some(Hint::new(context.at - 1, message, help))
+}
+
+/// `shared []`, `shared {a: 1}`, `shared 0` as an expression.
+fn shared_value(context: &Context) -> Option<Hint> {
+    let is_shared = |offset: isize| context.name(offset) == Some("shared");
+    let at = match context.token(0)? {
+        Token::SquareClose if context.token(-1) == Some(&Token::SquareOpen) && is_shared(-2) => {
+            context.at - 2
+        }
+        // `[1, 2]`: no index has two.
+        Token::Comma => {
+            let open = context.open_bracket()?;
+            let before = open.checked_sub(1)?;
+            let is_list = context.at_index(open) == Some(&Token::SquareOpen);
+            let named =
+                matches!(context.at_index(before), Some(Token::Name(name)) if &**name == "shared");
+            (is_list && named).then_some(before)?
+        }
+        token if is_shared(-1) && (is_literal(token) || *token == Token::BraceOpen) => {
+            context.at - 1
+        }
+        _ => return None,
+    };
+    Some(Hint::new(at, SHARED_VALUE.0, SHARED_VALUE.1))
+}
+
+/// What is said of `shared` with a value beside it that stands in no parentheses, and what to type instead.
+pub const SHARED_VALUE: (&str, &str) = (
+    "expected `shared(...)`, found `shared` with a value beside it",
+    "write shared([]) or shared({}) for a value; a declaration is shared name = value, in a statement of its own",
+);
+
+fn is_literal(token: &Token) -> bool {
+    use Token::{False, Float, Int, MapOpen, Nil, SquareOpen, Str, StrStart, True};
+    matches!(
+        token,
+        Int(_) | Float(_) | Str(_) | StrStart | True | False | Nil | MapOpen | SquareOpen
+    )
 }
 
 /// `// text`: a comment where no operand is, or the words behind one on the same line.
