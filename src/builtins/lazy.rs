@@ -35,6 +35,10 @@ impl NativeIter for Enumerate {
         Ok(Some(Value::list(context.heap(), pair)))
     }
 
+    fn is_at_hand(&self) -> bool {
+        self.source.is_at_hand()
+    }
+
     fn close(&self) {
         self.source.close();
     }
@@ -66,6 +70,10 @@ impl NativeIter for Zip {
             row.push(context.heap(), item);
         }
         Ok(Some(Value::List(row)))
+    }
+
+    fn is_at_hand(&self) -> bool {
+        self.sources.iter().all(|source| source.is_at_hand())
     }
 
     fn close(&self) {
@@ -243,6 +251,10 @@ impl NativeIter for Part {
         self.source.next(context)
     }
 
+    fn is_at_hand(&self) -> bool {
+        self.source.is_at_hand()
+    }
+
     fn close(&self) {
         self.source.close();
     }
@@ -273,6 +285,10 @@ impl NativeIter for Chunks {
             }
         }
         Ok((!chunk.is_empty()).then_some(Value::List(chunk)))
+    }
+
+    fn is_at_hand(&self) -> bool {
+        self.source.is_at_hand()
     }
 
     fn close(&self) {

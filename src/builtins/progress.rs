@@ -35,17 +35,19 @@ mod drawn {
     }
 
     impl Bar {
-        /// A bar of `total` steps, when one is wanted and standard error is a terminal.
-        pub fn new(wanted: Progress, total: u64) -> Option<Bar> {
+        /// A bar of `total` steps (`None` while nobody knows how many), when one is wanted and standard error is a terminal.
+        pub fn new(wanted: Progress, total: Option<u64>) -> Option<Bar> {
             if wanted == Progress::None || !std::io::stderr().is_terminal() {
                 return None;
             }
-            let bar = ProgressBar::new(total);
+            let bar = ProgressBar::new(total.unwrap_or(0));
             let columns = terminal::columns().unwrap_or(NARROW);
             // In one line always: of a bar in two, a print would leave half behind.
-            let template = match columns >= NARROW {
-                true => "{bar:30} {pos}/{len} [{rate}, {eta} left] {wide_msg}",
-                false => "{pos}/{len} {wide_msg}",
+            let template = match (total, columns >= NARROW) {
+                (Some(_), true) => "{bar:30} {pos}/{len} [{rate}, {eta} left] {wide_msg}",
+                (Some(_), false) => "{pos}/{len} {wide_msg}",
+                (None, true) => "{pos} [{rate}, {elapsed}] {wide_msg}",
+                (None, false) => "{pos} {wide_msg}",
             };
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.with_key("rate", write_rate));
@@ -118,7 +120,7 @@ mod drawn {
 
     impl Bar {
         /// Never one.
-        pub fn new(_wanted: Progress, _total: u64) -> Option<Bar> {
+        pub fn new(_wanted: Progress, _total: Option<u64>) -> Option<Bar> {
             None
         }
 

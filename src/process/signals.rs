@@ -1,5 +1,6 @@
 //! Ctrl-C and cancellation, as the script meets them: errors raised where the machine polls and in the waiting place.
 
+use super::pool::reading;
 use super::record::{self, ASKED, DAEMON, Record, SIGNALLED, WORKER};
 use super::{programs, reaper, scope, wait};
 use crate::arena::{self, Arena, SlotRef};
@@ -70,8 +71,7 @@ pub fn check() -> Result<()> {
             | signal::TIME_OVER,
     );
     if happened == 0 {
-        check_cancelled()?;
-        return scope::check_failure();
+        return check_blocks();
     }
     let interrupted = happened & signal::INTERRUPTED != 0;
     if interrupted {
@@ -92,8 +92,14 @@ pub fn check() -> Result<()> {
         let message = "what this process is at was to take less time";
         return Err(Error::new(codes::CANCELLED, message));
     }
+    check_blocks()
+}
+
+/// What this process is in the middle of may have to end: all of it, the block of a scope, the reading of a source.
+fn check_blocks() -> Result<()> {
     check_cancelled()?;
-    scope::check_failure()
+    scope::check_failure()?;
+    reading::check()
 }
 
 /// A cancellation is a mark in the slot; the signal is only to wake. The mark is taken down when the error is raised,
@@ -168,6 +174,16 @@ pub(super) fn cancel(arena: &Arena, process: SlotRef, record: Record<'_>) -> boo
     fork::send_signal_pinned(record.pid(), signal::cancel_signal(), || {
         arena.is_alive(process)
     })
+}
+
+/// Has a process look at what it is in the middle of, whatever it waits for.
+pub(super) fn nudge(arena: &Arena, process: SlotRef) {
+    wait::wake_process(arena, process);
+    let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
+    if pid > 0 {
+        // The mark of a cancellation is not set: the signal only wakes.
+        fork::send_signal_pinned(pid, signal::cancel_signal(), || arena.is_alive(process));
+    }
 }
 
 /// The cell of the arena that is not 0 once Ctrl-C has ended the tree.

@@ -129,6 +129,10 @@ impl NativeIter for Walk {
         Ok(item)
     }
 
+    fn is_at_hand(&self) -> bool {
+        !matches!(self.value, Value::Range(range) if range.len().is_none())
+    }
+
     fn trace(&self, marker: &mut Marker<'_>) {
         marker.value(self.value);
     }

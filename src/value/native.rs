@@ -172,6 +172,12 @@ pub trait NativeIter {
         None
     }
 
+    /// Whether its items are at hand: there is an end to them, and to get them all neither waits for anything nor calls the
+    /// script.
+    fn is_at_hand(&self) -> bool {
+        false
+    }
+
     /// The loop over it was left, perhaps before its end: what it gets its items from is ended.
     fn close(&self) {}
 

@@ -120,6 +120,10 @@ impl NativeIter for Variables {
         Some(self.last.get())
     }
 
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+
     fn trace(&self, marker: &mut Marker<'_>) {
         marker.value(self.last.get());
     }

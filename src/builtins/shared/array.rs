@@ -146,6 +146,10 @@ impl NativeIter for Elements {
         Ok(self.words.get(at).map(|&word| element(&self.array, word)))
     }
 
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+
     fn trace(&self, _: &mut Marker<'_>) {}
 }
 

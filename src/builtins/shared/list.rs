@@ -142,6 +142,10 @@ impl NativeIter for Snapshot {
         Ok(self.items.get(at).copied())
     }
 
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+
     fn trace(&self, marker: &mut Marker<'_>) {
         for &item in &self.items {
             marker.value(item);

@@ -137,6 +137,10 @@ impl NativeIter for Entries {
         self.entries.get(last).map(|&(_, value)| value)
     }
 
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+
     fn trace(&self, marker: &mut Marker<'_>) {
         for &(key, value) in &self.entries {
             marker.value(key);

@@ -89,6 +89,13 @@ pub(super) fn has_maps(arena: &Arena, object: &Object) -> bool {
     block != 0 && (0..MAX_MAPS_OF_POOL).any(|map| arena.get_word(block + MAPS + map * 8) != 0)
 }
 
+/// The processes that are in the middle of a map over it.
+pub(super) fn mapping<'a>(arena: &'a Arena, object: &Object) -> impl Iterator<Item = SlotRef> + 'a {
+    let maps = tasks::details(object) + MAPS;
+    let words = (0..MAX_MAPS_OF_POOL).map(move |map| arena.get_word(maps + map * 8));
+    words.filter_map(SlotRef::from_bits)
+}
+
 impl Tasks {
     /// What holds for every task.
     pub fn limits(&self) -> Limits {

@@ -1,8 +1,10 @@
 //! `pool map`: workers are forked at the call, inherit the items and what the body captures, and claim ranges of items.
 //! The calling process looks after them: it replaces the dead and gathers the results.
 //!
-//! Here is the calling process; `worker` is what runs in a worker, `results` what the caller gets.
+//! Here is the calling process; `worker` is what runs in a worker, `results` what the caller gets. `lazy` is the map over a source that
+//! has to be read while its items are worked on.
 
+mod lazy;
 mod results;
 mod worker;
 
@@ -25,9 +27,10 @@ use crate::value::Value;
 use crate::value::error::ErrorValue;
 use crate::value::heap::Gc;
 use crate::value::list::{Items, List};
-use crate::value::native::{Args, Context, Outcome};
+use crate::value::native::{Args, Context, NativeIter, Outcome};
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 pub use results::{error_of_item, results_of, value_of};
 
@@ -49,6 +52,20 @@ pub fn call(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     )
 }
 
+/// The source of a map that is not to be gathered first, because it may wait, call the script, or have no end: `None` where all
+/// items are at hand, or a journal needs them all.
+pub fn lazy_source(
+    context: &mut dyn Context,
+    items: Value,
+    journal: Option<&String>,
+) -> Outcome<Option<Rc<dyn NativeIter>>> {
+    if journal.is_some() || matches!(items, Value::List(_)) {
+        return Ok(None);
+    }
+    let source = context.iterate(items)?;
+    Ok(Some(source).filter(|source| !source.is_at_hand()))
+}
+
 /// All items of an iterable, as a list that stays alive.
 pub fn gather(context: &mut dyn Context, items: Value) -> Outcome<Gc<List>> {
     if let Value::List(list) = items {
@@ -59,10 +76,10 @@ pub fn gather(context: &mut dyn Context, items: Value) -> Outcome<Gc<List>> {
     {
         let error = Error::new(
             codes::VALUE,
-            "`pool map` needs items that end, but this range is endless",
+            "items that end are needed here, but this range is endless",
         );
         return Err(error
-            .with_help("use `p.imap(f, items)` of a pool, which reads ahead only a little")
+            .with_help("a journal is of a number of items: write where the range ends, or leave the journal out")
             .into());
     }
     if let Value::Range(range) = items {
@@ -84,6 +101,9 @@ pub fn gather(context: &mut dyn Context, items: Value) -> Outcome<Gc<List>> {
 }
 
 fn run(context: &mut dyn Context, function: Value, items: Value, settings: Settings) -> Outcome {
+    if let Some(source) = lazy_source(context, items, settings.journal.as_ref())? {
+        return lazy::run(context, function, source, &settings);
+    }
     // While the map runs nothing else of the script runs in this process, so nobody changes the list.
     let items = gather(context, items)?;
     context.protect(Value::List(items));
@@ -117,7 +137,7 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
         deaths: false,
         fruitless: Fruitless::default(),
         tallies: vec![Tally::default(); workers as usize],
-        bar: Bar::new(settings.progress, total),
+        bar: Bar::new(settings.progress, Some(total)),
         settings,
         journal,
     };

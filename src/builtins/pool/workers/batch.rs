@@ -98,7 +98,7 @@ pub fn map(
         stream,
         journal,
         place: context.place(),
-        bar: Bar::new(wishes.progress, total),
+        bar: Bar::new(wishes.progress, Some(total)),
         max_tasks: pool.tasks.limits().max_tasks,
         pool,
         function,

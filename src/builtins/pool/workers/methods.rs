@@ -2,12 +2,15 @@
 
 use super::super::super::{Table, arguments};
 use super::super::future::FutureHandle;
-use super::super::map::gather;
+use super::super::map::{gather, lazy_source};
+use super::super::stream::Plan;
+use super::super::stream::collect::collect;
 use super::super::{settings, stream};
 use super::batch::{self, Wishes};
 use super::task::Work;
 use super::{PoolHandle, receiver, with_limits};
 use crate::builtins::modules::random;
+use crate::process::pool::owner::Limits;
 use crate::process::pool::tasks::Closing;
 use crate::source::Span;
 use crate::value::Value;
@@ -84,6 +87,25 @@ fn map_with(
         progress: settings::progress(method, &args[8])?,
         journal: settings::journal(method, &args[9])?,
     };
+    if let Some(source) = lazy_source(context, args[2], wishes.journal.as_ref())? {
+        let plan = Plan {
+            pool,
+            owner: args[0],
+            function: Some(args[1]),
+            work,
+            chunk: wishes.chunk,
+            collect: wishes.collect,
+            limits: Limits {
+                timeout: wishes.limit,
+                retries: wishes.retries,
+                max_tasks: None,
+            },
+            method,
+            ordered: wishes.ordered,
+            gathers: true,
+        };
+        return Ok(collect(context, plan, source, wishes.progress)?.0);
+    }
     let items = gather(context, args[2])?;
     batch::map(context, pool, method, args[1], items, work, wishes)
 }

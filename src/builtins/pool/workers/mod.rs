@@ -4,12 +4,15 @@
 //! anything and whenever the machine polls. Leaving `with` works off what was handed in; leaving it by an error gives everything up.
 //!
 //! Here is the pool as its owner has it; [`methods`] is what scripts call, [`task`] what is handed in and what a worker does with it,
-//! `batch` a map over a pool, `callbacks` what `then` was given, `open` which pools there are and what ends them.
+//! `batch` a map over a pool, `callbacks` what `then` was given, `open` which pools there are and what ends them,
+//! `one_shot` the pool of a single `pool map`, [`parcel`] what such a map hands in while it reads.
 
 mod batch;
 mod callbacks;
 pub mod methods;
+mod one_shot;
 mod open;
+pub mod parcel;
 pub mod task;
 mod telling;
 
@@ -52,6 +55,10 @@ pub struct Pool {
     tallies: RefCell<Vec<Tally>>,
     owner: i32,
     init: Value,
+    /// What the workers of a `pool map` do with each item: they have inherited it. Nil in other pools.
+    body: Value,
+    /// What made it: `pool` or `pool map`.
+    construct: &'static str,
     /// What `init` holds: every worker does.
     holds: Vec<crate::arena::HandleId>,
     /// The machine that workers go on with.
@@ -247,6 +254,8 @@ impl Pool {
             crew: RefCell::default(),
             tallies: RefCell::default(),
             init: Value::Nil,
+            body: Value::Nil,
+            construct: "pool",
             holds: Vec::new(),
             seat: Seat::default(),
             failed: RefCell::default(),
@@ -263,6 +272,7 @@ impl Pool {
     /// Marks the values that it holds: its future do that too, they may outlive its handle.
     pub fn trace(&self, marker: &mut Marker<'_>) {
         marker.value(self.init);
+        marker.value(self.body);
         self.callbacks.trace(marker);
     }
 
@@ -537,7 +547,7 @@ impl Pool {
     /// What the table at the end says of it; once only.
     pub fn account(&self) -> Option<Account> {
         let first = !self.booked.replace(true) && self.owner == fork::pid();
-        first.then(|| Account::new("pool", self.place, self.began, &self.tallies()))
+        first.then(|| Account::new(self.construct, self.place, self.began, &self.tallies()))
     }
 
     /// The pool has ended: its account is kept for the table at the end.

@@ -132,6 +132,7 @@ impl Pool {
     pub(super) fn worker(&self, context: &mut dyn Context, worker: u64) -> ChildOutcome {
         context.enter_child();
         context.protect(self.init);
+        context.protect(self.body);
         budget::divide_by(self.tasks.workers());
         random::begin_worker();
         self.tasks.begin_worker(worker);
@@ -186,8 +187,13 @@ impl Pool {
     /// Runs a task and stores what comes of it; how many calls it was. `exit` in a task ends the worker.
     fn run_task(&self, context: &mut dyn Context, worker: u64, task: &Future) -> Outcome<u64> {
         let mut calls = 1;
-        let result = travel::unpack(context, task.task()).and_then(|facts| {
-            let order = Order::read(context, facts)?;
+        let order = match self.read_parcel(context, task.task()) {
+            Some(order) => order,
+            None => {
+                travel::unpack(context, task.task()).and_then(|facts| Order::read(context, facts))
+            }
+        };
+        let result = order.and_then(|order| {
             calls = order.calls();
             self.perform(context, worker, &order)
         });
@@ -247,23 +253,26 @@ impl Pool {
             };
             results.push(context.heap(), result);
         }
+        if order.job.as_ref().is_some_and(Job::stopped) {
+            self.tasks.tell_readers();
+        }
         Ok(Value::List(results))
     }
 }
 
 /// A task as its worker has it.
-struct Order {
-    work: i64,
-    function: Value,
-    values: Vec<Value>,
-    named: Value,
-    stream: u64,
-    first: u64,
-    base: u64,
-    limit: Option<f64>,
-    job: Option<Job>,
-    collect: bool,
-    lasting: bool,
+pub(super) struct Order {
+    pub(super) work: i64,
+    pub(super) function: Value,
+    pub(super) values: Vec<Value>,
+    pub(super) named: Value,
+    pub(super) stream: u64,
+    pub(super) first: u64,
+    pub(super) base: u64,
+    pub(super) limit: Option<f64>,
+    pub(super) job: Option<Job>,
+    pub(super) collect: bool,
+    pub(super) lasting: bool,
 }
 
 impl Order {

@@ -1,0 +1,241 @@
+//! A map over a source that is read while its items are worked on: all results as a list.
+
+use super::super::map::value_of;
+use super::part::Part;
+use super::{Plan, Stream};
+use crate::builtins::progress::{Bar, Progress};
+use crate::os::clock;
+use crate::process::pool::job::Produced;
+use crate::value::Value;
+use crate::value::heap::{Gc, Marker};
+use crate::value::list::List;
+use crate::value::native::{Context, Fault, IterBox, NativeIter, Outcome};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The results for all items of a source. The first error ends the reading and the map; so does the first item that says `break`,
+/// and then the second answer is false.
+pub fn collect(
+    context: &mut dyn Context,
+    plan: Plan,
+    source: Rc<dyn NativeIter>,
+    progress: Progress,
+) -> Outcome<(Value, bool)> {
+    let pool = plan.pool.clone();
+    let all = List::new(context.heap(), Vec::new());
+    context.protect(Value::List(all));
+    let stream = Stream::new(context, plan, source);
+    let root = Rc::new(Root(RefCell::new(Some(stream.clone()))));
+    let root_value = Value::Iter(IterBox::new(context.heap(), root.clone()));
+    context.protect(root_value);
+    let mut gathering = Gathering {
+        stream,
+        all,
+        stretches: Vec::new(),
+        end: None,
+        finished: 0,
+        failures: 0,
+        bar: Bar::new(progress, None),
+    };
+    let begun = pool.tasks.begin_map()?;
+    let outcome = gathering.run(context);
+    gathering.give_up();
+    pool.tasks.end_map(begun);
+    // The collector would come upon the pool much later.
+    root.0.take();
+    if outcome.is_err() || gathering.end.is_some() {
+        gathering.stream.source.close();
+    }
+    outcome?;
+    let results = gathering.list(context);
+    context.protect(results);
+    Ok((results, gathering.end.is_none()))
+}
+
+/// Keeps what a stream holds alive while its map runs.
+struct Root(RefCell<Option<Rc<Stream>>>);
+
+impl NativeIter for Root {
+    fn next(&self, _: &mut dyn Context) -> Outcome<Option<Value>> {
+        Ok(None)
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        if let Some(stream) = &*self.0.borrow() {
+            stream.trace(marker);
+        }
+    }
+}
+
+/// Results of neighbours.
+struct Stretch {
+    /// The index of the first item.
+    first: u64,
+    /// Where they stand in the list, and how many they are.
+    from: usize,
+    count: usize,
+}
+
+/// A map that runs.
+struct Gathering {
+    stream: Rc<Stream>,
+    /// All results, as they came.
+    all: Gc<List>,
+    stretches: Vec<Stretch>,
+    /// The first item that said `break`.
+    end: Option<u64>,
+    finished: u64,
+    failures: u64,
+    bar: Option<Bar>,
+}
+
+impl Gathering {
+    fn run(&mut self, context: &mut dyn Context) -> Outcome<()> {
+        loop {
+            self.look_for_end();
+            match self.end {
+                Some(_) if !self.stream.plan.ordered => return self.take_what_is_there(context),
+                Some(_) => self.forget_what_is_behind(),
+                None => self.stream.fill(context)?,
+            }
+            let Some(part) = self.stream.next_finished(context)? else {
+                // Nothing is under way: all was read, or something broke off the reading.
+                return match self.stream.broken.take() {
+                    Some(fault) if self.end.is_none() => Err(fault),
+                    _ => Ok(()),
+                };
+            };
+            self.take(context, &part)?;
+            self.draw();
+        }
+    }
+
+    /// Takes note of the first item that said `break`.
+    fn look_for_end(&mut self) {
+        let running = self.stream.running.borrow();
+        let ends = running.iter().filter_map(Part::broken_at);
+        self.end = ends.chain(self.end).min();
+    }
+
+    /// Drops the parts behind the item that said `break`.
+    fn forget_what_is_behind(&self) {
+        let end = self.end.unwrap_or(u64::MAX);
+        let mut running = self.stream.running.borrow_mut();
+        running.retain(|part| {
+            let is_wanted = part.first < end;
+            if !is_wanted {
+                part.give_up();
+            }
+            is_wanted
+        });
+    }
+
+    /// The results of a part that is over.
+    fn take(&mut self, context: &mut dyn Context, part: &Part) -> Outcome<()> {
+        self.stream.check_task(context, part)?;
+        self.take_results(context, part)
+    }
+
+    /// What is finished of a part.
+    fn take_results(&mut self, context: &mut dyn Context, part: &Part) -> Outcome<()> {
+        self.end = part.broken_at().into_iter().chain(self.end).min();
+        let (from, collect) = (self.all.len(), self.stream.plan.collect);
+        let Some(job) = &part.parcel.job else {
+            return Ok(());
+        };
+        let ordered = self.stream.plan.ordered;
+        let end = self.end.filter(|_| ordered).unwrap_or(u64::MAX);
+        for at in 0..job.total().min(end.saturating_sub(part.first)) {
+            let produced = job.result(at);
+            self.finished += u64::from(produced != Produced::Pending);
+            if matches!(produced, Produced::LeftOut | Produced::Pending) {
+                continue;
+            }
+            // Nothing collects before the value is in the list.
+            let value = match value_of(context, produced)? {
+                Ok(value) => value,
+                Err(error) => {
+                    let error = self.stream.blame_item(context, part, at, error)?;
+                    if !collect {
+                        return Err(Fault::Thrown(error));
+                    }
+                    self.failures += 1;
+                    error
+                }
+            };
+            self.all.push(context.heap(), value);
+        }
+        self.stretches.push(Stretch {
+            first: part.first,
+            from,
+            count: self.all.len() - from,
+        });
+        Ok(())
+    }
+
+    /// After a `break` without an order: what is finished by now.
+    fn take_what_is_there(&mut self, context: &mut dyn Context) -> Outcome<()> {
+        let running = self.stream.running.take();
+        for part in &running {
+            self.take_results(context, part)?;
+            part.give_up();
+        }
+        Ok(())
+    }
+
+    fn draw(&self) {
+        if let Some(bar) = &self.bar {
+            bar.at(self.finished, self.failures, self.workers());
+        }
+    }
+
+    /// For each worker the item that it is at, and for how many seconds its hand-out has kept it.
+    fn workers(&self) -> impl Iterator<Item = Option<(u64, f64)>> {
+        let tasks = &self.stream.plan.pool.tasks;
+        (0..tasks.workers()).map(|worker| {
+            let (task, at) = (tasks.current(worker)?, tasks.progress(worker));
+            let running = self.stream.running.borrow();
+            let part = running
+                .iter()
+                .find(|part| part.handle.future.id() == task)?;
+            let seconds = clock::now().saturating_sub(at.since) as f64 / 1e9;
+            Some((part.first + part.begun as u64 + at.item?, seconds))
+        })
+    }
+
+    /// However the map ends: nothing more of it is begun.
+    fn give_up(&self) {
+        self.stream.drained.set(true);
+        self.stream.draft.take();
+        for part in self.stream.running.take() {
+            part.give_up();
+        }
+    }
+
+    /// The list of results: as they came, or in the order of the items, those behind a `break` left out.
+    fn list(&mut self, context: &mut dyn Context) -> Value {
+        let end = self.end.filter(|_| self.stream.plan.ordered);
+        let end = end.unwrap_or(u64::MAX);
+        let all = self.stretches.len();
+        self.stretches.retain(|stretch| stretch.first < end);
+        if self.stretches.len() < all {
+            return self.sorted(context);
+        }
+        let in_order = self.stretches.is_sorted_by_key(|stretch| stretch.first);
+        if !self.stream.plan.ordered || in_order {
+            return Value::List(self.all);
+        }
+        self.sorted(context)
+    }
+
+    fn sorted(&mut self, context: &mut dyn Context) -> Value {
+        self.stretches.sort_by_key(|stretch| stretch.first);
+        let values = self.all.items().to_values();
+        let mut sorted = Vec::with_capacity(values.len());
+        for stretch in &self.stretches {
+            let range = stretch.from..stretch.from + stretch.count;
+            sorted.extend_from_slice(values.get(range).unwrap_or(&[]));
+        }
+        Value::list(context.heap(), sorted)
+    }
+}

@@ -1,0 +1,235 @@
+//! Reading the source of a stream, a little ahead of the results.
+//!
+//! What was read is handed in when there is enough of it, when reading has taken a while, or when the source makes this process
+//! wait: the stream is a tender, so no item that was read waits for the next one.
+
+use super::super::super::travel;
+use super::super::future::FutureHandle;
+use super::super::map::error_of_item;
+use super::super::workers::parcel::Parcel;
+use super::Stream;
+use super::part::Part;
+use crate::diag::{Result, codes};
+use crate::os::clock;
+use crate::process::pool::job::Job;
+use crate::process::pool::reading::{self, Reader};
+use crate::process::tenders::Tender;
+use crate::value::Value;
+use crate::value::native::{Context, Fault, Outcome};
+use std::rc::Rc;
+
+/// Hand-outs that are read ahead for each worker: one to work on, one to begin with at once.
+const AHEAD: usize = 2;
+/// How long one hand-out should keep a worker, and how long it may take to read one, in nanoseconds: long against the cost of
+/// handing it in.
+const PART_TIME: u64 = 5_000_000;
+/// The most items of one hand-out that adapts itself: so many are in question when its worker dies.
+const MOST_ITEMS: u64 = 4_096;
+
+/// Items that were read and not handed in yet.
+pub(super) struct Draft {
+    /// For reports.
+    pub(super) items: Vec<Value>,
+    parcel: Parcel,
+    /// How many items it is to have.
+    aim: u64,
+    /// When it was begun.
+    since: u64,
+}
+
+impl Stream {
+    /// Reads ahead as far as is allowed.
+    pub(super) fn fill(&self, context: &mut dyn Context) -> Outcome<()> {
+        let reader: Option<Rc<dyn Reader>> = match (self.plan.gathers, self.me.upgrade()) {
+            (true, Some(me)) => Some(me),
+            _ => None,
+        };
+        let most = self.plan.pool.tasks.workers() as usize * AHEAD;
+        while !self.drained.get() && self.running.borrow().len() < most {
+            if self.plan.gathers && self.needs_no_more() {
+                return Ok(());
+            }
+            let reading = reader.clone().map(reading::begin);
+            let item = self.source.next(context);
+            drop(reading);
+            match item {
+                Ok(Some(item)) => self.put(context, item)?,
+                Ok(None) => self.drained.set(true),
+                Err(fault) => self.put_off(fault)?,
+            }
+        }
+        Ok(self.hand_in_draft()?)
+    }
+
+    /// Puts an item behind those that were read, and hands them in when it is time.
+    fn put(&self, context: &mut dyn Context, item: Value) -> Outcome<()> {
+        // Nothing from here on collects before the item is in the draft.
+        let message = match travel::pack_with_globals(context, item) {
+            Ok(message) => message,
+            Err(fault) => return Err(self.blame(context, fault, item)),
+        };
+        if self.draft.borrow().is_none() {
+            let draft = self.begin_draft(context)?;
+            *self.draft.borrow_mut() = Some(draft);
+        }
+        let mut is_due = false;
+        if let Some(draft) = &mut *self.draft.borrow_mut() {
+            draft.items.push(item);
+            draft.parcel.items.push(message);
+            is_due = draft.items.len() as u64 >= draft.aim
+                || clock::now().saturating_sub(draft.since) >= PART_TIME;
+        }
+        self.read.set(self.read.get() + 1);
+        match is_due {
+            true => Ok(self.hand_in_draft()?),
+            false => Ok(()),
+        }
+    }
+
+    /// The error of an item that cannot travel, with the item.
+    fn blame(&self, context: &mut dyn Context, fault: Fault, item: Value) -> Fault {
+        let error = match fault {
+            Fault::Exit(code) => return Fault::Exit(code),
+            fault => travel::error_value(context, fault).unwrap_or(Value::Nil),
+        };
+        let index = self.read.get();
+        match error_of_item(context, error, self.plan.method, index, item, self.place) {
+            Ok(error) => Fault::Thrown(error),
+            Err(fault) => fault,
+        }
+    }
+
+    fn begin_draft(&self, context: &mut dyn Context) -> Outcome<Draft> {
+        let function = match self.plan.function {
+            Some(function) => Some(Rc::new(travel::pack_with_globals(context, function)?)),
+            None => None,
+        };
+        let plan = &self.plan;
+        Ok(Draft {
+            items: Vec::new(),
+            parcel: Parcel {
+                work: plan.work,
+                function,
+                stream: self.stream,
+                base: self.read.get(),
+                job: None,
+                collect: plan.collect,
+                limit: plan.limits.timeout,
+                retries: plan.limits.retries,
+                items: Vec::new(),
+            },
+            aim: self.aim(),
+            since: clock::now(),
+        })
+    }
+
+    /// How many items the next hand-out is to have.
+    fn aim(&self) -> u64 {
+        let most = self.plan.pool.tasks.limits().max_tasks.unwrap_or(u64::MAX);
+        if let Some(chunk) = self.plan.chunk {
+            return chunk.min(most);
+        }
+        let (tasks, busy) = self.plan.pool.work_done();
+        let (tasks, busy) = (
+            tasks - self.before.0.min(tasks),
+            busy - self.before.1.min(busy),
+        );
+        // One item at a time until something is known; a time limit is told apart best for single items.
+        match busy.checked_div(tasks) {
+            Some(each) if self.plan.limits.timeout.is_none() => {
+                (PART_TIME / each.max(1)).clamp(1, MOST_ITEMS).min(most)
+            }
+            _ => 1,
+        }
+    }
+
+    /// Hands in what was read. It makes nothing on the heap, so it may happen wherever this process waits.
+    pub(super) fn hand_in_draft(&self) -> Result<()> {
+        let Some(mut draft) = self.draft.take() else {
+            return Ok(());
+        };
+        let handle = match self.hand_in(&mut draft) {
+            Ok(handle) => handle,
+            Err(error) => {
+                *self.draft.borrow_mut() = Some(draft);
+                return Err(error);
+            }
+        };
+        let part = Part {
+            handle,
+            first: draft.parcel.base,
+            items: draft.items,
+            parcel: draft.parcel,
+            begun: 0,
+            tries: (0, 0),
+        };
+        self.running.borrow_mut().push_back(part);
+        Ok(())
+    }
+
+    fn hand_in(&self, draft: &mut Draft) -> Result<FutureHandle> {
+        let count = draft.items.len() as u64;
+        if count > 1 || self.plan.gathers {
+            // Errors of items are told one by one, and each item is tried again by itself.
+            draft.parcel.job = Some(Job::new(count, 0, true, self.plan.collect)?);
+            draft.parcel.collect = self.plan.collect || !self.plan.gathers;
+            draft.parcel.retries = 0;
+        }
+        self.plan.pool.hand_in_parcel(&draft.parcel, 0)
+    }
+
+    /// Keeps an error until the results of what was handed in before have been delivered. What ends this process is not
+    /// put off, and where all results are wanted at once nothing is.
+    pub(super) fn put_off(&self, fault: Fault) -> Outcome<()> {
+        self.drained.set(true);
+        match &fault {
+            Fault::Exit(_) => return Err(fault),
+            // The source was told to end because of what is raised anyway.
+            Fault::Error(error) if reading::is_end_of_reading(error) => return Ok(()),
+            Fault::Thrown(Value::Error(error)) if reading::is_end_of_reading(&error.report) => {
+                return Ok(());
+            }
+            Fault::Error(error) if [codes::INTERRUPTED, codes::CANCELLED].contains(&error.code) => {
+                return Err(fault);
+            }
+            _ if self.plan.gathers && !self.needs_no_more() => return Err(fault),
+            _ => *self.broken.borrow_mut() = Some(fault),
+        }
+        Ok(())
+    }
+}
+
+impl Reader for Stream {
+    fn needs_no_more(&self) -> bool {
+        self.plan.pool.has_failed()
+            || self.running.try_borrow().is_ok_and(|running| {
+                running
+                    .iter()
+                    .any(|part| part.has_failed(&self.plan) || part.broken_at().is_some())
+            })
+    }
+}
+
+impl Tender for Stream {
+    fn is_due(&self) -> bool {
+        let has_draft = self.draft.try_borrow().is_ok_and(|draft| draft.is_some());
+        let has_lost = || {
+            self.running
+                .try_borrow()
+                .is_ok_and(|running| running.iter().any(|part| part.may_go_on(&self.plan)))
+        };
+        has_draft || has_lost()
+    }
+
+    fn tend(&self) {
+        // What fails is tried again when the reading goes on.
+        if self.draft.try_borrow_mut().is_ok() && self.running.try_borrow_mut().is_ok() {
+            let _ = self.hand_in_draft();
+        }
+        if let Ok(mut running) = self.running.try_borrow_mut() {
+            for part in running.iter_mut().filter(|part| part.may_go_on(&self.plan)) {
+                let _ = part.go_on(&self.plan);
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A source that is read while its items are worked on, never more than a little ahead of the results: `imap` and
+//! `imap_unordered`, which give the results as they come, and maps over lazy sources ([`collect`]), which gather them.
+//!
+//! Here is what is known of such a stream; `fill` reads the source, `part` is what was handed in and what comes of it.
+
+pub mod collect;
+mod fill;
+mod part;
+
+use super::super::arguments;
+use super::settings;
+use super::workers::task::Work;
+use super::workers::{Pool, with_limits};
+use crate::builtins::modules::random;
+use crate::process::pool::owner::Limits;
+use crate::process::tenders::{self, Tender};
+use crate::source::Span;
+use crate::value::Value;
+use crate::value::heap::Marker;
+use crate::value::native::{Args, Context, Fault, IterBox, NativeIter, Outcome};
+use fill::Draft;
+use part::Part;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+
+/// `p.imap(function, items)`.
+pub fn imap(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    stream(context, args, true)
+}
+
+/// `p.imap_unordered(function, items)`.
+pub fn imap_unordered(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    stream(context, args, false)
+}
+
+fn stream(context: &mut dyn Context, args: Args<'_>, ordered: bool) -> Outcome {
+    let method = if ordered { "imap" } else { "imap_unordered" };
+    let (pool, limits) = with_limits(method, &args[0])?;
+    arguments::callable(method, "function", &args[1])?;
+    let chunk = settings::count(method, "chunk", &args[3], 1)?;
+    let source = context.iterate(args[2])?;
+    let plan = Plan {
+        pool,
+        owner: args[0],
+        function: Some(args[1]),
+        work: Work::Map,
+        chunk: Some(chunk.unwrap_or(1)),
+        collect: settings::collect(method, &args[4])?,
+        limits: Limits {
+            timeout: settings::limit(method, &args[5])?.or(limits.timeout),
+            retries: settings::count(method, "retries", &args[6], 0)?.unwrap_or(limits.retries),
+            max_tasks: None,
+        },
+        method,
+        ordered,
+        gathers: false,
+    };
+    let stream = Stream::new(context, plan, source);
+    let iter = Value::Iter(IterBox::new(context.heap(), stream.clone()));
+    context.protect(iter);
+    // The workers begin at once, not only when somebody asks for the first result.
+    stream.fill(context)?;
+    Ok(iter)
+}
+
+/// What a stream was told.
+pub struct Plan {
+    /// The pool that works on the items.
+    pub pool: Rc<Pool>,
+    /// The pool as a value, which keeps it alive; nil for a pool of this stream alone.
+    pub owner: Value,
+    /// The function that travels with the items; `None` where the workers have it.
+    pub function: Option<Value>,
+    /// One call with each item, or with what it holds.
+    pub work: Work,
+    /// Items of one hand-out; `None` adapts it.
+    pub chunk: Option<u64>,
+    /// Errors come back as values.
+    pub collect: bool,
+    /// Seconds that one item may take, and how often it is tried again.
+    pub limits: Limits,
+    /// The construct as reports name it.
+    pub method: &'static str,
+    /// Results stand in the order of the items.
+    pub ordered: bool,
+    /// All results are wanted at once: the first error that is found ends the stream, wherever its item stands.
+    pub gathers: bool,
+}
+
+/// A source that is being worked on.
+pub struct Stream {
+    plan: Plan,
+    source: Rc<dyn NativeIter>,
+    /// Itself: it looks after what it has read wherever this process waits.
+    me: Weak<Stream>,
+    /// The number from which the random streams of the items follow.
+    stream: u64,
+    place: Option<Span>,
+    /// Tasks and busy time of the pool when it began.
+    before: (u64, u64),
+    drained: Cell<bool>,
+    /// What ended the reading of items: raised behind the results of those that were read before.
+    broken: RefCell<Option<Fault>>,
+    /// Items read so far.
+    read: Cell<u64>,
+    /// What was read and not handed in yet.
+    draft: RefCell<Option<Draft>>,
+    /// Hand-outs that were not delivered yet.
+    running: RefCell<VecDeque<Part>>,
+    /// Results of a hand-out that were not delivered yet.
+    ready: RefCell<VecDeque<Result<Value, Value>>>,
+}
+
+impl Stream {
+    fn new(context: &mut dyn Context, plan: Plan, source: Rc<dyn NativeIter>) -> Rc<Stream> {
+        let stream = random::draw(context);
+        let place = context.place();
+        let stream = Rc::new_cyclic(|me| Stream {
+            before: plan.pool.work_done(),
+            plan,
+            source,
+            me: me.clone(),
+            stream,
+            place,
+            drained: Cell::new(false),
+            broken: RefCell::default(),
+            read: Cell::new(0),
+            draft: RefCell::default(),
+            running: RefCell::default(),
+            ready: RefCell::default(),
+        });
+        let tender: Rc<dyn Tender> = stream.clone();
+        tenders::add(&tender);
+        stream
+    }
+}
+
+impl NativeIter for Stream {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        loop {
+            let result = self.ready.borrow_mut().pop_front();
+            if let Some(result) = result {
+                return result.map(Some).map_err(Fault::Thrown);
+            }
+            let Some(part) = self.next_finished(context)? else {
+                let broken = self.broken.borrow_mut().take();
+                return broken.map_or(Ok(None), Err);
+            };
+            // The next one goes out before the results are looked at, so that no worker waits for the reader.
+            if let Err(fault) = self.fill(context) {
+                self.put_off(fault)?;
+            }
+            *self.ready.borrow_mut() = self.results(context, &part)?;
+        }
+    }
+
+    fn close(&self) {
+        self.source.close();
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        marker.value(self.plan.owner);
+        marker.value(self.plan.function.unwrap_or(Value::Nil));
+        self.source.trace(marker);
+        self.plan.pool.trace(marker);
+        for part in self.running.borrow().iter() {
+            part.items.iter().for_each(|&item| marker.value(item));
+        }
+        if let Some(draft) = &*self.draft.borrow() {
+            draft.items.iter().for_each(|&item| marker.value(item));
+        }
+        if let Some(Fault::Thrown(error)) = &*self.broken.borrow() {
+            marker.value(*error);
+        }
+        for result in self.ready.borrow().iter() {
+            marker.value(match result {
+                Ok(value) | Err(value) => *value,
+            });
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! One hand-out of a stream: some items, the task that works on them, and what comes of it.
+
+use super::super::super::travel;
+use super::super::future::{self, FutureHandle};
+use super::super::map::{error_of_item, value_of};
+use super::super::workers::parcel::Parcel;
+use super::{Plan, Stream};
+use crate::diag::Result;
+use crate::process::pool::future::State;
+use crate::process::pool::job::Produced;
+use crate::process::wait::Awaited;
+use crate::value::Value;
+use crate::value::native::{Context, Outcome};
+use std::collections::VecDeque;
+
+/// Some items that were handed in together.
+pub(super) struct Part {
+    /// Their task.
+    pub(super) handle: FutureHandle,
+    /// They themselves, for reports.
+    pub(super) items: Vec<Value>,
+    /// As they travel.
+    pub(super) parcel: Parcel,
+    /// The index of the first.
+    pub(super) first: u64,
+    /// Items that were finished before the task was handed in that runs now.
+    pub(super) begun: usize,
+    /// The item that a worker died at last, and how many did.
+    pub(super) tries: (u64, u64),
+}
+
+impl Part {
+    /// The item, counted from its first, at which its worker died, when nobody has looked at that yet, and how often that
+    /// has happened to it.
+    fn lost(&self) -> Option<(u64, u64)> {
+        let future = &self.handle.future;
+        let job = self.parcel.job.as_ref();
+        let job = job.filter(|_| future.state() == State::Died)?;
+        let at = self.begun as u64 + future.died_at();
+        if at >= job.total() || job.is_finished(at) {
+            return Some((at, 0));
+        }
+        match self.tries {
+            (item, tries) if item == at => Some((at, tries + 1)),
+            _ => Some((at, 1)),
+        }
+    }
+
+    /// Whether its worker died, and what is left can be handed in anew.
+    pub(super) fn may_go_on(&self, plan: &Plan) -> bool {
+        let lost = self.lost();
+        lost.is_some_and(|(_, tries)| tries <= plan.limits.retries) && !self.is_done()
+    }
+
+    /// Whether nothing of it is left to do.
+    fn is_done(&self) -> bool {
+        self.parcel.job.as_ref().is_none_or(|job| {
+            let next = job.first_unfinished(0);
+            next >= job.total() || job.is_over_at(next)
+        })
+    }
+
+    /// Hands in what is left after the death of a worker.
+    pub(super) fn go_on(&mut self, plan: &Plan) -> Result<()> {
+        if let Some((at, tries)) = self.lost().filter(|&(_, tries)| tries > 0) {
+            self.tries = (at, tries);
+        }
+        let begun = match &self.parcel.job {
+            Some(job) => job.first_unfinished(0) as usize,
+            None => 0,
+        };
+        self.handle = plan.pool.hand_in_parcel(&self.parcel, begun)?;
+        self.begun = begun;
+        Ok(())
+    }
+
+    /// Whether one of its items has failed, or its task as such, in a stream that ends with the first error.
+    pub(super) fn has_failed(&self, plan: &Plan) -> bool {
+        let job = self.parcel.job.as_ref();
+        if !plan.collect
+            && job.is_some_and(|job| job.failed().is_some() && job.broken_at().is_none())
+        {
+            return true;
+        }
+        match self.handle.future.state() {
+            State::Died => {
+                let too_often = |(_, tries)| tries > plan.limits.retries;
+                !plan.collect && self.lost().is_some_and(too_often)
+            }
+            State::Error | State::Cancelled => true,
+            _ => false,
+        }
+    }
+
+    /// Nothing more of it is begun.
+    pub(super) fn give_up(&self) {
+        if let Some(job) = &self.parcel.job {
+            job.stop();
+        }
+        self.handle.future.give_up();
+    }
+
+    /// The index of the first of its items that said `break`.
+    pub(super) fn broken_at(&self) -> Option<u64> {
+        let at = self.parcel.job.as_ref()?.broken_at()?;
+        Some(self.first + at)
+    }
+}
+
+impl Stream {
+    /// After the end of a part's task: the item at which a worker died has failed or is tried again, and what is left is handed
+    /// in anew. True when there is something left.
+    fn look_after(&self, context: &mut dyn Context, part: &mut Part) -> Outcome<bool> {
+        let Some((at, tries)) = part.lost() else {
+            return Ok(false);
+        };
+        if tries > self.plan.limits.retries {
+            self.fail(context, part, at, tries)?;
+        }
+        if part.is_done() {
+            return Ok(false);
+        }
+        part.go_on(&self.plan)?;
+        Ok(true)
+    }
+
+    /// Stores the error of an item at which workers died too often.
+    fn fail(&self, context: &mut dyn Context, part: &Part, at: u64, tries: u64) -> Outcome<()> {
+        let task = match self.plan.method {
+            "pool map" => "an item of `pool map`",
+            _ => "an item",
+        };
+        let error = future::death(&part.handle.future, task, tries).into();
+        let error = future::error_of(context, error);
+        let message = travel::pack(context, error)?;
+        if let Some(job) = &part.parcel.job {
+            job.finish(at, Produced::Error(&message.bytes), &message.handles)?;
+            if self.plan.gathers && !self.plan.collect {
+                job.stop_by_failure(at);
+            }
+        }
+        Ok(())
+    }
+
+    /// The next finished hand-out: the first, or whichever is finished.
+    pub(super) fn next_finished(&self, context: &mut dyn Context) -> Outcome<Option<Part>> {
+        while let Some((at, mut part)) = self.next_over(context)? {
+            match self.look_after(context, &mut part)? {
+                false => return Ok(Some(part)),
+                true => self.running.borrow_mut().insert(at, part),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next hand-out whose task is over, and where it stood.
+    fn next_over(&self, context: &mut dyn Context) -> Outcome<Option<(usize, Part)>> {
+        if self.running.borrow().is_empty() {
+            return Ok(None);
+        }
+        let count = match self.plan.ordered && !self.plan.gathers {
+            true => 1,
+            false => self.running.borrow().len(),
+        };
+        let running = self.running.borrow();
+        let awaited: Vec<Awaited<'_>> = running
+            .iter()
+            .take(count)
+            .map(|part| part.handle.future.awaited())
+            .collect();
+        let ready = || {
+            let mut first = running.iter().take(count);
+            first.position(|part| part.handle.future.state().is_final())
+        };
+        let at = self.plan.pool.wait_for(context, &awaited, None, ready)?;
+        drop(running);
+        let at = at.unwrap_or(0);
+        let part = self.running.borrow_mut().remove(at);
+        Ok(part.map(|part| (at, part)))
+    }
+
+    /// The results of a finished hand-out, errors with their items.
+    pub(super) fn results(
+        &self,
+        context: &mut dyn Context,
+        part: &Part,
+    ) -> Outcome<VecDeque<std::result::Result<Value, Value>>> {
+        let mut found = VecDeque::new();
+        for (at, result) in (0..).zip(self.raw_results(context, part)?) {
+            found.push_back(match result {
+                Ok(value) => Ok(value),
+                Err(error) => {
+                    let error = self.blame_item(context, part, at, error)?;
+                    context.protect(error);
+                    match self.plan.collect {
+                        true => Ok(error),
+                        false => Err(error),
+                    }
+                }
+            });
+        }
+        Ok(found)
+    }
+
+    /// The error of an item of a part, with the item.
+    pub(super) fn blame_item(
+        &self,
+        context: &mut dyn Context,
+        part: &Part,
+        at: u64,
+        error: Value,
+    ) -> Outcome {
+        let item = part.items.get(at as usize).copied().unwrap_or(Value::Nil);
+        let (index, method) = (part.first + at, self.plan.method);
+        error_of_item(context, error, method, index, item, self.place)
+    }
+
+    /// The error of a part whose task as such could not be done, or whose pool was terminated.
+    pub(super) fn check_task(&self, context: &mut dyn Context, part: &Part) -> Outcome<()> {
+        let future = &part.handle.future;
+        match future.state() {
+            State::Value | State::Died => Ok(()),
+            _ => future::outcome(context, future).map(|_| ()),
+        }
+    }
+
+    /// The values and errors of a part that is over, as the workers gave them.
+    fn raw_results(
+        &self,
+        context: &mut dyn Context,
+        part: &Part,
+    ) -> Outcome<Vec<std::result::Result<Value, Value>>> {
+        let future = &part.handle.future;
+        if let Some(job) = &part.parcel.job {
+            self.check_task(context, part)?;
+            let mut all = Vec::new();
+            for item in 0..job.total() {
+                let result = value_of(context, job.result(item))?;
+                let (Ok(value) | Err(value)) = result;
+                context.protect(value);
+                all.push(result);
+            }
+            return Ok(all);
+        }
+        if future.state() == State::Died {
+            let error = future::death(future, "an item", future.deaths()).into();
+            let error = future::error_of(context, error);
+            context.protect(error);
+            return Ok(vec![Err(error)]);
+        }
+        // It came as `[value]` or as `[nil, error]`.
+        let Value::List(results) = future::outcome(context, future)? else {
+            return Ok(Vec::new());
+        };
+        context.protect(Value::List(results));
+        let of_one = |result: Value| match result {
+            Value::List(result) => Some(match result.get(1) {
+                Some(error) => Err(error),
+                None => Ok(result.get(0).unwrap_or(Value::Nil)),
+            }),
+            _ => None,
+        };
+        let results = results.items().to_values().into_iter();
+        Ok(results.filter_map(of_one).collect())
+    }
+}

@@ -1,0 +1,103 @@
+//! A map that reads its source: whatever that computes or waits for, the reading ends as soon as the map needs no more of it,
+//! because an item failed or said `break`. `Cancelled` is raised in the source then, once, as in the block of a scope.
+
+use super::owner;
+use super::tasks::Tasks;
+use crate::arena;
+use crate::diag::{Error, Field, Result, codes};
+use crate::process::signals;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Who reads a source.
+pub trait Reader {
+    /// Whether it needs no more of it. Asked wherever this process waits or polls: a few loads.
+    fn needs_no_more(&self) -> bool;
+}
+
+/// A reading that has begun.
+struct Open {
+    reader: Rc<dyn Reader>,
+    /// The source was told.
+    told: bool,
+}
+
+/// Whether anything is being read: most processes look at this only.
+static ANY: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static OPEN: RefCell<Vec<Open>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The field of the `Cancelled` that a source gets.
+const NEEDLESS: &str = "needs_no_more";
+
+/// A reading, until it is dropped.
+pub struct Reading(());
+
+/// Begins to read.
+pub fn begin(reader: Rc<dyn Reader>) -> Reading {
+    let told = false;
+    OPEN.with_borrow_mut(|open| open.push(Open { reader, told }));
+    ANY.store(true, Ordering::Relaxed);
+    Reading(())
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let last = OPEN.with_borrow_mut(|open| (open.pop(), open.is_empty()));
+        ANY.store(!last.1, Ordering::Relaxed);
+    }
+}
+
+/// In a new child: it reads nothing for anybody.
+pub(in crate::process) fn forget_all() {
+    if ANY.swap(false, Ordering::Relaxed) {
+        // Not dropped: see the reaper.
+        std::mem::forget(OPEN.take());
+    }
+}
+
+/// Raises `Cancelled` when the reader of what is being read needs no more of it; the outermost first.
+#[inline]
+pub(in crate::process) fn check() -> Result<()> {
+    match ANY.load(Ordering::Relaxed) {
+        true => look(),
+        false => Ok(()),
+    }
+}
+
+#[cold]
+fn look() -> Result<()> {
+    let is_over = OPEN.with_borrow_mut(|open| {
+        let mut open = open.iter_mut().filter(|open| !open.told);
+        let over = open.find(|open| open.reader.needs_no_more());
+        over.map(|open| open.told = true).is_some()
+    });
+    match is_over {
+        true => {
+            let message = "nothing more is read, because the map needs no more items";
+            Err(Error::new(codes::CANCELLED, message).with_field(NEEDLESS, Field::Int(1)))
+        }
+        false => Ok(()),
+    }
+}
+
+/// Whether an error is the one that a source gets.
+pub fn is_end_of_reading(error: &Error) -> bool {
+    error.code == codes::CANCELLED && error.fields.iter().any(|(name, _)| name == NEEDLESS)
+}
+
+impl Tasks {
+    /// In a worker, when a map needs no more items: the processes that map over this pool look at that, whatever their
+    /// sources wait for.
+    pub fn tell_readers(&self) {
+        let Some(arena) = arena::get() else {
+            return;
+        };
+        for process in owner::mapping(arena, self.object()) {
+            signals::nudge(arena, process);
+        }
+    }
+}
