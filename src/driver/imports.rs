@@ -16,6 +16,7 @@ const WRITTEN_IN_PAR: &[(&str, &str)] = &[
     ("mpi", include_str!("../../stdlib/mpi.par")),
     ("parallel", include_str!("../../stdlib/parallel.par")),
     ("supervise", include_str!("../../stdlib/supervise.par")),
+    ("tasks", include_str!("../../stdlib/tasks.par")),
     ("test", include_str!("../../stdlib/test.par")),
 ];
 
