@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 /// The standard modules that are written in Par: name and text.
 const WRITTEN_IN_PAR: &[(&str, &str)] = &[
+    ("jobs", include_str!("../../stdlib/jobs.par")),
     ("log", include_str!("../../stdlib/log.par")),
     ("mpi", include_str!("../../stdlib/mpi.par")),
     ("parallel", include_str!("../../stdlib/parallel.par")),
