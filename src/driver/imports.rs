@@ -14,6 +14,7 @@ use std::rc::Rc;
 const WRITTEN_IN_PAR: &[(&str, &str)] = &[
     ("jobs", include_str!("../../stdlib/jobs.par")),
     ("log", include_str!("../../stdlib/log.par")),
+    ("memo", include_str!("../../stdlib/memo.par")),
     ("mpi", include_str!("../../stdlib/mpi.par")),
     ("parallel", include_str!("../../stdlib/parallel.par")),
     ("supervise", include_str!("../../stdlib/supervise.par")),
