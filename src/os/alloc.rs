@@ -1,55 +1,150 @@
-//! The allocator of the program: the system's, with large pieces in huge pages.
+//! The allocator of the program: the system's, and huge pages for large pieces.
 //!
 //! A fork copies the page tables of its parent: 13 ms for each GiB in small pages, 0.1 ms in huge ones. The first use of a
 //! large piece takes a five-hundredth of the page faults as well. Machines that do not have huge pages lose nothing.
+//!
+//! A large piece is a mapping of its own, at a multiple of a huge page: where it grows, the kernel moves its pages to the
+//! new place, and no byte is copied. (The C library's allocator would copy: it cannot move a mapping of which a part was
+//! advised to have huge pages, and what it copies to stands in small pages before anybody can advise anything.)
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ptr;
 
 /// A huge page.
 const HUGE: usize = 2 << 20;
 /// Pieces from this size on are worth it: what is wasted at both ends is a small part of them.
 const LARGE: usize = 4 << 20;
+/// Mappings are as long as a multiple of this, which the pages of every machine divide.
+const PAGE: usize = 64 << 10;
 
 /// See the text of this file.
 pub struct Allocator;
 
-// SAFETY: all memory is the system allocator's; advice to the kernel changes no content.
+/// Whether a piece is a mapping of its own. Every piece comes back with the layout it was made with, so this never changes
+/// for one piece.
+#[inline]
+fn is_large(layout: &Layout) -> bool {
+    layout.size() >= LARGE && layout.align() <= HUGE
+}
+
+// SAFETY: small pieces are the system allocator's; large ones are fresh mappings of their own, at a multiple of 2 MiB and as
+// long as asked for at least, which nobody else knows.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is that of `System` (below too).
-        let piece = unsafe { System.alloc(layout) };
-        if layout.size() >= LARGE {
-            prefer_huge(piece, layout.size());
+        if is_large(&layout) {
+            return map(layout.size());
         }
-        piece
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is that of `System` (below too).
+        unsafe { System.alloc(layout) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: see above.
-        let piece = unsafe { System.alloc_zeroed(layout) };
-        if layout.size() >= LARGE {
-            prefer_huge(piece, layout.size());
+        if is_large(&layout) {
+            // A fresh mapping is zero.
+            return map(layout.size());
         }
-        piece
+        // SAFETY: see above.
+        unsafe { System.alloc_zeroed(layout) }
     }
 
     #[inline]
     unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: see above.
-        let piece = unsafe { System.realloc(old, layout, size) };
-        if size >= LARGE {
-            prefer_huge(piece, size);
+        // SAFETY: the caller promises that size, rounded up to the alignment, is no more than isize::MAX.
+        let new = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        match (is_large(&layout), is_large(&new)) {
+            // SAFETY: see above; a piece that is not large is the system's.
+            (false, false) => unsafe { System.realloc(old, layout, size) },
+            (true, true) => resize(old, layout.size(), size),
+            // SAFETY: both pieces are as long as what is copied, and the new one is fresh.
+            _ => unsafe {
+                let piece = self.alloc(new);
+                if !piece.is_null() {
+                    ptr::copy_nonoverlapping(old, piece, layout.size().min(size));
+                    self.dealloc(old, layout);
+                }
+                piece
+            },
         }
-        piece
     }
 
     #[inline]
     unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
+        if is_large(&layout) {
+            return unmap(piece as usize, length(layout.size()));
+        }
         // SAFETY: see above.
         unsafe { System.dealloc(piece, layout) };
+    }
+}
+
+/// Bytes of the mapping of a piece.
+fn length(size: usize) -> usize {
+    size.next_multiple_of(PAGE)
+}
+
+/// A new large piece; null when the kernel has no room.
+#[cold]
+fn map(size: usize) -> *mut u8 {
+    let length = length(size);
+    let Some(place) = reserve(length, libc::PROT_READ | libc::PROT_WRITE) else {
+        return ptr::null_mut();
+    };
+    // SAFETY: the range is ours; the advice changes no content, and if it is refused all stays as it was.
+    unsafe { libc::madvise(place as *mut libc::c_void, length, libc::MADV_HUGEPAGE) };
+    place as *mut u8
+}
+
+/// A large piece with another size, the content kept; null when there is no room, and then the old one stands.
+#[cold]
+fn resize(old: *mut u8, size: usize, wanted: usize) -> *mut u8 {
+    let (before, after) = (length(size), length(wanted));
+    if after <= before {
+        if after < before {
+            unmap(old as usize + after, before - after);
+        }
+        return old;
+    }
+    // SAFETY: the piece is a mapping of ours of that length; without flags it grows in its place or not at all.
+    if unsafe { libc::mremap(old.cast(), before, after, 0) } != libc::MAP_FAILED {
+        return old;
+    }
+    let Some(place) = reserve(after, libc::PROT_NONE) else {
+        return ptr::null_mut();
+    };
+    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+    // SAFETY: as above, and the place is a mapping of ours of the new length that nobody knows yet.
+    let moved =
+        unsafe { libc::mremap(old.cast(), before, after, flags, place as *mut libc::c_void) };
+    if moved == libc::MAP_FAILED {
+        unmap(place, after);
+        return ptr::null_mut();
+    }
+    moved.cast()
+}
+
+/// A new mapping at a multiple of a huge page.
+fn reserve(length: usize, protection: libc::c_int) -> Option<usize> {
+    let room = length.checked_add(HUGE)?;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a private mapping wherever the kernel wants it disturbs nobody.
+    let start = unsafe { libc::mmap(ptr::null_mut(), room, protection, flags, -1, 0) };
+    if start == libc::MAP_FAILED {
+        return None;
+    }
+    let place = (start as usize).next_multiple_of(HUGE);
+    unmap(start as usize, place - start as usize);
+    unmap(place + length, start as usize + room - place - length);
+    Some(place)
+}
+
+/// Gives a range of ours back to the kernel.
+fn unmap(start: usize, length: usize) {
+    if length > 0 {
+        // SAFETY: the range is a mapping of ours that nobody uses any more.
+        unsafe { libc::munmap(start as *mut libc::c_void, length) };
     }
 }
 
@@ -63,21 +158,7 @@ pub fn prepare() {
     // SAFETY: mallopt only sets numbers of the allocator; there is one thread yet.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
-        // What may have huge pages is a mapping of its own; all else comes from the heap.
+        // What is large is a mapping of its own (above); all else comes from the heap.
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE as i32);
-    }
-}
-
-/// Asks for huge pages where whole ones fit. Refused advice is no error.
-#[cold]
-fn prefer_huge(piece: *mut u8, size: usize) {
-    if piece.is_null() {
-        return;
-    }
-    let start = (piece as usize).next_multiple_of(HUGE);
-    let end = (piece as usize + size) / HUGE * HUGE;
-    if start < end {
-        // SAFETY: the range lies inside a piece that is ours; MADV_HUGEPAGE changes no content.
-        unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE) };
     }
 }
