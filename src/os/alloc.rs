@@ -10,6 +10,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A huge page.
 const HUGE: usize = 2 << 20;
@@ -152,6 +153,12 @@ fn unmap(start: usize, length: usize) {
 /// the kernel with each collection and asked for again, page by page: a third of the time of whoever took such messages.
 const KEPT: i32 = 32 << 20;
 
+/// By how much the C library's memory grows at a time once it is large. What nobody has touched costs nothing.
+const GROWTH: i32 = 32 << 20;
+
+/// Where the part of the C library's memory begins that may not have huge pages yet; 0 when this is not our allocator.
+static SMALL_FROM: AtomicUsize = AtomicUsize::new(0);
+
 /// Tells the C library's allocator what suits a heap that frees in bursts. To be called once, at the start.
 pub fn prepare() {
     #[cfg(target_env = "gnu")]
@@ -160,5 +167,30 @@ pub fn prepare() {
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
         // What is large is a mapping of its own (above); all else comes from the heap.
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE as i32);
+        SMALL_FROM.store(libc::sbrk(0) as usize, Ordering::Relaxed);
+    }
+}
+
+/// Lets the small pieces stand in huge pages from now on, as far as their memory was not touched before. To be called now and
+/// then while a large heap grows: the memory of the C library's allocator comes in steps, and each is asked for by itself.
+pub fn prefer_huge() {
+    let from = SMALL_FROM.load(Ordering::Relaxed);
+    if from == 0 {
+        return;
+    }
+    #[cfg(target_env = "gnu")]
+    // SAFETY: `sbrk(0)` tells where the memory ends, and between where it ended once and there is nothing but it; the advice
+    // changes no content; mallopt sets a number, and there is one thread that makes values.
+    unsafe {
+        let end = libc::sbrk(0) as usize / HUGE * HUGE;
+        if end >= from + HUGE {
+            libc::mallopt(libc::M_TOP_PAD, GROWTH);
+            let start = from.next_multiple_of(HUGE);
+            libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE);
+        }
+        // Below `from` when memory was given back: what comes in its place must be asked for anew.
+        if end >= from + HUGE || end < from {
+            SMALL_FROM.store(end, Ordering::Relaxed);
+        }
     }
 }

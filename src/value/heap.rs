@@ -23,6 +23,7 @@ use super::map::{Map, Set};
 use super::native::{HostFn, IterBox};
 use super::structure::{Instance, StructType};
 use super::text::{Str, StrBuf};
+use crate::os::alloc;
 use std::alloc::Layout;
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -314,6 +315,9 @@ impl Heap {
     }
 
     fn take_block(&mut self) -> NonNull<u8> {
+        if self.chunks.len() > LARGE_HEAP {
+            alloc::prefer_huge();
+        }
         if self.spare.is_empty() {
             // The size is a non-zero multiple of the alignment, so the layout is always valid.
             let (blocks, align) = match self.chunks.len() < LARGE_HEAP {
