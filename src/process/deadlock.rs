@@ -14,11 +14,11 @@
 mod components;
 
 use super::tenders::PENDING_CELL;
-use super::wait::Operation;
+use super::wait::{Awaited, Operation};
 use super::{place, record};
 use crate::arena::collect::Containers;
 use crate::arena::table::WaitRecord;
-use crate::arena::{Arena, HandleId, Object, ObjectKind, SlotRef};
+use crate::arena::{self, Arena, HandleId, Object, ObjectKind, SlotRef};
 use crate::diag::{Error, Field, codes};
 use crate::os::clock;
 use crate::source::Span;
@@ -81,6 +81,12 @@ pub fn register(kind: ObjectKind, ops: &'static WaitOps) {
 
 fn ops(kind: ObjectKind) -> Option<&'static WaitOps> {
     OPS.get(kind as usize)?.get().copied()
+}
+
+/// Whether a wait of this process for an object would end now.
+pub fn is_ready(arena: &Arena, awaited: &Awaited<'_>, operation: Operation) -> bool {
+    ops(awaited.id.kind)
+        .is_some_and(|ops| (ops.ready)(arena, awaited.object, awaited.id, operation, arena::me()))
 }
 
 /// What an object is called in reports.

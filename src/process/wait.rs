@@ -304,6 +304,7 @@ impl Sleep {
             awake.store(1, Ordering::SeqCst);
             let (words, count) = words_of(arena, spec, record);
             if let Some(value) = condition()? {
+                pass_on(arena, spec);
                 return Ok(Slept::Over(Some(value)));
             }
             signals::check()?;
@@ -335,6 +336,21 @@ impl Sleep {
                 }
                 look_for_deadlock(arena, spec, false)?;
             }
+        }
+    }
+}
+
+/// Wakes the next one at a channel where there is more to do: who was woken for this process left the others asleep.
+fn pass_on(arena: &Arena, spec: &WaitSpec<'_>) {
+    use Operation::{Get, Put, Recv, Select, Send, Take};
+    if !matches!(spec.operation, Get | Put | Recv | Select | Send | Take) {
+        return;
+    }
+    for awaited in spec.objects {
+        let event = &awaited.object.events[awaited.side & 1];
+        // We ourselves are announced still.
+        if event.waiting() > 1 && deadlock::is_ready(arena, awaited, spec.operation) {
+            event.notify(1);
         }
     }
 }

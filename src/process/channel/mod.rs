@@ -20,6 +20,7 @@ mod results;
 pub mod side;
 pub mod steps;
 mod take;
+mod tell;
 
 pub use ends::Closer;
 pub use lease::{SetAside, Why, error_block};
@@ -43,12 +44,16 @@ pub mod at {
     pub const SEEN_TAIL: u64 = 24;
     /// How many claims are of returned messages.
     pub const RETURNED: u64 = 32;
+    /// When a taker woke a putter last (monotonic nanoseconds).
+    pub const TOLD_PUTTERS: u64 = 40;
     pub const PUT_LOCK: u64 = 64;
     pub const TAIL: u64 = 72;
     /// A segment at or before the one that the tail is in.
     pub const TAIL_SEGMENT: u64 = 80;
     /// The head as a putter saw it last, less the returned messages.
     pub const SEEN_HEAD: u64 = 88;
+    /// When a putter woke a taker last (monotonic nanoseconds).
+    pub const TOLD_TAKERS: u64 = 96;
     /// Most messages that may wait; 0 is any number.
     pub const CAPACITY: u64 = 128;
     pub const CLOSED: u64 = 136;
@@ -285,7 +290,7 @@ impl<'a> Channel<'a> {
         std::mem::forget(std::mem::replace(message, Prepared::Gone));
         drop(guard);
         crash_point!("channel: put unlocked");
-        self.notify(TAKERS, 1);
+        self.tell_taker();
         Ok(Put::Done)
     }
 

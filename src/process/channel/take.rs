@@ -3,7 +3,7 @@
 use super::claim::{ASIDE, Claim, RETURNED, word};
 use super::side::{self, SideGuard};
 use super::steps::{self, Settled};
-use super::{Channel, IN_BLOCK, INLINE, PUTTERS, TAKERS, at, segment, slot_in};
+use super::{Channel, IN_BLOCK, INLINE, TAKERS, at, segment, slot_in};
 use crate::arena::{self, Full, Hold, Offset, SlotRef};
 use crate::crash_point;
 use std::sync::atomic::Ordering;
@@ -164,8 +164,7 @@ impl<'a> Channel<'a> {
         // Made first: its drop must not be left out if something below goes wrong.
         let taken = Taken { channel, content };
         if self.get(at::CAPACITY) != 0 {
-            let joiners = self.get(at::JOINERS) != 0;
-            self.notify(PUTTERS, if joiners { u32::MAX } else { 1 });
+            self.tell_putter();
         }
         Take::Message(taken)
     }

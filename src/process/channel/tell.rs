@@ -1,0 +1,74 @@
+//! Waking those who wait at the other side of a channel, and not more often than it helps.
+//!
+//! Who is woken for one message, or for room for one, deals with it and sleeps again: where processes are more than
+//! processors, each message then costs two changes of processes and a call of the kernel. So while somebody who was woken is
+//! on his way, others are left asleep for a moment. None is forgotten: who comes out of a wait passes it on when there is
+//! more to do (`wait::pass_on`), and whoever is killed on his way costs the others one slice of their sleep.
+
+use super::{Channel, PUTTERS, TAKERS, at};
+use crate::os::{clock, cpu};
+use std::sync::atomic::Ordering;
+
+/// A queue of this many messages is long: while putters wait there is enough for takers to go on with.
+const LONG: u64 = 64;
+/// Nanoseconds within which one waking at a side is enough.
+const PAUSE: u64 = 50_000;
+/// The same for putters while over half of a long queue waits.
+const FULL_PAUSE: u64 = 1_000_000;
+
+impl Channel<'_> {
+    /// After a put: wakes a taker.
+    #[inline]
+    pub(super) fn tell_taker(&self) {
+        if self.are_waiting(TAKERS) {
+            self.tell_waiting_taker();
+        }
+    }
+
+    #[cold]
+    fn tell_waiting_taker(&self) {
+        if self.len() <= 1 || self.is_due(at::TOLD_TAKERS, PAUSE) {
+            self.set(at::TOLD_TAKERS, clock::now());
+            self.notify(TAKERS, 1);
+        }
+    }
+
+    /// After a take from a channel with a capacity: wakes a putter.
+    #[inline]
+    pub(super) fn tell_putter(&self) {
+        if self.are_waiting(PUTTERS) {
+            self.tell_waiting_putter();
+        }
+    }
+
+    #[cold]
+    fn tell_waiting_putter(&self) {
+        if self.get(at::JOINERS) != 0 {
+            return self.notify(PUTTERS, u32::MAX);
+        }
+        let (capacity, waiting) = (self.capacity(), self.len());
+        let due = match waiting {
+            0 => true,
+            _ if capacity < LONG => true,
+            _ if waiting > capacity / 2 => self.is_due(at::TOLD_PUTTERS, FULL_PAUSE),
+            _ => self.is_due(at::TOLD_PUTTERS, PAUSE),
+        };
+        if due {
+            self.set(at::TOLD_PUTTERS, clock::now());
+            self.notify(PUTTERS, 1);
+        }
+    }
+
+    #[inline]
+    fn are_waiting(&self, side: usize) -> bool {
+        // As in `EventWord::notify`: the state's stores come before the load.
+        cpu::full_fence();
+        self.object
+            .is_some_and(|object| object.events[side & 1].waiting() != 0)
+    }
+
+    fn is_due(&self, told: u64, pause: u64) -> bool {
+        // Another process may have told later than our clock was read.
+        clock::now().saturating_sub(self.word(told).load(Ordering::Relaxed)) >= pause
+    }
+}
