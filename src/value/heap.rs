@@ -23,7 +23,6 @@ use super::map::{Map, Set};
 use super::native::{HostFn, IterBox};
 use super::structure::{Instance, StructType};
 use super::text::{Str, StrBuf};
-use crate::os::alloc;
 use std::alloc::Layout;
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -200,6 +199,8 @@ pub struct Heap {
     /// Collect far more often than is useful (see [`OFTEN`]).
     often: bool,
     limit: usize,
+    /// Called now and then while a large heap grows.
+    when_large: fn(),
     /// The countdown that the virtual machine decrements at calls and back-edges; at zero it looks at everything that
     /// wants attention. An allocation past the threshold sets it to its end at once.
     pub budget: i32,
@@ -231,6 +232,7 @@ impl Heap {
             threshold: if often { OFTEN } else { FIRST_THRESHOLD },
             often,
             limit: usize::MAX,
+            when_large: || {},
             budget: 1,
             wanted: false,
             cut: 0,
@@ -316,7 +318,7 @@ impl Heap {
 
     fn take_block(&mut self) -> NonNull<u8> {
         if self.chunks.len() > LARGE_HEAP {
-            alloc::prefer_huge();
+            (self.when_large)();
         }
         if self.spare.is_empty() {
             // The size is a non-zero multiple of the alignment, so the layout is always valid.
@@ -363,6 +365,11 @@ impl Heap {
     /// Bytes alive after the last collection plus those allocated since.
     pub fn used(&self) -> usize {
         self.live + self.since
+    }
+
+    /// Sets what is done now and then (at each block of cells) while a large heap grows.
+    pub fn set_when_large(&mut self, act: fn()) {
+        self.when_large = act;
     }
 
     /// Sets the most bytes that may be alive; past it the machine raises `LimitExceeded`.

@@ -5,6 +5,7 @@ use super::stack::Slots;
 use crate::check::Resolved;
 use crate::compile;
 use crate::diag::{self, Field};
+use crate::os::alloc;
 use crate::source::{SourceMap, Span};
 use crate::syntax::ast;
 use crate::value::Value;
@@ -105,8 +106,10 @@ impl Machine {
     pub fn new() -> Machine {
         let stack = Slots::new(STACK_SLOTS);
         let (top, soft_limit) = (stack.start(), stack.start());
+        let mut heap = Heap::new();
+        heap.set_when_large(alloc::prefer_huge);
         Machine {
-            heap: Heap::new(),
+            heap,
             stack,
             globals: Slots::new(GLOBAL_SLOTS),
             frames: Frames::new(),
