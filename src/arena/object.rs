@@ -8,55 +8,57 @@ use super::layout::Offset;
 use crate::os::robust::{Guard, RobustMutex, Taken};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// What an object is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-#[repr(u8)]
-#[allow(missing_docs)]
-pub enum ObjectKind {
-    Process = 1,
-    Lock,
-    Semaphore,
-    Event,
-    Condition,
-    Barrier,
-    Queue,
-    Pipe,
-    SharedScalar,
-    SharedArray,
-    SharedList,
-    SharedMap,
-    Pool,
-    Future,
-    /// For things of the runtime that scripts do not see.
-    Internal,
+/// An enum whose numbers from 1 on stand in shared memory, with the way back from a number.
+macro_rules! numbered {
+    ($(#[$attribute:meta])* $name:ident: $number:ty {
+        $(#[$first_doc:meta])* $first:ident, $($(#[$doc:meta])* $variant:ident,)*
+    }) => {
+        $(#[$attribute])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+        #[repr($number)]
+        #[allow(missing_docs)]
+        pub enum $name {
+            $(#[$first_doc])* $first = 1,
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl $name {
+            /// The one of a number, which may come from another process.
+            pub fn from_number(number: $number) -> Option<$name> {
+                [$name::$first, $($name::$variant),*]
+                    .into_iter()
+                    .find(|&one| one as $number == number)
+            }
+        }
+    };
+}
+pub(crate) use numbered;
+
+numbered! {
+    /// What an object is.
+    ObjectKind: u8 {
+        Process,
+        Lock,
+        Semaphore,
+        Event,
+        Condition,
+        Barrier,
+        Queue,
+        Pipe,
+        SharedScalar,
+        SharedArray,
+        SharedList,
+        SharedMap,
+        Pool,
+        Future,
+        /// For things of the runtime that scripts do not see.
+        Internal,
+    }
 }
 
 impl ObjectKind {
     /// How many numbers kinds take.
     pub const COUNT: usize = 16;
-
-    /// The kind of a number, which may come from another process.
-    pub fn from_number(number: u8) -> Option<ObjectKind> {
-        use ObjectKind::*;
-        const ALL: [ObjectKind; 15] = [
-            Process,
-            Lock,
-            Semaphore,
-            Event,
-            Condition,
-            Barrier,
-            Queue,
-            Pipe,
-            SharedScalar,
-            SharedArray,
-            SharedList,
-            SharedMap,
-            Pool,
-            Future,
-            Internal,
-        ];
-        ALL.into_iter().find(|kind| *kind as u8 == number)
-    }
 }
 
 /// How all processes of a tree name an object: its place in the table, and which use of that place it is.

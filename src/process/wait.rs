@@ -6,6 +6,7 @@
 
 use super::deadlock::{self, Verdict};
 use super::{place, reaper, scope, signals, tenders};
+use crate::arena::object::numbered;
 use crate::arena::table::{MAX_WAIT_OBJECTS, Slot};
 use crate::arena::{self, Arena, HandleId, Object, Offset, SlotRef};
 use crate::diag::{Error, Field, Result, codes};
@@ -15,66 +16,38 @@ use crate::os::{clock, cpu};
 use crate::source::Span;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-/// What a process can wait in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
-#[allow(missing_docs)]
-pub enum Operation {
-    Lock = 1,
-    Acquire,
-    WaitEvent,
-    WaitCondition,
-    WaitBarrier,
-    Join,
-    Get,
-    Put,
-    Recv,
-    Send,
-    Select,
-    /// `join q`: until every item is done.
-    JoinQueue,
-    /// Somebody waits for results of a pool.
-    Pool,
-    /// The end of a scope or of a process: for the children in it.
-    Children,
-    /// Time passes: never part of a deadlock.
-    Sleep,
-    /// Input, or a program that runs: never part of a deadlock.
-    Outside,
-    /// A worker of a pool waits for work.
-    Work,
-    /// As [`Operation::Get`], by lease.
-    Take,
+numbered! {
+    /// What a process can wait in.
+    Operation: u32 {
+        Lock,
+        Acquire,
+        WaitEvent,
+        WaitCondition,
+        WaitBarrier,
+        Join,
+        Get,
+        Put,
+        Recv,
+        Send,
+        Select,
+        /// `join q`: until every item is done.
+        JoinQueue,
+        /// Somebody waits for results of a pool.
+        Pool,
+        /// The end of a scope or of a process: for the children in it.
+        Children,
+        /// Time passes: never part of a deadlock.
+        Sleep,
+        /// Input, or a program that runs: never part of a deadlock.
+        Outside,
+        /// A worker of a pool waits for work.
+        Work,
+        /// As [`Operation::Get`], by lease.
+        Take,
+    }
 }
 
 impl Operation {
-    /// The operation of a number from the process table.
-    pub fn from_number(number: u32) -> Option<Operation> {
-        use Operation::*;
-        const ALL: [Operation; 18] = [
-            Lock,
-            Acquire,
-            WaitEvent,
-            WaitCondition,
-            WaitBarrier,
-            Join,
-            Get,
-            Put,
-            Recv,
-            Send,
-            Select,
-            JoinQueue,
-            Pool,
-            Children,
-            Sleep,
-            Outside,
-            Work,
-            Take,
-        ];
-        ALL.into_iter()
-            .find(|&operation| operation as u32 == number)
-    }
-
     /// The construct as the script writes it.
     pub fn words(self) -> &'static str {
         match self {

@@ -45,18 +45,12 @@ impl List {
             Hold::create(ObjectKind::SharedList, |arena, object| {
                 let words = make_all(arena, items)?;
                 note_handles(object, items);
-                match new_block(arena, &words, words.len() as u64) {
-                    Ok(block) => {
-                        object.set_payload(block);
-                        arena.commit(block);
-                        words.iter().for_each(|&word| word::attached(arena, word));
-                        Ok(())
-                    }
-                    Err(full) => {
-                        words.iter().for_each(|&word| word::free(arena, word));
-                        Err(full)
-                    }
-                }
+                word::attach(
+                    arena,
+                    object,
+                    new_block(arena, &words, words.len() as u64),
+                    &words,
+                )
             })
         })?;
         Ok(List { hold })

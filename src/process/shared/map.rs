@@ -65,18 +65,12 @@ impl Map {
                 let entries: Vec<Entry> = pairs
                     .map(|((&key, &word), &value)| [PRESENT | hash(key), word, value])
                     .collect();
-                match new_block(arena, &entries, entries.len() as u64) {
-                    Ok(block) => {
-                        object.set_payload(block);
-                        arena.commit(block);
-                        words.iter().for_each(|&word| word::attached(arena, word));
-                        Ok(())
-                    }
-                    Err(full) => {
-                        words.iter().for_each(|&word| word::free(arena, word));
-                        Err(full)
-                    }
-                }
+                word::attach(
+                    arena,
+                    object,
+                    new_block(arena, &entries, entries.len() as u64),
+                    &words,
+                )
             })
         })?;
         Ok(Map { hold })

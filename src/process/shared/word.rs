@@ -5,7 +5,7 @@
 //! are no numbers, stand in a block.
 
 use crate::arena::kinds::Visitor;
-use crate::arena::{Arena, Full, HandleId, Offset};
+use crate::arena::{Arena, Full, HandleId, Object, Offset};
 
 /// A value that needs no bytes.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -124,6 +124,27 @@ pub(super) fn content(arena: &Arena, word: u64) -> Content<'_> {
 pub(super) fn attached(arena: &Arena, word: u64) {
     if is_block(word) {
         arena.commit(block(word));
+    }
+}
+
+/// Gives a new object its block, in which words of ours stand; without room for the block they are freed.
+pub(super) fn attach(
+    arena: &Arena,
+    object: &Object,
+    made: Result<Offset, Full>,
+    words: &[u64],
+) -> Result<(), Full> {
+    match made {
+        Ok(block) => {
+            object.set_payload(block);
+            arena.commit(block);
+            words.iter().for_each(|&word| attached(arena, word));
+            Ok(())
+        }
+        Err(full) => {
+            words.iter().for_each(|&word| free(arena, word));
+            Err(full)
+        }
     }
 }
 
