@@ -12,30 +12,14 @@ use support::{Tests, forked};
 
 fn main() {
     let mut tests = Tests::new("arena");
-    tests.run(
-        "blocks_have_room_and_are_reused",
+    run!(tests:
         blocks_have_room_and_are_reused,
-    );
-    tests.run("big_blocks_are_reused", big_blocks_are_reused);
-    tests.run(
-        "objects_without_holds_are_freed",
+        big_blocks_are_reused,
         objects_without_holds_are_freed,
-    );
-    tests.run(
-        "a_million_objects_do_not_grow",
         a_million_objects_do_not_grow,
-    );
-    tests.run(
-        "blocks_of_killed_processes_are_swept",
         blocks_of_killed_processes_are_swept,
-    );
-    tests.run(
-        "a_death_at_any_step_loses_no_block",
         a_death_at_any_step_loses_no_block,
-    );
-    tests.run("random_use_never_overlaps", random_use_never_overlaps);
-    tests.run(
-        "a_full_arena_is_an_error_and_goes_on",
+        random_use_never_overlaps,
         a_full_arena_is_an_error_and_goes_on,
     );
     tests.run(

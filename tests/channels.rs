@@ -24,46 +24,21 @@ use support::Tests;
 
 fn main() {
     let mut tests = Tests::new("channels");
-    tests.run("items_come_in_order", items_come_in_order);
-    tests.run("many_put_and_many_take", many_put_and_many_take);
-    tests.run(
-        "a_full_queue_makes_putters_wait",
+    run!(tests:
+        items_come_in_order,
+        many_put_and_many_take,
         a_full_queue_makes_putters_wait,
-    );
-    tests.run(
-        "closing_ends_takers_and_refuses_putters",
         closing_ends_takers_and_refuses_putters,
-    );
-    tests.run("join_waits_until_all_is_done", join_waits_until_all_is_done);
-    tests.run(
-        "handles_inside_messages_stay_alive",
+        join_waits_until_all_is_done,
         handles_inside_messages_stay_alive,
-    );
-    tests.run(
-        "more_messages_in_hand_than_claims",
         more_messages_in_hand_than_claims,
-    );
-    tests.run("pipes_carry_both_ways", pipes_carry_both_ways);
-    tests.run(
-        "a_pipe_ends_when_nobody_holds_the_other_end",
+        pipes_carry_both_ways,
         a_pipe_ends_when_nobody_holds_the_other_end,
-    );
-    tests.run(
-        "select_takes_what_comes_first",
         select_takes_what_comes_first,
-    );
-    tests.run("a_get_that_nobody_feeds_ends", a_get_that_nobody_feeds_ends);
-    tests.run(
-        "shared_scalars_lose_no_update",
+        a_get_that_nobody_feeds_ends,
         shared_scalars_lose_no_update,
-    );
-    tests.run("shared_lists_lose_no_push", shared_lists_lose_no_push);
-    tests.run(
-        "shared_maps_find_what_was_set",
+        shared_lists_lose_no_push,
         shared_maps_find_what_was_set,
-    );
-    tests.run(
-        "many_objects_need_bounded_memory",
         many_objects_need_bounded_memory,
     );
     tests.run(

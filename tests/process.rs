@@ -9,55 +9,24 @@ use support::Tests;
 
 fn main() {
     let mut tests = Tests::new("process");
-    tests.run(
-        "join_gives_what_the_child_returned",
+    run!(tests:
         join_gives_what_the_child_returned,
-    );
-    tests.run("join_tells_every_way_to_end", join_tells_every_way_to_end);
-    tests.run("join_with_a_timeout_gives_up", join_with_a_timeout_gives_up);
-    tests.run(
-        "names_count_within_the_parent",
+        join_tells_every_way_to_end,
+        join_with_a_timeout_gives_up,
         names_count_within_the_parent,
-    );
-    tests.run(
-        "thousands_of_short_processes_leave_nothing",
         thousands_of_short_processes_leave_nothing,
-    );
-    tests.run(
-        "daemons_end_with_their_parent",
         daemons_end_with_their_parent,
-    );
-    tests.run("others_are_waited_for", others_are_waited_for);
-    tests.run("a_subtree_dies_with_its_root", a_subtree_dies_with_its_root);
-    tests.run(
-        "a_grandchild_can_be_joined_by_handle",
+        others_are_waited_for,
+        a_subtree_dies_with_its_root,
         a_grandchild_can_be_joined_by_handle,
-    );
-    tests.run("cancel_raises_in_the_child", cancel_raises_in_the_child);
-    tests.run("cancel_kills_after_the_grace", cancel_kills_after_the_grace);
-    tests.run("a_join_ring_is_a_deadlock", a_join_ring_is_a_deadlock);
-    tests.run(
-        "a_sleeping_process_is_no_deadlock",
+        cancel_raises_in_the_child,
+        cancel_kills_after_the_grace,
+        a_join_ring_is_a_deadlock,
         a_sleeping_process_is_no_deadlock,
-    );
-    tests.run(
-        "unjoined_failures_are_told_once",
         unjoined_failures_are_told_once,
-    );
-    tests.run(
-        "a_stopped_parent_hides_no_death",
         a_stopped_parent_hides_no_death,
-    );
-    tests.run(
-        "ctrl_c_interrupts_the_main_process_and_ends_the_tree",
         ctrl_c_interrupts_the_main_process_and_ends_the_tree,
-    );
-    tests.run(
-        "a_process_with_threads_is_not_forked",
         a_process_with_threads_is_not_forked,
-    );
-    tests.run(
-        "crash_points_of_spawning_leave_nothing",
         crash_points_of_spawning_leave_nothing,
     );
     tests.measure("measure_spawn_and_join", measure_spawn_and_join);

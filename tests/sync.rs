@@ -17,66 +17,29 @@ use support::Tests;
 
 fn main() {
     let mut tests = Tests::new("sync");
-    tests.run("a_lock_excludes", a_lock_excludes);
-    tests.run(
-        "a_lock_with_a_timeout_gives_up",
+    run!(tests:
+        a_lock_excludes,
         a_lock_with_a_timeout_gives_up,
-    );
-    tests.run("a_reentrant_lock_counts", a_reentrant_lock_counts);
-    tests.run("only_the_holder_releases", only_the_holder_releases);
-    tests.run("a_waiter_does_not_starve", a_waiter_does_not_starve);
-    tests.run("a_dead_holder_is_named_once", a_dead_holder_is_named_once);
-    tests.run(
-        "killing_holders_never_blocks_a_lock",
+        a_reentrant_lock_counts,
+        only_the_holder_releases,
+        a_waiter_does_not_starve,
+        a_dead_holder_is_named_once,
         killing_holders_never_blocks_a_lock,
-    );
-    tests.run(
-        "locks_taken_crosswise_are_a_deadlock",
         locks_taken_crosswise_are_a_deadlock,
-    );
-    tests.run(
-        "a_lock_taken_twice_is_a_deadlock",
         a_lock_taken_twice_is_a_deadlock,
-    );
-    tests.run(
-        "permits_of_the_dead_come_back",
         permits_of_the_dead_come_back,
-    );
-    tests.run(
-        "a_bounded_semaphore_refuses_too_many",
         a_bounded_semaphore_refuses_too_many,
-    );
-    tests.run("a_semaphore_can_signal", a_semaphore_can_signal);
-    tests.run("an_event_wakes_all", an_event_wakes_all);
-    tests.run(
-        "an_event_nobody_can_set_is_a_deadlock",
+        a_semaphore_can_signal,
+        an_event_wakes_all,
         an_event_nobody_can_set_is_a_deadlock,
-    );
-    tests.run("a_condition_hands_over", a_condition_hands_over);
-    tests.run(
-        "a_dead_waiter_swallows_no_notification",
+        a_condition_hands_over,
         a_dead_waiter_swallows_no_notification,
-    );
-    tests.run(
-        "a_barrier_fills_again_and_again",
         a_barrier_fills_again_and_again,
-    );
-    tests.run("a_death_breaks_a_barrier", a_death_breaks_a_barrier);
-    tests.run(
-        "a_timeout_breaks_a_barrier_until_reset",
+        a_death_breaks_a_barrier,
         a_timeout_breaks_a_barrier_until_reset,
-    );
-    tests.run(
-        "a_barrier_short_of_one_is_a_deadlock",
         a_barrier_short_of_one_is_a_deadlock,
-    );
-    tests.run(
-        "a_scope_waits_and_the_first_failure_cancels",
         a_scope_waits_and_the_first_failure_cancels,
-    );
-    tests.run("a_scope_limits_and_times_out", a_scope_limits_and_times_out);
-    tests.run(
-        "crash_points_leave_no_lock_taken",
+        a_scope_limits_and_times_out,
         crash_points_leave_no_lock_taken,
     );
     tests.measure("measure_lock", measure_lock);

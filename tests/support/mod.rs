@@ -24,6 +24,14 @@ macro_rules! check {
     };
 }
 
+/// Runs tests under the names of their functions.
+#[macro_export]
+macro_rules! run {
+    ($tests:ident: $($test:ident,)*) => {
+        $($tests.run(stringify!($test), $test);)*
+    };
+}
+
 /// Runs tests, one process each.
 pub struct Tests {
     name: &'static str,
