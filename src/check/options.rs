@@ -26,6 +26,8 @@ const CONSTRUCTS: [(&str, &[&str]); 6] = [
             "on_error",
             "init",
             "max_tasks",
+            "retry_delay",
+            "retry_if",
             "journal",
         ],
     ),

@@ -1,5 +1,5 @@
 //! Pools: `pool map` ([`map`]: workers are forked at the call and inherit everything) and `pool(n)` ([`workers`], [`future`]);
-//! what both share: options (`settings`), how many workers (`budget`), what is told of a dead one (`death`), what outlives the run (`journal`), where the
+//! what both share: options (`settings`), when something is tried again (`retry`), how many workers (`budget`), what is told of a dead one (`death`), what outlives the run (`journal`), where the
 //! time went ([`stats`]).
 
 mod budget;
@@ -8,6 +8,7 @@ pub mod future;
 mod item;
 pub(super) mod journal;
 pub mod map;
+mod retry;
 mod settings;
 pub mod stats;
 mod stream;
@@ -26,7 +27,7 @@ pub static FUNCTIONS: Table = natives! {
 /// Sorted by name.
 pub static INTRINSICS: Table = natives! {
     "@pool_break" () item::not_called, "What the body of `pool map` returns for `break`.";
-    "@pool_call" ("function", "items", "workers?", "chunk?", "ordered?", "progress?", "timeout?", "retries?", "on_error?", "init?", "max_tasks?", "journal?") map::call, "`pool map(function, items, options)`.";
+    "@pool_call" ("function", "items", "workers?", "chunk?", "ordered?", "progress?", "timeout?", "retries?", "on_error?", "init?", "max_tasks?", "journal?", "retry_delay?", "retry_if?") map::call, "`pool map(function, items, options)`.";
     "@pool_continue" () item::not_called, "What the body of `pool map` returns for `continue`.";
     "@pool_map" ("options", "items", "function") map::block, "`pool map(options) x in items { ... }`.";
 };

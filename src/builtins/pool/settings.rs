@@ -3,12 +3,13 @@
 use super::super::arguments;
 use super::super::progress::Progress;
 use super::budget;
+use super::retry::Retry;
 use crate::diag::{Error, codes};
 use crate::value::Value;
 use crate::value::native::Outcome;
 
 /// The names of the options, in the order in which `@pool_call` has them.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 12] = [
     "workers",
     "chunk",
     "ordered",
@@ -19,6 +20,8 @@ pub const NAMES: [&str; 10] = [
     "init",
     "max_tasks",
     "journal",
+    "retry_delay",
+    "retry_if",
 ];
 
 /// What a map was told.
@@ -31,8 +34,8 @@ pub struct Settings {
     pub ordered: bool,
     /// Seconds that one item may take.
     pub timeout: Option<f64>,
-    /// How often an item whose worker dies, or that takes too long, is tried again.
-    pub retries: u64,
+    /// How often an item whose worker dies, or that takes too long, is tried again, and on which terms.
+    pub retry: Retry,
     /// Errors come back as values.
     pub collect: bool,
     /// Runs once in each worker.
@@ -147,7 +150,12 @@ impl Settings {
             ordered: flag(function, "ordered", &value(2), true)?,
             progress: progress(function, &value(3))?,
             timeout: limit(function, &value(4))?,
-            retries: count(function, "retries", &value(5), 0)?.unwrap_or(0),
+            retry: Retry::new(
+                function,
+                count(function, "retries", &value(5), 0)?.unwrap_or(0),
+                &value(10),
+                &value(11),
+            )?,
             collect: collect(function, &value(6))?,
             init,
             max_tasks: count(function, "max_tasks", &value(8), 1)?,

@@ -276,6 +276,18 @@ impl Future {
         self.object().cells[DEATHS].load(Ordering::Acquire) & u64::from(u32::MAX)
     }
 
+    /// Counts a try in vain of a worker that lives; how many there are with it.
+    pub fn note_try(&self) -> u64 {
+        let counts = self.object().cells[DEATHS].fetch_add(1, Ordering::AcqRel) + 1;
+        counts & u64::from(u32::MAX)
+    }
+
+    /// Fails it because of the death that was noted last, though it may be tried again.
+    pub fn fail_by_death(&self) {
+        self.step(State::Running, State::Died);
+        self.object().events[0].notify_all();
+    }
+
     /// Which of its items the worker that died last was at.
     pub fn died_at(&self) -> u64 {
         self.detail(|arena, details| arena.get_word(details + AT))

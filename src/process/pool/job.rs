@@ -400,6 +400,24 @@ impl Job {
         tail::read(self.arena(), self.tail_of(worker))
     }
 
+    /// How often an item that is not finished was tried in vain.
+    pub fn tries(&self, item: u64) -> u64 {
+        let at = item_at(self.arena(), self.object().payload(), item);
+        match item < self.total() && !self.is_finished(item) {
+            true => self.arena().get_word(at + 8),
+            false => 0,
+        }
+    }
+
+    /// Counts a try of an item in vain; how many there are with it. The result will lie in the same word.
+    pub fn note_try(&self, item: u64) -> u64 {
+        if item >= self.total() || self.is_finished(item) {
+            return 0;
+        }
+        let at = item_at(self.arena(), self.object().payload(), item);
+        self.arena().word_at(at + 8).fetch_add(1, Ordering::AcqRel) + 1
+    }
+
     /// Whether an item is finished.
     pub fn is_finished(&self, item: u64) -> bool {
         self.result(item) != Produced::Pending

@@ -19,17 +19,20 @@ pub(super) fn run(
 ) -> Outcome {
     context.protect(function);
     context.protect(settings.init);
-    let pool = Pool::one_shot(context, function, settings)?;
+    settings.retry.protect(context);
+    let body = settings.retry.bind(context, function);
+    let pool = Pool::one_shot(context, body, settings)?;
     let plan = Plan {
         pool: pool.clone(),
         owner: Value::Nil,
         function: None,
+        retry: settings.retry,
         work: Work::Map,
         chunk: settings.chunk,
         collect: settings.collect,
         limits: Limits {
             timeout: settings.timeout,
-            retries: settings.retries,
+            retries: settings.retry.count,
             max_tasks: None,
         },
         method: "pool map",

@@ -108,6 +108,7 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     let items = gather(context, items)?;
     context.protect(Value::List(items));
     context.protect(function);
+    settings.retry.protect(context);
     let total = items.len() as u64;
     if total == 0 {
         return Ok(Value::list(context.heap(), Vec::new()));
@@ -131,7 +132,6 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
         stream,
         place: context.place(),
         crew: Vec::new(),
-        tries: HashMap::new(),
         given: HashMap::new(),
         finished: Cell::new(0),
         deaths: false,
@@ -166,8 +166,6 @@ struct Map {
     place: Option<Span>,
     /// The workers by number; `None` where one has ended and was not replaced.
     crew: Vec<Option<Process>>,
-    /// How often an item has been tried in vain.
-    tries: HashMap<u64, u64>,
     /// Items that a worker was given by hand, because another died at or before them.
     given: HashMap<u64, Vec<u64>>,
     /// All items before this one are finished.
@@ -340,12 +338,16 @@ impl Map {
         lost.dedup();
         if !matches!(ended, Ended::Returned(_)) {
             self.deaths = true;
-            if let Some(item) = item.filter(|item| lost.contains(item))
-                && !self.may_try_again(item)
-            {
-                lost.retain(|&other| other != item);
-                let error = self.death(worker, &process, &ended, item);
-                self.fail(context, item, error)?;
+            if let Some(item) = item.filter(|item| lost.contains(item)) {
+                let tries = self.job.note_try(item);
+                let error = self.death(worker, &process, &ended, tries);
+                let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
+                context.protect(Value::Error(error));
+                let retry = self.settings.retry;
+                if tries > retry.count || !retry.is_worth_while(context, Value::Error(error))? {
+                    lost.retain(|&other| other != item);
+                    self.fail(context, item, Value::Error(error))?;
+                }
             }
         }
         let work_left = !lost.is_empty() || self.job.handed_out() < self.job.total();
@@ -356,20 +358,13 @@ impl Map {
         Ok(())
     }
 
-    /// Counts a try of an item at which a worker died; whether there may be another.
-    fn may_try_again(&mut self, item: u64) -> bool {
-        let tries = self.tries.entry(item).or_insert(0);
-        *tries += 1;
-        *tries <= self.settings.retries
-    }
-
-    /// What a worker's end means for its item.
-    fn death(&self, worker: u64, process: &Process, ended: &Ended, item: u64) -> Box<Error> {
+    /// What a worker's end means for its item, which was tried so many times.
+    fn death(&self, worker: u64, process: &Process, ended: &Ended, tries: u64) -> Box<Error> {
         let too_long = *ended == Ended::Killed(limit::SIGNAL);
         Death {
             limit: self.settings.timeout.filter(|_| too_long),
             last_words: self.job.last_words(worker),
-            tries: self.tries.get(&item).copied().unwrap_or(1),
+            tries,
             ..Death::of("an item of `pool map`", process, Some(ended))
         }
         .error()
@@ -385,9 +380,8 @@ impl Map {
     }
 
     /// Stores the error of an item.
-    fn fail(&self, context: &mut dyn Context, item: u64, error: Box<Error>) -> Outcome<()> {
-        let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
-        let message = travel::pack(context, Value::Error(error))?;
+    fn fail(&self, context: &mut dyn Context, item: u64, error: Value) -> Outcome<()> {
+        let message = travel::pack(context, error)?;
         self.job
             .finish(item, Produced::Error(&message.bytes), &message.handles)?;
         if !self.settings.collect {

@@ -23,6 +23,7 @@ impl Map {
         for value in [self.function, Value::List(self.items), self.settings.init] {
             context.protect(value);
         }
+        self.settings.retry.protect(context);
         if let Some(journal) = &self.journal {
             journal.leave_to_parent();
         }
@@ -100,9 +101,16 @@ impl Map {
             return Ok(());
         }
         desk.begin(index);
-        random::begin_item(self.stream, index);
-        let call = || context.call(self.function, &[value]);
-        let result = item::within(self.settings.timeout, call);
+        let call = |context: &mut dyn Context| {
+            random::begin_item(self.stream, index);
+            item::within(self.settings.timeout, || {
+                context.call(self.function, &[value])
+            })
+        };
+        let result = self
+            .settings
+            .retry
+            .attempts(context, &(&self.job, index), call);
         if let Ok(value) = result
             && let Some(plain) = item::plain(value)
             && desk.finish(index, plain)

@@ -8,7 +8,9 @@ mod fill;
 mod part;
 
 use super::super::arguments;
+use super::retry::Retry;
 use super::settings;
+use super::workers::methods::retry_for;
 use super::workers::task::Work;
 use super::workers::{Pool, with_limits};
 use crate::builtins::modules::random;
@@ -39,17 +41,20 @@ fn stream(context: &mut dyn Context, args: Args<'_>, ordered: bool) -> Outcome {
     let (pool, limits) = with_limits(method, &args[0])?;
     arguments::callable(method, "function", &args[1])?;
     let chunk = settings::count(method, "chunk", &args[3], 1)?;
+    let retries = settings::count(method, "retries", &args[6], 0)?.unwrap_or(limits.retries);
+    let retry = retry_for(method, &args[0], retries, &args[7], &args[8])?;
     let source = context.iterate(args[2])?;
     let plan = Plan {
         pool,
         owner: args[0],
-        function: Some(args[1]),
+        function: Some(retry.bind(context, args[1])),
+        retry,
         work: Work::Map,
         chunk: Some(chunk.unwrap_or(1)),
         collect: settings::collect(method, &args[4])?,
         limits: Limits {
             timeout: settings::limit(method, &args[5])?.or(limits.timeout),
-            retries: settings::count(method, "retries", &args[6], 0)?.unwrap_or(limits.retries),
+            retries,
             max_tasks: None,
         },
         method,
@@ -72,6 +77,8 @@ pub struct Plan {
     pub owner: Value,
     /// The function that travels with the items; `None` where the workers have it.
     pub function: Option<Value>,
+    /// On which terms an item is tried again. The function is bound to them.
+    pub retry: Retry,
     /// One call with each item, or with what it holds.
     pub work: Work,
     /// Items of one hand-out; `None` adapts it.

@@ -48,7 +48,7 @@ impl Part {
 
     /// Whether its worker died, and what is left can be handed in anew.
     pub(super) fn may_go_on(&self, plan: &Plan) -> bool {
-        let lost = self.lost();
+        let lost = self.lost().filter(|_| !plan.retry.asks());
         lost.is_some_and(|(_, tries)| tries <= plan.limits.retries) && !self.is_done()
     }
 
@@ -64,6 +64,10 @@ impl Part {
     pub(super) fn go_on(&mut self, plan: &Plan) -> Result<()> {
         if let Some((at, tries)) = self.lost().filter(|&(_, tries)| tries > 0) {
             self.tries = (at, tries);
+            if let Some(job) = &self.parcel.job {
+                // The worker that goes on waits before it, if that was asked for.
+                job.note_try(at);
+            }
         }
         let begun = match &self.parcel.job {
             Some(job) => job.first_unfinished(0) as usize,
@@ -114,8 +118,12 @@ impl Stream {
         let Some((at, tries)) = part.lost() else {
             return Ok(false);
         };
-        if tries > self.plan.limits.retries {
-            self.fail(context, part, at, tries)?;
+        if tries > 0 {
+            let error = self.error_of_death(context, part, tries);
+            let retry = self.plan.retry;
+            if tries > retry.count || !retry.is_worth_while(context, error)? {
+                self.fail(context, part, at, error)?;
+            }
         }
         if part.is_done() {
             return Ok(false);
@@ -125,13 +133,7 @@ impl Stream {
     }
 
     /// Stores the error of an item at which workers died too often.
-    fn fail(&self, context: &mut dyn Context, part: &Part, at: u64, tries: u64) -> Outcome<()> {
-        let task = match self.plan.method {
-            "pool map" => "an item of `pool map`",
-            _ => "an item",
-        };
-        let error = future::death(&part.handle.future, task, tries).into();
-        let error = future::error_of(context, error);
+    fn fail(&self, context: &mut dyn Context, part: &Part, at: u64, error: Value) -> Outcome<()> {
         let message = travel::pack(context, error)?;
         if let Some(job) = &part.parcel.job {
             job.finish(at, Produced::Error(&message.bytes), &message.handles)?;
@@ -140,6 +142,18 @@ impl Stream {
             }
         }
         Ok(())
+    }
+
+    /// The error of an item at which so many workers died, kept alive.
+    fn error_of_death(&self, context: &mut dyn Context, part: &Part, tries: u64) -> Value {
+        let task = match self.plan.method {
+            "pool map" => "an item of `pool map`",
+            _ => "an item",
+        };
+        let error = future::death(&part.handle.future, task, tries).into();
+        let error = future::error_of(context, error);
+        context.protect(error);
+        error
     }
 
     /// The next finished hand-out: the first, or whichever is finished.

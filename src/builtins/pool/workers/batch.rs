@@ -4,6 +4,7 @@
 use super::super::future::{self, FutureHandle};
 use super::super::journal::Journal;
 use super::super::map::results_of;
+use super::super::retry::Retry;
 use super::Pool;
 use super::task::Work;
 use crate::builtins::progress::{Bar, Progress};
@@ -19,7 +20,6 @@ use crate::value::error::ErrorValue;
 use crate::value::heap::Gc;
 use crate::value::list::List;
 use crate::value::native::{Context, Outcome};
-use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -33,8 +33,8 @@ pub struct Wishes {
     pub ordered: bool,
     /// Seconds that one item may take.
     pub limit: Option<f64>,
-    /// How often an item whose worker dies is tried again.
-    pub retries: u64,
+    /// On which terms an item is tried again.
+    pub retry: Retry,
     /// A bar on the terminal.
     pub progress: Progress,
     /// The file in which results are kept for the next run.
@@ -56,8 +56,6 @@ struct Batch {
     /// Ranges that came back from workers that died.
     again: Vec<Range<u64>>,
     running: Vec<(FutureHandle, Range<u64>)>,
-    /// How often an item has been tried in vain.
-    tries: HashMap<u64, u64>,
     began: u64,
     /// Items after which a worker is replaced: no hand-out is longer.
     max_tasks: Option<u64>,
@@ -93,6 +91,7 @@ pub fn map(
         )?),
         None => None,
     };
+    let function = wishes.retry.bind(context, function);
     let mut batch = Batch {
         job,
         stream,
@@ -108,7 +107,6 @@ pub fn map(
         next: 0,
         again: Vec::new(),
         running: Vec::new(),
-        tries: HashMap::new(),
         began: clock::now(),
     };
     let begun = batch.pool.tasks.begin_map()?;
@@ -272,10 +270,13 @@ impl Batch {
         }
         let at = range.start + future.future.died_at();
         if range.contains(&at) && !self.job.is_finished(at) {
-            let tries = self.tries.entry(at).or_insert(0);
-            *tries += 1;
-            if *tries > self.wishes.retries {
-                self.fail(context, future, at)?;
+            let tries = self.job.note_try(at);
+            let error = future::death(&future.future, "an item", tries);
+            let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
+            context.protect(Value::Error(error));
+            let retry = self.wishes.retry;
+            if tries > retry.count || !retry.is_worth_while(context, Value::Error(error))? {
+                self.fail(context, Value::Error(error), at)?;
             }
         }
         // What is left, in pieces without the items that are finished.
@@ -295,11 +296,8 @@ impl Batch {
     }
 
     /// Stores the error of an item whose worker died too often.
-    fn fail(&self, context: &mut dyn Context, future: &FutureHandle, item: u64) -> Outcome<()> {
-        let tries = self.tries.get(&item).copied().unwrap_or(1);
-        let error = future::death(&future.future, "an item", tries);
-        let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
-        let message = travel::pack(context, Value::Error(error))?;
+    fn fail(&self, context: &mut dyn Context, error: Value, item: u64) -> Outcome<()> {
+        let message = travel::pack(context, error)?;
         self.job
             .finish(item, Produced::Error(&message.bytes), &message.handles)?;
         if !self.wishes.collect {

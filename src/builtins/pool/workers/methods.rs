@@ -3,6 +3,7 @@
 use super::super::super::{Table, arguments};
 use super::super::future::FutureHandle;
 use super::super::map::{gather, lazy_source};
+use super::super::retry::Retry;
 use super::super::stream::Plan;
 use super::super::stream::collect::collect;
 use super::super::{settings, stream};
@@ -22,13 +23,13 @@ pub static METHODS: Table = natives! {
     "@leave" ("error") leave, "The end of a `with` block: works off what was handed in, or after an error gives it up.";
     "apply" ("function", "...arguments", "**named") apply, "Hands one call in and waits for its result.";
     "close" () close, "Takes no more tasks; the workers leave when all is done.";
-    "imap" ("function", "items", "chunk?", "on_error?", "timeout?", "retries?") stream::imap, "An iterator over the results in order, reading only a little ahead of them. It begins at once.";
-    "imap_unordered" ("function", "items", "chunk?", "on_error?", "timeout?", "retries?") stream::imap_unordered, "An iterator over the results as they come. It begins at once.";
+    "imap" ("function", "items", "chunk?", "on_error?", "timeout?", "retries?", "retry_delay?", "retry_if?") stream::imap, "An iterator over the results in order, reading only a little ahead of them. It begins at once.";
+    "imap_unordered" ("function", "items", "chunk?", "on_error?", "timeout?", "retries?", "retry_delay?", "retry_if?") stream::imap_unordered, "An iterator over the results as they come. It begins at once.";
     "join" ("timeout?") join, "Waits until a closed pool has ended.";
-    "limited" ("timeout?", "retries?") limited, "The same pool with other limits for what is handed in through this value: `p.limited(timeout: 1s).submit(f)`.";
-    "map" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?", "journal?") map, "The results of the function for all items, in order.";
+    "limited" ("timeout?", "retries?", "retry_delay?", "retry_if?") limited, "The same pool with other limits for what is handed in through this value: `p.limited(timeout: 1s).submit(f)`.";
+    "map" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?", "journal?", "retry_delay?", "retry_if?") map, "The results of the function for all items, in order.";
     "resize" ("workers") resize, "Lets the pool have so many workers: new ones come at once, spare ones leave when they have finished their tasks.";
-    "starmap" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?", "journal?") starmap, "As `map`, with the items of each item as arguments.";
+    "starmap" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?", "journal?", "retry_delay?", "retry_if?") starmap, "As `map`, with the items of each item as arguments.";
     "stats" () stats, "A list with a map for each worker: tasks, processes, the busy and the waiting share of its time, seconds of work, seconds until it was ready.";
     "submit" ("function", "...arguments", "**named") submit, "Hands one call in and gives a future for its result.";
     "terminate" () terminate, "Ends the pool at once; tasks that are not finished are given up.";
@@ -45,7 +46,8 @@ fn call(
     let (pool, limits) = with_limits(method, &args[0])?;
     arguments::callable(method, "function", &args[1])?;
     let positional = args.get(3..).unwrap_or(&[]).to_vec();
-    let mut task = pool.task(Work::Call, args[1], positional, limits);
+    let function = retry_of(&args[0]).bind(context, args[1]);
+    let mut task = pool.task(Work::Call, function, positional, limits);
     task.named = arguments::given(&args[2]).copied().unwrap_or(Value::Nil);
     task.stream = random::draw(context);
     task.from = from;
@@ -78,12 +80,13 @@ fn map_with(
 ) -> Outcome {
     let (pool, limits) = with_limits(method, &args[0])?;
     arguments::callable(method, "function", &args[1])?;
+    let retries = settings::count(method, "retries", &args[7], 0)?.unwrap_or(limits.retries);
     let wishes = Wishes {
         chunk: settings::count(method, "chunk", &args[3], 1)?,
         collect: settings::collect(method, &args[4])?,
         ordered: settings::flag(method, "ordered", &args[5], true)?,
         limit: settings::limit(method, &args[6])?.or(limits.timeout),
-        retries: settings::count(method, "retries", &args[7], 0)?.unwrap_or(limits.retries),
+        retry: retry_for(method, &args[0], retries, &args[10], &args[11])?,
         progress: settings::progress(method, &args[8])?,
         journal: settings::journal(method, &args[9])?,
     };
@@ -91,13 +94,14 @@ fn map_with(
         let plan = Plan {
             pool,
             owner: args[0],
-            function: Some(args[1]),
+            function: Some(wishes.retry.bind(context, args[1])),
+            retry: wishes.retry,
             work,
             chunk: wishes.chunk,
             collect: wishes.collect,
             limits: Limits {
                 timeout: wishes.limit,
-                retries: wishes.retries,
+                retries: wishes.retry.count,
                 max_tasks: None,
             },
             method,
@@ -108,6 +112,24 @@ fn map_with(
     }
     let items = gather(context, args[2])?;
     batch::map(context, pool, method, args[1], items, work, wishes)
+}
+
+/// The terms of a pool's value, on which its tasks are tried again.
+fn retry_of(pool: &Value) -> Retry {
+    let handle = pool.as_handle::<PoolHandle>();
+    handle.map_or_else(Retry::never, |handle| handle.retry)
+}
+
+/// The same, or those that a call was given.
+pub fn retry_for(
+    method: &str,
+    pool: &Value,
+    count: u64,
+    delay: &Value,
+    when: &Value,
+) -> Outcome<Retry> {
+    let given = Retry::new(method, count, delay, when)?;
+    Ok(given.or(retry_of(pool)))
 }
 
 fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -139,7 +161,12 @@ fn limited(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (pool, mut limits) = with_limits("limited", &args[0])?;
     limits.timeout = settings::limit("limited", &args[1])?.or(limits.timeout);
     limits.retries = settings::count("limited", "retries", &args[2], 0)?.unwrap_or(limits.retries);
-    let handle = PoolHandle { pool, limits };
+    let retry = retry_for("limited", &args[0], limits.retries, &args[3], &args[4])?;
+    let handle = PoolHandle {
+        pool,
+        limits,
+        retry,
+    };
     Ok(Value::handle(context.heap(), Rc::new(handle)))
 }
 

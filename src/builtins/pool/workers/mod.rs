@@ -18,6 +18,7 @@ mod telling;
 
 use super::super::{arguments, spawn, travel};
 use super::death::{Fruitless, never_ready};
+use super::retry::Retry;
 use super::stats::{Account, Tally};
 use super::{budget, settings, stats};
 use crate::diag::{Error, Result, codes};
@@ -86,6 +87,8 @@ pub struct PoolHandle {
     pub pool: Rc<Pool>,
     /// What holds for the tasks that are handed in through this value.
     pub limits: Limits,
+    /// On which terms they are tried again, beside how often.
+    pub retry: Retry,
 }
 
 impl Handle for PoolHandle {
@@ -124,6 +127,7 @@ impl Handle for PoolHandle {
 
     fn trace(&self, marker: &mut Marker<'_>) {
         self.pool.trace(marker);
+        self.retry.trace(marker);
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -159,6 +163,7 @@ pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
     let pool = Pool::new(Tasks::from_id(id)?, 0, None);
     Some(Rc::new(PoolHandle {
         limits: pool.tasks.limits(),
+        retry: Retry::never(),
         pool: Rc::new(pool),
     }))
 }
@@ -184,6 +189,7 @@ pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let handle = PoolHandle {
         pool: pool.clone(),
         limits,
+        retry: Retry::never(),
     };
     let value = Value::handle(context.heap(), Rc::new(handle));
     context.protect(value);

@@ -4,8 +4,9 @@
 //! the items or arguments, and what is to be known about them.
 
 use super::super::super::{spawn, travel};
-use super::super::future::FutureHandle;
+use super::super::future::{self, FutureHandle};
 use super::super::journal::check_lasting;
+use super::super::retry::{Retry, Tries};
 use super::super::{budget, item};
 use super::Pool;
 use crate::arena::HandleId;
@@ -186,7 +187,7 @@ impl Pool {
 
     /// Runs a task and stores what comes of it; how many calls it was. `exit` in a task ends the worker.
     fn run_task(&self, context: &mut dyn Context, worker: u64, task: &Future) -> Outcome<u64> {
-        let mut calls = 1;
+        let (mut calls, mut given_up) = (1, false);
         let order = match self.read_parcel(context, task.task()) {
             Some(order) => order,
             None => {
@@ -195,11 +196,19 @@ impl Pool {
         };
         let result = order.and_then(|order| {
             calls = order.calls();
-            self.perform(context, worker, &order)
+            given_up = order.is_given_up(context, task)?;
+            if given_up {
+                return Ok(Value::Nil);
+            }
+            self.perform(context, worker, task, &order)
         });
         let packed = result.and_then(|value| travel::pack(context, value));
         self.tasks.count_task(worker, calls);
         match packed {
+            Ok(_) if given_up => {
+                self.tasks.note_failure(task);
+                task.fail_by_death();
+            }
             Ok(message) => task.finish(State::Value, &message.bytes, &message.handles)?,
             Err(Fault::Exit(code)) => return Err(Fault::Exit(code)),
             Err(fault) => {
@@ -211,11 +220,20 @@ impl Pool {
         Ok(calls)
     }
 
-    fn perform(&self, context: &mut dyn Context, worker: u64, order: &Order) -> Outcome {
+    fn perform(
+        &self,
+        context: &mut dyn Context,
+        worker: u64,
+        task: &Future,
+        order: &Order,
+    ) -> Outcome {
+        let (function, retry) = Retry::of(order.function);
         if order.work == Work::Call as i64 {
             let named = spawn::named_arguments(&order.named);
-            return order.timed(context, 0, |context| {
-                context.call_named(order.function, &order.values, &named)
+            return retry.attempts(context, &task, |context| {
+                order.timed(context, 0, |context| {
+                    context.call_named(function, &order.values, &named)
+                })
             });
         }
         let results = List::new(context.heap(), Vec::new());
@@ -230,11 +248,13 @@ impl Pool {
                 Value::List(list) if order.work == Work::Star as i64 => list.items().to_values(),
                 value => vec![value],
             };
-            let result = order.timed(context, at, |context| {
-                context.call(order.function, &arguments)
+            let index = (order.first + at).saturating_sub(order.base);
+            let of_job = order.job.as_ref().map(|job| (job, index));
+            let tries: &dyn Tries = of_job.as_ref().map_or(&task, |tries| tries);
+            let result = retry.attempts(context, tries, |context| {
+                order.timed(context, at, |context| context.call(function, &arguments))
             });
             if let Some(job) = &order.job {
-                let index = (order.first + at).saturating_sub(order.base);
                 let result = result.and_then(|value| {
                     let has_structs = order.lasting && check_lasting(value)?;
                     Ok((value, has_structs))
@@ -312,6 +332,19 @@ impl Order {
             collect: fact(8).truthy(),
             lasting: fact(10).truthy(),
         })
+    }
+
+    /// Whether a task whose worker died before is not worth another try, by the terms that came with it. Items of a job are
+    /// decided on by who handed them in.
+    fn is_given_up(&self, context: &mut dyn Context, task: &Future) -> Outcome<bool> {
+        let (_, retry) = Retry::of(self.function);
+        if retry.is_plain() || self.job.is_some() || task.died_with().is_none() {
+            return Ok(false);
+        }
+        let error = future::death(task, "a task", task.deaths());
+        let error = future::error_of(context, error.into());
+        context.protect(error);
+        Ok(!retry.is_worth_while(context, error)?)
     }
 
     fn calls(&self) -> u64 {
