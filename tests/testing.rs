@@ -186,6 +186,30 @@ fn json_has_a_line_for_each_test_and_one_for_all() {
 }
 
 #[test]
+fn tap_has_a_point_for_each_test_and_the_plan() {
+    let text = "test \"fine # 1\" { }\ntest \"not\" { print(\"said\"); assert(false) }\n";
+    let run = tested(
+        &[("a.par", text), ("b.par", "test \"x\" { let = 1 }\n")],
+        &["--format", "tap", "-j", "1"],
+    );
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines[0], "TAP version 14");
+    assert!(
+        lines[1].starts_with("ok 1 - ") && lines[1].ends_with(": fine \\# 1"),
+        "{}",
+        lines[1]
+    );
+    assert!(lines[2].starts_with("not ok 2 - ") && lines[2].ends_with(": not"));
+    assert_eq!((lines[3], lines[4]), ("  ---", "  outcome: failed"));
+    assert_eq!(lines[6], "  line: 2");
+    assert!(lines[8].starts_with("  output: \"said\\n"), "{}", lines[8]);
+    assert_eq!(lines[9..], ["  ...", "not ok 3 - a file compiles", "1..3"]);
+    assert_eq!(run.exit, 1);
+    let both = tested(&[("a.par", text)], &["--format", "tap", "--json"]);
+    assert_eq!(both.exit, 2);
+}
+
+#[test]
 fn the_tests_of_the_standard_library_pass() {
     let run = par_test(root(), &["stdlib"]);
     assert_eq!(run.exit, 0, "{}{}", run.stdout, run.stderr);

@@ -108,8 +108,11 @@ pub struct TestOptions {
     /// How many tests run at once; as many as this process may use CPUs when it is left out
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<usize>,
-    /// One JSON object for each test and one for all of them, each on its line
-    #[arg(long)]
+    /// How it is told: for people, as one JSON object a line, or as TAP for what collects the results of tests
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub format: Form,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
     pub json: bool,
     /// Show the names and places of the tests, without running them
     #[arg(long)]
@@ -117,6 +120,18 @@ pub struct TestOptions {
     /// Run one test of one file here: how `par test` starts each
     #[arg(long, value_name = "INDEX", hide = true)]
     pub child: Option<usize>,
+}
+
+/// How `par test` tells of the tests.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// A line for each test, what the failed ones said, and the sum
+    #[default]
+    Text,
+    /// One JSON object for each test and one for all of them, each on its line
+    Json,
+    /// The Test Anything Protocol, version 14
+    Tap,
 }
 
 /// What `--dump` shows.

@@ -12,7 +12,7 @@ mod tell;
 pub(super) use find::scripts_below;
 
 use super::USAGE;
-use super::args::TestOptions;
+use super::args::{Form, TestOptions};
 use super::report::Reporter;
 use super::run;
 use crate::os;
@@ -88,7 +88,12 @@ pub(super) fn test(options: &TestOptions, reporter: &Reporter) -> ExitCode {
         return ExitCode::from(USAGE);
     }
     let jobs = options.jobs.unwrap_or_else(os::cpu::count).max(1);
-    let mut teller = tell::Teller::new(options.json, reporter);
+    let form = if options.json {
+        Form::Json
+    } else {
+        options.format
+    };
+    let mut teller = tell::Teller::new(form, reporter);
     let run = runner::run(tests, jobs, timeout, |ended| teller.ended(ended));
     let failed = teller.summary(found.broken);
     match run {

@@ -1,13 +1,14 @@
 //! What `par test` prints: a line for each test as it ends, the output of those that failed, and the sum.
 
 use super::{Ended, Verdict};
+use crate::cli::args::Form;
 use crate::cli::report::Reporter;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 /// Collects what is told at the end.
 pub(super) struct Teller {
-    json: bool,
+    form: Form,
     color: bool,
     begin: Instant,
     passed: usize,
@@ -15,9 +16,12 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new(json: bool, reporter: &Reporter) -> Teller {
+    pub(super) fn new(form: Form, reporter: &Reporter) -> Teller {
+        if form == Form::Tap {
+            print_line("TAP version 14");
+        }
         Teller {
-            json,
+            form,
             color: reporter.colored() && std::io::stdout().is_terminal(),
             begin: Instant::now(),
             passed: 0,
@@ -27,32 +31,29 @@ impl Teller {
 
     /// Tells of one test.
     pub(super) fn ended(&mut self, ended: Ended) {
-        if self.json {
-            let outcome = match ended.verdict {
-                Verdict::Passed => "passed",
-                Verdict::Failed => "failed",
-                Verdict::TimedOut => "timed out",
-            };
-            print_line(
+        match self.form {
+            Form::Json => print_line(
                 &serde_json::json!({
                     "file": ended.test.file.to_string_lossy(),
                     "line": ended.test.line,
                     "name": ended.test.name,
-                    "outcome": outcome,
+                    "outcome": outcome(ended.verdict),
                     "seconds": ended.took.as_secs_f64(),
                     "output": ended.output,
                 })
                 .to_string(),
-            );
-        } else {
-            let (word, escape) = match ended.verdict {
-                Verdict::Passed => ("ok     ", "\x1b[32m"),
-                Verdict::Failed => ("FAILED ", "\x1b[1;31m"),
-                Verdict::TimedOut => ("TIMEOUT", "\x1b[1;31m"),
-            };
-            let word = self.painted(word, escape);
-            let took = shown(ended.took);
-            print_line(&format!("{word} {} ({took})", ended.test.full_name()));
+            ),
+            Form::Tap => print_line(&test_point(self.passed + self.failed.len() + 1, &ended)),
+            Form::Text => {
+                let (word, escape) = match ended.verdict {
+                    Verdict::Passed => ("ok     ", "\x1b[32m"),
+                    Verdict::Failed => ("FAILED ", "\x1b[1;31m"),
+                    Verdict::TimedOut => ("TIMEOUT", "\x1b[1;31m"),
+                };
+                let word = self.painted(word, escape);
+                let took = shown(ended.took);
+                print_line(&format!("{word} {} ({took})", ended.test.full_name()));
+            }
         }
         match ended.verdict {
             Verdict::Passed => self.passed += 1,
@@ -64,8 +65,8 @@ impl Teller {
     pub(super) fn summary(mut self, broken: usize) -> usize {
         let failed = self.failed.len();
         let took = self.begin.elapsed();
-        if self.json {
-            print_line(
+        match self.form {
+            Form::Json => print_line(
                 &serde_json::json!({
                     "passed": self.passed,
                     "failed": failed,
@@ -73,9 +74,22 @@ impl Teller {
                     "seconds": took.as_secs_f64(),
                 })
                 .to_string(),
-            );
-            return failed + broken;
+            ),
+            Form::Tap => {
+                let ended = self.passed + failed;
+                // Who only counts the points must see it too; the errors themselves are on standard error.
+                for number in 1..=broken {
+                    print_line(&format!("not ok {} - a file compiles", ended + number));
+                }
+                print_line(&format!("1..{}", ended + broken));
+            }
+            Form::Text => self.summary_for_people(broken, took),
         }
+        failed + broken
+    }
+
+    fn summary_for_people(&mut self, broken: usize, took: Duration) {
+        let failed = self.failed.len();
         // In the order of the text, whichever ended first.
         self.failed.sort_by(|a, b| {
             let place = |ended: &Ended| (ended.test.file.clone(), ended.test.index);
@@ -98,7 +112,6 @@ impl Teller {
             sum.push_str(&format!(", {} not compiled", counted(broken, "file")));
         }
         print_line(&format!("{sum} in {}", shown(took)));
-        failed + broken
     }
 
     fn painted(&self, text: &str, escape: &str) -> String {
@@ -107,6 +120,37 @@ impl Teller {
             false => text.to_string(),
         }
     }
+}
+
+fn outcome(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed => "failed",
+        Verdict::TimedOut => "timed out",
+    }
+}
+
+/// A test point of TAP; behind it, as YAML, how a test failed.
+fn test_point(number: usize, ended: &Ended) -> String {
+    let word = match ended.verdict {
+        Verdict::Passed => "ok",
+        _ => "not ok",
+    };
+    // A `#` would begin a directive.
+    let name = ended.test.full_name().replace('\\', "\\\\");
+    let name = name.replace('#', "\\#").replace('\n', " ");
+    let mut text = format!("{word} {number} - {name}");
+    if ended.verdict == Verdict::Passed {
+        return text;
+    }
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let file = quoted(&ended.test.file.to_string_lossy());
+    text += &format!("\n  ---\n  outcome: {}\n", outcome(ended.verdict));
+    text += &format!("  file: {file}\n  line: {}\n", ended.test.line);
+    text += &format!("  seconds: {:.3}\n", ended.took.as_secs_f64());
+    // A text of JSON is one of YAML too, whatever is in it.
+    text += &format!("  output: {}\n  ...", quoted(&ended.output));
+    text
 }
 
 fn counted(count: usize, noun: &str) -> String {
