@@ -116,7 +116,7 @@ impl Drop for Hold {
 
 impl Arena {
     /// The entry of an index; entry 0, which is never used, for one out of the table.
-    pub(super) fn entry(&self, index: u32) -> &Object {
+    pub fn entry(&self, index: u32) -> &Object {
         let index = if index < self.layout.objects {
             index
         } else {
@@ -132,6 +132,13 @@ impl Arena {
         }
         let object = self.entry(id.index);
         object.is(id).then_some(object)
+    }
+
+    /// The place of an object in the table: [`Arena::entry`] finds it again.
+    pub fn place_of(&self, object: &Object) -> u32 {
+        let first = std::ptr::from_ref(self.entry(0)).addr();
+        let at = std::ptr::from_ref(object).addr().wrapping_sub(first);
+        (at / size_of::<Object>()) as u32
     }
 
     /// Takes a free entry of the object table for this process.

@@ -1,5 +1,6 @@
 //! The end of a process: its children first, then what it leaves, then out.
 
+use super::channel::tell;
 use super::pool::future::Future;
 use super::record::{DAEMON, Record, STARTED, Status};
 use super::spawn::{ChildOutcome, Message, Process, seconds_until};
@@ -68,6 +69,7 @@ pub fn tell_of_tasks(failures: &[Future], more: u64) {
 }
 
 fn do_at_end() {
+    tell::pay();
     held::write_out();
     let steps = AT_END.lock().map(|mut steps| std::mem::take(&mut *steps));
     for (pid, step) in steps.unwrap_or_default() {

@@ -1,5 +1,6 @@
 //! Ctrl-C and cancellation, as the script meets them: errors raised where the machine polls and in the waiting place.
 
+use super::channel::tell;
 use super::pool::reading;
 use super::record::{self, ASKED, DAEMON, Record, SIGNALLED, WORKER};
 use super::{programs, reaper, scope, wait};
@@ -61,8 +62,9 @@ pub fn collect() {
 }
 
 /// Raises `Interrupted` or `Cancelled` if it is due, once for each time; reaps children that ended. The failure of a process in
-/// an open scope is a `Cancelled` too.
+/// an open scope is a `Cancelled` too. Before that, whoever was left asleep for a moment is woken.
 pub fn check() -> Result<()> {
+    tell::pay();
     let happened = signal::take(
         signal::INTERRUPTED
             | signal::CANCELLED

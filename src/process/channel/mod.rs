@@ -20,7 +20,7 @@ mod results;
 pub mod side;
 pub mod steps;
 mod take;
-mod tell;
+pub mod tell;
 
 pub use ends::Closer;
 pub use lease::{SetAside, Why, error_block};

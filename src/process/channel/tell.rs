@@ -2,12 +2,14 @@
 //!
 //! Who is woken for one message, or for room for one, deals with it and sleeps again: where processes are more than
 //! processors, each message then costs two changes of processes and a call of the kernel. So while somebody who was woken is
-//! on his way, others are left asleep for a moment. None is forgotten: who comes out of a wait passes it on when there is
-//! more to do (`wait::pass_on`), and whoever is killed on his way costs the others one slice of their sleep.
+//! on his way, others are left asleep for a moment. None is forgotten: who leaves one asleep owes it a waking, and pays at the
+//! next safe point of his script, before he waits himself, or at his end ([`pay`]); who comes out of a wait passes it on when
+//! there is more to do (`wait::pass_on`); and whoever is killed meanwhile costs the others one slice of their sleep.
 
 use super::{Channel, PUTTERS, TAKERS, at};
+use crate::arena;
 use crate::os::{clock, cpu};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A queue of this many messages is long: while putters wait there is enough for takers to go on with.
 const LONG: u64 = 64;
@@ -15,6 +17,26 @@ const LONG: u64 = 64;
 const PAUSE: u64 = 50_000;
 /// The same for putters while over half of a long queue waits.
 const FULL_PAUSE: u64 = 1_000_000;
+
+/// Whom this process owes a waking: twice the place of the object in its table, plus the side, plus 1; 0 for nobody.
+static OWED: AtomicU64 = AtomicU64::new(0);
+
+/// Wakes whom this process left asleep.
+#[inline]
+pub fn pay() {
+    if OWED.load(Ordering::Relaxed) != 0 {
+        pay_now();
+    }
+}
+
+#[cold]
+fn pay_now() {
+    let owed = OWED.swap(0, Ordering::Relaxed);
+    if let (Some(arena), Some(owed)) = (arena::get(), owed.checked_sub(1)) {
+        let side = (owed & 1) as usize;
+        arena.entry((owed >> 1) as u32).events[side].notify(1);
+    }
+}
 
 impl Channel<'_> {
     /// After a put: wakes a taker.
@@ -27,7 +49,7 @@ impl Channel<'_> {
 
     #[cold]
     fn tell_waiting_taker(&self) {
-        if self.len() <= 1 || self.is_due(at::TOLD_TAKERS, PAUSE) {
+        if self.len() <= 1 || self.is_due(at::TOLD_TAKERS, PAUSE) || !self.owe(TAKERS) {
             self.set(at::TOLD_TAKERS, clock::now());
             self.notify(TAKERS, 1);
         }
@@ -53,10 +75,20 @@ impl Channel<'_> {
             _ if waiting > capacity / 2 => self.is_due(at::TOLD_PUTTERS, FULL_PAUSE),
             _ => self.is_due(at::TOLD_PUTTERS, PAUSE),
         };
-        if due {
+        if due || !self.owe(PUTTERS) {
             self.set(at::TOLD_PUTTERS, clock::now());
             self.notify(PUTTERS, 1);
         }
+    }
+
+    /// Notes that somebody was left asleep at a side; false when this process owes another a waking already.
+    fn owe(&self, side: usize) -> bool {
+        let Some(object) = self.object else {
+            return true;
+        };
+        let debt = u64::from(self.arena.place_of(object)) * 2 + side as u64 + 1;
+        let before = OWED.compare_exchange(0, debt, Ordering::Relaxed, Ordering::Relaxed);
+        before.is_ok() || before == Err(debt)
     }
 
     #[inline]
