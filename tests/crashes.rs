@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::sandbox::run;
+use common::sandbox::{Outcome, run};
 use common::suite::{self, Case, Verdict};
 use common::{files_below, root};
 use std::collections::BTreeSet;
@@ -26,7 +26,29 @@ fn main() -> ExitCode {
         name: format!("crash at {point}"),
         run: Box::new(move || check(&point, depth)),
     });
-    suite::main(cases.collect())
+    let mets = METS.iter().map(|&(script, point, met)| Case {
+        name: format!("{script} after a death at {point}"),
+        run: Box::new(move || meets(script, point, met)),
+    });
+    suite::main(cases.chain(mets).collect())
+}
+
+/// What a survivor meets, by the place at which the other died: the rows of the fault matrix that allow two outcomes do so because
+/// of these places, and of nothing else.
+const METS: [(&str, &str, &str); 4] = [
+    ("barrier", "barrier: coming", "Deadlock"),
+    ("barrier", "barrier: arrived", "Broken"),
+    ("condition", "condition: entered", "OwnerDied"),
+    ("condition", "condition: lock let go", "ok"),
+];
+
+fn meets(script: &str, point: &str, met: &str) -> Verdict {
+    let run = crash(point, true, &format!("tests/crashes/{script}.par"), &[]);
+    match run.broken_promise() {
+        Some(problem) => Verdict::Failed(format!("{problem}\n{}", run.stderr)),
+        None if run.stdout.trim_end() == met => Verdict::Passed,
+        None => Verdict::Failed(format!("expected {met}\n{}{}", run.stdout, run.stderr)),
+    }
 }
 
 /// The names of all crash points.
@@ -62,17 +84,28 @@ fn check(point: &str, depth: u64) -> Verdict {
     Verdict::Passed
 }
 
-/// Runs the script; whether somebody has died at the place, as far as that is told.
-fn die(point: &str, passing: u64, once: bool) -> Result<bool, String> {
+/// Runs a script in which the first process that comes to a place dies, or each that does.
+fn crash(point: &str, once: bool, script: &str, args: &[&str]) -> Outcome {
     let other = std::env::var("PAR_TEST_BINARY").ok();
     let par = other.as_deref().unwrap_or(env!("CARGO_BIN_EXE_par"));
-    let area = point.split(':').next().unwrap_or(point);
-    let mut args = vec![format!("PAR_CRASH={point}:{passing}")];
+    let mut all = vec![format!("PAR_CRASH={point}")];
     if once {
-        args.push("PAR_CRASH_ONCE=1".to_string());
+        all.push("PAR_CRASH_ONCE=1".to_string());
     }
-    args.extend([par, "tests/crashes/everything.par", area].map(String::from));
-    let run = run("env", root(), &args, "", WATCHDOG);
+    all.extend(
+        [par, script]
+            .into_iter()
+            .chain(args.iter().copied())
+            .map(String::from),
+    );
+    run("env", root(), &all, "", WATCHDOG)
+}
+
+/// Runs the script; whether somebody has died at the place, as far as that is told.
+fn die(point: &str, passing: u64, once: bool) -> Result<bool, String> {
+    let area = point.split(':').next().unwrap_or(point);
+    let point = format!("{point}:{passing}");
+    let run = crash(&point, once, "tests/crashes/everything.par", &[area]);
     if let Some(problem) = run.broken_promise() {
         return Err(format!("{problem}\n{}{}", run.stdout, run.stderr));
     }

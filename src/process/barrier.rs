@@ -78,6 +78,7 @@ impl Barrier {
     /// barrier is broken then, as it is after any error while waiting: the others would wait for ever.
     pub fn wait(&self, timeout: Option<f64>, place: Option<Span>) -> Result<Option<u64>> {
         let (arena, object, me) = (super::start()?, self.hold.object(), arena::me());
+        crash_point!("barrier: coming");
         let arrived = arena::when_full(|| self.arrive(arena, me))?;
         let (phase, index) = match arrived {
             Arrived::Broken => return Err(self.broken_error()),

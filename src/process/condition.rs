@@ -89,6 +89,7 @@ impl Condition {
         })?;
         crash_point!("condition: entered");
         let again = self.lock.release_fully();
+        crash_point!("condition: lock let go");
         let awaited = [Awaited {
             id: self.id(),
             object,
