@@ -380,12 +380,12 @@ fn a_stopped_parent_hides_no_death() {
             sleep(60.0);
             value("")
         });
-        let cell = par::arena::get().unwrap().cell(7);
+        let cell = par::arena::get().unwrap().cell(par::arena::Cell::Scratch);
         cell.store(inner.id().to_bits(), std::sync::atomic::Ordering::SeqCst);
         inner.join(None, None).unwrap();
         value("")
     });
-    let cell = par::arena::get().unwrap().cell(7);
+    let cell = par::arena::get().unwrap().cell(par::arena::Cell::Scratch);
     let inner = loop {
         let bits = cell.load(std::sync::atomic::Ordering::SeqCst);
         if let Some(id) = par::arena::HandleId::from_bits(bits) {

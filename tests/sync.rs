@@ -78,7 +78,9 @@ fn place(start: usize) -> Option<Span> {
 
 /// A number that all processes see.
 fn shared() -> &'static AtomicU64 {
-    par::process::start().unwrap().cell(7)
+    par::process::start()
+        .unwrap()
+        .cell(par::arena::Cell::Scratch)
 }
 
 fn until(condition: impl Fn() -> bool) {

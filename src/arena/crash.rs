@@ -13,8 +13,6 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 static PASSED: AtomicU64 = AtomicU64::new(0);
 /// Whether one process dies and not each.
 static ONCE: AtomicBool = AtomicBool::new(false);
-/// The cell of the arena that is not 0 once a process has died by [`ONCE`].
-const DEATHS_CELL: usize = 2;
 static TARGET: OnceLock<(Option<String>, u64)> = OnceLock::new();
 
 /// Marks a place between two steps of an operation.
@@ -81,7 +79,7 @@ pub fn pass(name: &str) {
     if PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *count {
         if ONCE.load(Ordering::Relaxed) {
             let is_first = super::get()
-                .is_none_or(|arena| arena.cell(DEATHS_CELL).swap(1, Ordering::AcqRel) == 0);
+                .is_none_or(|arena| arena.cell(super::Cell::Deaths).swap(1, Ordering::AcqRel) == 0);
             if !is_first {
                 return;
             }

@@ -91,8 +91,27 @@ struct Header {
     /// Not 0 when memory must be set aside before it is touched.
     strict: AtomicU32,
     class_hint: [AtomicU32; alloc::CLASSES.len()],
-    /// Words for the layers above.
+    /// Words for the layers above, by [`Cell`].
     cells: [AtomicU64; 8],
+}
+
+/// The words that the layers above have in the arena, named here so that no two take the same one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cell {
+    /// Failures of processes that nobody looked after.
+    Failures = 0,
+    /// Until when (monotonic nanoseconds) somebody has the turn to search for deadlocks.
+    Turn,
+    /// Not 0 once a process has died at a crash point that kills once.
+    Deaths,
+    /// Not 0 once Ctrl-C has ended the tree.
+    Interrupted,
+    /// The number of the tree; 0 before its first program.
+    Tree,
+    /// The guardian's process id; 0 when there is none.
+    Guardian,
+    /// Nobody's: for tests.
+    Scratch,
 }
 
 /// The shared mapping of this process.
@@ -252,9 +271,9 @@ impl Arena {
         self.header().made_at.load(Ordering::Relaxed)
     }
 
-    /// A word for the layers above, one of eight; all are 0 in a new arena.
-    pub fn cell(&self, index: usize) -> &AtomicU64 {
-        &self.header().cells[index % 8]
+    /// A word for the layers above; all are 0 in a new arena.
+    pub fn cell(&self, cell: Cell) -> &AtomicU64 {
+        &self.header().cells[cell as usize]
     }
 
     fn header(&self) -> &Header {

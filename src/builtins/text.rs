@@ -3,6 +3,7 @@
 use super::{Table, arguments};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::process::signals;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::text::{char_count, checked};
 use crate::value::{Value, operate};
@@ -55,10 +56,11 @@ fn capitalize(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn chars(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut buffer = [0; 4];
     let heap = context.heap();
-    let chars = receiver(args).chars();
-    let chars = chars
-        .map(|c| Value::str(heap, c.encode_utf8(&mut buffer)))
-        .collect();
+    let mut chars = Vec::with_capacity(args[0].text_shape().0);
+    for c in receiver(args).chars() {
+        chars.push(Value::str(heap, c.encode_utf8(&mut buffer)));
+        signals::check_urgent()?;
+    }
     Ok(Value::list(heap, chars))
 }
 
@@ -173,45 +175,82 @@ fn len(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Int(args[0].text_shape().0 as i64))
 }
 
+/// Bytes of a text that are changed between two looks for Ctrl-C.
+const PIECE: usize = 1 << 20;
+
+/// A long text in pieces of about [`PIECE`] bytes that end behind a blank or a newline: what becomes of a letter may
+/// depend on its word (the Σ at the end of a Greek one), never on what is behind white space.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let behind = rest.as_bytes().get(PIECE..).unwrap_or_default();
+        let end = match behind.iter().position(|byte| matches!(byte, b' ' | b'\n')) {
+            Some(at) => PIECE + at + 1,
+            None => rest.len(),
+        };
+        let (piece, after) = rest.split_at_checked(end)?;
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// The text with each piece changed.
+fn changed(
+    context: &mut dyn Context,
+    args: Args<'_>,
+    mut change: impl FnMut(&mut String, &str),
+) -> Outcome {
+    let text = receiver(args);
+    let mut all = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        change(&mut all, piece);
+        signals::check_urgent()?;
+    }
+    checked(context.heap(), all)
+}
+
 fn lower(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    checked(context.heap(), receiver(args).to_lowercase())
+    changed(context, args, |all, piece| {
+        all.push_str(&piece.to_lowercase());
+    })
 }
 
 fn casefold(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    checked(
-        context.heap(),
-        caseless::default_case_fold_str(receiver(args)),
-    )
+    changed(context, args, |all, piece| {
+        all.push_str(&caseless::default_case_fold_str(piece));
+    })
 }
 
 fn upper(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    checked(context.heap(), receiver(args).to_uppercase())
+    changed(context, args, |all, piece| {
+        all.push_str(&piece.to_uppercase());
+    })
 }
 
 fn swapcase(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let mut text = String::with_capacity(receiver(args).len());
-    for c in receiver(args).chars() {
-        if c.is_uppercase() {
-            text.extend(c.to_lowercase());
-        } else {
-            text.extend(c.to_uppercase());
+    changed(context, args, |all, piece| {
+        for c in piece.chars() {
+            if c.is_uppercase() {
+                all.extend(c.to_lowercase());
+            } else {
+                all.extend(c.to_uppercase());
+            }
         }
-    }
-    checked(context.heap(), text)
+    })
 }
 
 fn title(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let mut text = String::with_capacity(receiver(args).len());
     let mut inside = false;
-    for c in receiver(args).chars() {
-        if inside {
-            text.extend(c.to_lowercase());
-        } else {
-            text.extend(c.to_uppercase());
+    changed(context, args, |all, piece| {
+        for c in piece.chars() {
+            if inside {
+                all.extend(c.to_lowercase());
+            } else {
+                all.extend(c.to_uppercase());
+            }
+            inside = c.is_alphabetic();
         }
-        inside = c.is_alphabetic();
-    }
-    checked(context.heap(), text)
+    })
 }
 
 fn lstrip(context: &mut dyn Context, args: Args<'_>) -> Outcome {

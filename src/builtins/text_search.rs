@@ -4,6 +4,7 @@ use super::text::receiver;
 use super::{Table, arguments, gather};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::process::signals;
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::text::{char_count, char_range, checked};
 use crate::value::{Value, operate, show};
@@ -61,8 +62,18 @@ fn window<'a>(function: &str, args: Args<'a>) -> Outcome<Option<(&'a str, usize)
 fn count(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     let part = arguments::text("count", "part", &args[1])?;
     let text = window("count", args)?;
-    let count = text.map_or(0, |(text, _)| text.matches(part).count());
+    let count = text.map_or(Ok(0), |(text, _)| occurrences(text, part))?;
     Ok(Value::Int(count as i64))
+}
+
+/// How often a part stands in a text, without overlaps.
+fn occurrences(text: &str, part: &str) -> Outcome<usize> {
+    let mut count = 0;
+    for _ in text.matches(part) {
+        count += 1;
+        signals::check_urgent()?;
+    }
+    Ok(count)
 }
 
 /// The character index of a part.
@@ -184,7 +195,7 @@ fn partition(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some((before, after)) => (before, sep, after),
         None => (text, "", ""),
     };
-    Ok(strings(context, [before, sep, after]))
+    strings(context, [before, sep, after])
 }
 
 fn rpartition(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -193,16 +204,18 @@ fn rpartition(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some((before, after)) => (before, sep, after),
         None => ("", "", text),
     };
-    Ok(strings(context, [before, sep, after]))
+    strings(context, [before, sep, after])
 }
 
-fn strings<'a>(context: &mut dyn Context, parts: impl IntoIterator<Item = &'a str>) -> Value {
+/// A list of texts. There may be so many that Ctrl-C comes meanwhile.
+fn strings<'a>(context: &mut dyn Context, parts: impl IntoIterator<Item = &'a str>) -> Outcome {
     let heap = context.heap();
-    let parts = parts
-        .into_iter()
-        .map(|part| Value::str(heap, part))
-        .collect();
-    Value::list(heap, parts)
+    let mut list = Vec::new();
+    for part in parts {
+        list.push(Value::str(heap, part));
+        signals::check_urgent()?;
+    }
+    Ok(Value::list(heap, list))
 }
 
 fn separator<'a>(function: &str, value: &'a Value) -> Outcome<&'a str> {
@@ -226,18 +239,22 @@ fn replace(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(count) => usize::try_from(arguments::int("replace", "count", count)?).ok(),
         None => None,
     };
-    let places = text.matches(old).count().min(limit.unwrap_or(usize::MAX));
+    let places = occurrences(text, old)?.min(limit.unwrap_or(usize::MAX));
     let size = text.len() - (places * old.len()).min(text.len());
-    operate::within(
-        "replace",
-        size.saturating_add(places.saturating_mul(new.len())),
-        MAX_STRING,
-    )?;
-    match limit {
-        _ if places == 0 => Ok(args[0]),
-        Some(limit) => checked(context.heap(), text.replacen(old, new, limit)),
-        None => checked(context.heap(), text.replace(old, new)),
+    let size = size.saturating_add(places.saturating_mul(new.len()));
+    operate::within("replace", size, MAX_STRING)?;
+    if places == 0 {
+        return Ok(args[0]);
     }
+    let (mut replaced, mut end) = (String::with_capacity(size), 0);
+    for (at, part) in text.match_indices(old).take(places) {
+        replaced.push_str(text.get(end..at).unwrap_or_default());
+        replaced.push_str(new);
+        end = at + part.len();
+        signals::check_urgent()?;
+    }
+    replaced.push_str(text.get(end..).unwrap_or_default());
+    checked(context.heap(), replaced)
 }
 
 fn split(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -249,6 +266,7 @@ fn split(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         while !rest.is_empty() && words.len() < limit {
             let (word, after) = rest.split_at(word_end(rest));
             words.push(Value::str(context.heap(), word));
+            signals::check_urgent()?;
             rest = skip_space(after);
         }
         if !rest.is_empty() {
@@ -257,7 +275,7 @@ fn split(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         return Ok(Value::list(context.heap(), words));
     };
     let sep = separator("split", sep)?;
-    Ok(strings(context, text.splitn(limit.saturating_add(1), sep)))
+    strings(context, text.splitn(limit.saturating_add(1), sep))
 }
 
 /// A text without the white space that it begins with. Nearly all text is ASCII there, which needs no decoding.
@@ -310,7 +328,7 @@ fn rsplit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         }
     };
     parts.reverse();
-    Ok(strings(context, parts))
+    strings(context, parts)
 }
 
 /// How often to cut; negative is without limit, as in Python.
@@ -328,6 +346,7 @@ fn splitlines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut lines = Vec::new();
     let mut rest = receiver(args);
     while !rest.is_empty() {
+        signals::check_urgent()?;
         let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
         let (line, after) = rest.split_at(end);
         lines.push(line);
@@ -335,5 +354,5 @@ fn splitlines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             .strip_prefix("\r\n")
             .unwrap_or_else(|| after.get(1..).unwrap_or_default());
     }
-    Ok(strings(context, lines))
+    strings(context, lines)
 }

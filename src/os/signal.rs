@@ -20,6 +20,9 @@ pub const STATUS: u32 = 16;
 /// What this process is at has taken longer than its time limit (see [`super::limit`]).
 pub const TIME_OVER: u32 = 32;
 
+/// What ends whatever this process is at.
+pub const URGENT: u32 = INTERRUPTED | CANCELLED | TIME_OVER;
+
 /// What happened and was not looked at yet. The virtual machine reads it at back-edges and calls.
 static POLL: AtomicU32 = AtomicU32::new(0);
 /// The word that this process sleeps on beside the object that it waits for; handlers bump it so that no signal is

@@ -6,7 +6,7 @@ use super::record::{DAEMON, Record, STARTED, Status};
 use super::spawn::{ChildOutcome, Message, Process, seconds_until};
 use super::wait::{self, Awaited, Operation, WaitSpec};
 use super::{held, programs, reaper, signals};
-use crate::arena;
+use crate::arena::{self, Cell};
 use crate::crash_point;
 use crate::diag::codes;
 use crate::os::fork;
@@ -26,8 +26,6 @@ pub struct Hooks {
 }
 
 static HOOKS: Mutex<Option<Hooks>> = Mutex::new(None);
-/// The cell of the arena that counts failures which nobody joined: the main process's exit status is 1 then.
-const FAILURES_CELL: usize = 0;
 
 /// What this process does at its end, once its children have ended: with the process that asked for it.
 static AT_END: Mutex<Vec<Step>> = Mutex::new(Vec::new());
@@ -64,7 +62,7 @@ pub fn tell_of_tasks(failures: &[Future], more: u64) {
         }
     }
     arena
-        .cell(FAILURES_CELL)
+        .cell(Cell::Failures)
         .fetch_add(failures.len() as u64, Ordering::Relaxed);
 }
 
@@ -203,7 +201,7 @@ fn end_below(cancels: bool) -> usize {
     }
     if count > 0 {
         arena
-            .cell(FAILURES_CELL)
+            .cell(Cell::Failures)
             .fetch_add(count as u64, Ordering::Relaxed);
     }
     reaper::end_all_strays();
@@ -229,5 +227,5 @@ pub fn finish_main() -> bool {
     end_children();
     programs::guardian::dismiss();
     do_at_end();
-    arena::get().is_some_and(|arena| arena.cell(FAILURES_CELL).load(Ordering::Relaxed) != 0)
+    arena::get().is_some_and(|arena| arena.cell(Cell::Failures).load(Ordering::Relaxed) != 0)
 }

@@ -4,7 +4,7 @@ use super::channel::tell;
 use super::pool::reading;
 use super::record::{self, ASKED, DAEMON, Record, SIGNALLED, WORKER};
 use super::{programs, reaper, scope, wait};
-use crate::arena::{self, Arena, SlotRef};
+use crate::arena::{self, Arena, Cell, SlotRef};
 use crate::diag::{Error, Result, codes};
 use crate::os::fork::{self, WaitStatus};
 use crate::os::{clock, signal};
@@ -104,6 +104,19 @@ fn check_blocks() -> Result<()> {
     reading::check()
 }
 
+/// As [`check`] when something has come that ends what this process is at; else one load. For the loops of native code that
+/// have no machine at hand: unlike a poll of the machine it collects nothing, so values may lie anywhere.
+///
+/// # Errors
+/// `Interrupted` or `Cancelled`.
+#[inline]
+pub fn check_urgent() -> Result<()> {
+    match signal::poll_word().load(Ordering::Relaxed) & signal::URGENT {
+        0 => Ok(()),
+        _ => check(),
+    }
+}
+
 /// A cancellation is a mark in the slot; the signal is only to wake. The mark is taken down when the error is raised,
 /// so that `finally` and `defer` can wait for things while they clean up.
 fn check_cancelled() -> Result<()> {
@@ -143,7 +156,7 @@ fn interrupt_tree() {
     let Some(arena) = arena::get() else {
         return;
     };
-    arena.cell(INTERRUPTED_CELL).store(1, Ordering::Release);
+    arena.cell(Cell::Interrupted).store(1, Ordering::Release);
     let me = arena::me();
     for process in arena.live_processes().filter(|&process| process != me) {
         let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
@@ -188,12 +201,9 @@ pub(super) fn nudge(arena: &Arena, process: SlotRef) {
     }
 }
 
-/// The cell of the arena that is not 0 once Ctrl-C has ended the tree.
-const INTERRUPTED_CELL: usize = 1;
-
 /// Whether Ctrl-C is ending the tree: the failures of its processes are no news then.
 pub fn is_tree_interrupted() -> bool {
-    arena::get().is_some_and(|arena| arena.cell(INTERRUPTED_CELL).load(Ordering::Acquire) != 0)
+    arena::get().is_some_and(|arena| arena.cell(Cell::Interrupted).load(Ordering::Acquire) != 0)
 }
 
 /// Nanoseconds of the monotonic clock until which processes that were told to end may take their time; `None` when the
@@ -209,7 +219,7 @@ pub fn grace_ends() -> Option<u64> {
 pub fn forget_interrupt() {
     INTERRUPTED_AT.store(0, Ordering::Relaxed);
     if let Some(arena) = arena::get() {
-        arena.cell(INTERRUPTED_CELL).store(0, Ordering::Release);
+        arena.cell(Cell::Interrupted).store(0, Ordering::Release);
     }
     signal::take(signal::INTERRUPTED);
     signal::rearm_interrupt();

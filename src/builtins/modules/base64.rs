@@ -1,6 +1,7 @@
 //! `base64`: bytes as text and back, also in hexadecimal digits.
 
 use crate::builtins::{Module, Table, arguments};
+use crate::process::signals;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, text};
 use base64::Engine;
@@ -13,6 +14,10 @@ pub static MODULE: Module = Module {
     functions: FUNCTIONS,
     constants: &[],
 };
+
+/// Bytes, or marks, that are worked on between two looks for Ctrl-C: whole groups of three bytes and of four marks.
+const PIECE: usize = 3 << 20;
+const _: () = assert!(PIECE.is_multiple_of(12));
 
 static FUNCTIONS: Table = natives! {
     "b64decode" ("text") |context, args| decode(context, "b64decode", &STANDARD, args), "The bytes of a text in Base64; blanks and newlines in it say nothing.";
@@ -30,15 +35,23 @@ fn encode(
     args: Args<'_>,
 ) -> Outcome {
     let data = arguments::data(function, "data", &args[0])?;
-    let encoded = engine.encode(data);
+    let mut encoded = String::new();
+    for piece in data.chunks(PIECE) {
+        engine.encode_string(piece, &mut encoded);
+        signals::check_urgent()?;
+    }
     text::checked(context.heap(), encoded)
 }
 
 /// The text of an argument without blanks and newlines.
 fn squeezed(function: &str, value: &Value) -> Outcome<Vec<u8>> {
     let data = arguments::data(function, "text", value)?;
-    let marks = data.iter().filter(|byte| !byte.is_ascii_whitespace());
-    Ok(marks.copied().collect())
+    let mut marks = Vec::with_capacity(data.len());
+    for piece in data.chunks(PIECE) {
+        marks.extend(piece.iter().filter(|byte| !byte.is_ascii_whitespace()));
+        signals::check_urgent()?;
+    }
+    Ok(marks)
 }
 
 fn decode(
@@ -52,15 +65,18 @@ fn decode(
     while marks.len() % 4 != 0 && marks.len() % 4 != 1 {
         marks.push(b'=');
     }
-    match engine.decode(&marks) {
-        Ok(data) => Ok(Value::bytes(context.heap(), data)),
-        Err(_) => Err(arguments::refuse(
-            function,
-            "text",
-            "must be Base64",
-            &args[0],
-        )),
+    let mut data = Vec::new();
+    let last = marks.len().saturating_sub(1) / PIECE;
+    for (at, piece) in marks.chunks(PIECE).enumerate() {
+        // What fills up stands at the end only.
+        let is_whole = at == last || !piece.ends_with(b"=");
+        if !is_whole || engine.decode_vec(piece, &mut data).is_err() {
+            let rule = "must be Base64";
+            return Err(arguments::refuse(function, "text", rule, &args[0]));
+        }
+        signals::check_urgent()?;
     }
+    Ok(Value::bytes(context.heap(), data))
 }
 
 /// Two digits for each byte.
@@ -76,7 +92,12 @@ pub fn hexadecimal(data: &[u8]) -> String {
 
 fn hex(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let data = arguments::data("hex", "data", &args[0])?;
-    text::checked(context.heap(), hexadecimal(data))
+    let mut digits = String::with_capacity(data.len().saturating_mul(2));
+    for piece in data.chunks(PIECE) {
+        digits.push_str(&hexadecimal(piece));
+        signals::check_urgent()?;
+    }
+    text::checked(context.heap(), digits)
 }
 
 fn unhex(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -85,15 +106,19 @@ fn unhex(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         let rule = "must be pairs of hexadecimal digits";
         arguments::refuse("unhex", "text", rule, &args[0])
     };
-    let digits: Option<Vec<u8>> = digits
-        .iter()
-        .map(|digit| char::from(*digit).to_digit(16).map(|digit| digit as u8))
-        .collect();
-    let digits = digits.ok_or_else(refused)?;
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err(refused());
     }
-    let pairs = digits.chunks_exact(2);
-    let data = pairs.map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit));
-    Ok(Value::bytes(context.heap(), data.collect()))
+    let value = |digit: u8| char::from(digit).to_digit(16);
+    let mut data = Vec::with_capacity(digits.len() / 2);
+    for piece in digits.chunks(PIECE) {
+        for pair in piece.chunks_exact(2) {
+            let byte = pair
+                .iter()
+                .try_fold(0, |byte, &digit| Some(byte << 4 | value(digit)?));
+            data.push(byte.ok_or_else(refused)? as u8);
+        }
+        signals::check_urgent()?;
+    }
+    Ok(Value::bytes(context.heap(), data))
 }

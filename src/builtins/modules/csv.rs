@@ -5,6 +5,7 @@ use super::csv_lines::{Out, Rows};
 use crate::builtins::{Module, Table, arguments, gather};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::process::signals;
 use crate::value::heap::Gc;
 use crate::value::map::{Map, Table as Entries, same_key};
 use crate::value::native::{Args, Context, Fault, Outcome};
@@ -104,6 +105,7 @@ fn loads(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut rows = Vec::new();
     let wrong = |error| refused("loads", "the text", &error);
     while let Some(record) = table.read().map_err(wrong)? {
+        signals::check_urgent()?;
         let row = record.iter().map(|field| Value::str(heap, field)).collect();
         rows.push(Value::list(heap, row));
     }
@@ -120,6 +122,7 @@ fn loads_maps(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let names: Vec<Value> = header.iter().map(|name| Value::str(heap, name)).collect();
     let mut rows = Vec::new();
     while let Some((record, line)) = table.full().map_err(wrong)? {
+        signals::check_urgent()?;
         fits("loads_maps", &record, names.len(), line)?;
         let mut table = Entries::default();
         for (at, name) in names.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use crate::builtins::pool::journal::key;
 use crate::builtins::{Module, Table, arguments, system};
+use crate::process::signals;
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
 use sha2::Digest;
@@ -92,7 +93,12 @@ fn of_data(context: &mut dyn Context, algorithm: &'static str, args: Args<'_>) -
 
 fn crc32(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     let data = arguments::data("crc32", "data", &args[0])?;
-    Ok(Value::Int(i64::from(crc32fast::hash(data))))
+    let mut state = crc32fast::Hasher::new();
+    for piece in data.chunks(CHUNK * 16) {
+        state.update(piece);
+        signals::check_urgent()?;
+    }
+    Ok(Value::Int(i64::from(state.finalize())))
 }
 
 fn file(context: &mut dyn Context, args: Args<'_>) -> Outcome {

@@ -4,6 +4,7 @@ use super::{json_file, json_read};
 use crate::builtins::{Module, Table, arguments};
 use crate::diag::{self, codes};
 use crate::limits::{MAX_STRING, MAX_VALUE_DEPTH};
+use crate::process::signals;
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::{Value, operate, show, text};
 
@@ -118,6 +119,7 @@ impl Writer {
                 None => return Err(self.refused(&value)),
             },
         }
+        signals::check_urgent()?;
         operate::within("dumps", self.out.len(), MAX_STRING)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::diag::{self, codes};
 use crate::limits::MAX_VALUE_DEPTH;
+use crate::process::signals;
 use crate::value::Value;
 use crate::value::heap::Heap;
 use crate::value::list::{Items, List};
@@ -16,14 +17,16 @@ const TOO_LARGE: &str = "whole number that does not fit 64 bits";
 const TOO_DEEP: &str = "a value can nest 500 levels deep, but this one is deeper";
 const _: () = assert!(MAX_VALUE_DEPTH == 500);
 
-/// What was read that only the text itself can settle: such numbers come as floats, which cannot be told from those that
-/// were written as floats.
+/// What was read that only the text itself can settle (such numbers come as floats, which cannot be told from those that
+/// were written as floats), and why the reading was left.
 #[derive(Default)]
 struct Doubts {
     /// A float that may have been written as a whole number of more than 64 bits.
     large: Cell<bool>,
     /// A zero below zero that may have been written as a whole number.
     negative_zero: Cell<bool>,
+    /// Ctrl-C came, or a cancellation.
+    stopped: Cell<Option<Box<diag::Error>>>,
 }
 
 /// The value of a text.
@@ -67,6 +70,9 @@ fn read_once(heap: &mut Heap, source: &str, doubts: &Doubts) -> Outcome {
     .deserialize(&mut reader);
     let read = read.and_then(|value| reader.end().map(|()| value));
     read.map_err(|error| {
+        if let Some(stopped) = doubts.stopped.take() {
+            return stopped.into();
+        }
         let text = error.to_string();
         let reason = text.split(" at line ").next().unwrap_or(&text);
         let code = match reason {
@@ -136,6 +142,14 @@ impl Reader<'_> {
             false => Err(E::custom(TOO_DEEP)),
         }
     }
+
+    /// Between two items.
+    fn go_on<E: serde_core::de::Error>(&self) -> Result<(), E> {
+        signals::check_urgent().map_err(|error| {
+            self.doubts.stopped.set(Some(error));
+            E::custom("stopped")
+        })
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Reader<'_> {
@@ -190,6 +204,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
         let mut list = Items::Any(Vec::new());
         while let Some(item) = items.next_element_seed(self.inner())? {
             list.push(item);
+            self.go_on()?;
         }
         Ok(Value::List(List::from_items(self.heap, list)))
     }
@@ -202,6 +217,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
             if !table.insert(key, value) {
                 return Err(A::Error::custom("a key that is no text"));
             }
+            self.go_on()?;
         }
         Ok(Value::Map(Map::new(self.heap, table)))
     }

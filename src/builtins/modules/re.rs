@@ -4,6 +4,7 @@ use super::re_match::{Chars, MatchHandle};
 use crate::builtins::{Module, Table, arguments, state};
 use crate::diag::{self, codes};
 use crate::limits::{MAX_ITEMS, MAX_STRING};
+use crate::process::signals;
 use crate::value::handle::Handle;
 use crate::value::native::{Args, Context, Native, Outcome};
 use crate::value::{Value, operate, show, text};
@@ -232,6 +233,7 @@ fn findall(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (regex, text) = pattern_and_text(context, "findall", args)?;
     let mut all = Vec::new();
     for captures in regex.captures_iter(&text) {
+        signals::check_urgent()?;
         operate::within("findall", all.len() + 1, MAX_ITEMS)?;
         let heap = context.heap();
         let mut group =
@@ -254,6 +256,7 @@ fn finditer(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut all = Vec::new();
     let mut chars = Chars::new(&text);
     for captures in regex.captures_iter(&text) {
+        signals::check_urgent()?;
         operate::within("finditer", all.len() + 1, MAX_ITEMS)?;
         let handle = MatchHandle::new(regex.clone(), text.clone(), &captures, &mut chars);
         all.push(Value::handle(context.heap(), Rc::new(handle)));
@@ -280,6 +283,7 @@ fn split(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut parts = Vec::new();
     let mut start = 0;
     for captures in regex.captures_iter(text).take(limit) {
+        signals::check_urgent()?;
         let Some(whole) = captures.get(0) else {
             continue;
         };
@@ -316,6 +320,7 @@ fn sub(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut start = 0;
     let mut chars = Chars::new(&source);
     for captures in regex.captures_iter(&source).take(limit) {
+        signals::check_urgent()?;
         let Some(whole) = captures.get(0) else {
             continue;
         };

@@ -6,7 +6,7 @@
 //! and then kills everything that carries a mark of the tree. A main process that ends in order ends it.
 
 use super::mark;
-use crate::arena::{self, Arena};
+use crate::arena::{self, Arena, Cell};
 use crate::os::poll::{self, Interest};
 use crate::os::program::{Group, ProgramSpec};
 use crate::os::title::Title;
@@ -17,10 +17,6 @@ use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The cell of the arena with the number of the tree; 0 before its first program.
-const TREE_CELL: usize = 6;
-/// The cell of the arena with the guardian's process id; 0 when there is none.
-const PID_CELL: usize = 7;
 /// The argument by which the executable is told to be a guardian; the number of the tree follows it.
 const WORD: &str = "--guard-tree";
 /// The descriptor at which the guardian finds the main process.
@@ -43,7 +39,7 @@ pub fn allow() {
 
 /// The number of this tree, made when it is asked for first.
 pub fn tree(arena: &Arena) -> u64 {
-    let cell = arena.cell(TREE_CELL);
+    let cell = arena.cell(Cell::Tree);
     let known = cell.load(Ordering::Acquire);
     if known != 0 {
         return known;
@@ -58,7 +54,8 @@ pub fn tree(arena: &Arena) -> u64 {
 
 /// Whether a process is the guardian of this tree.
 pub(super) fn is(pid: i32) -> bool {
-    arena::get().is_some_and(|arena| arena.cell(PID_CELL).load(Ordering::Acquire) == pid as u64)
+    arena::get()
+        .is_some_and(|arena| arena.cell(Cell::Guardian).load(Ordering::Acquire) == pid as u64)
 }
 
 /// Starts the guardian unless there is one. Without it the script runs as well.
@@ -66,7 +63,7 @@ pub(super) fn ensure() {
     let Some(arena) = arena::get() else {
         return;
     };
-    let cell = arena.cell(PID_CELL);
+    let cell = arena.cell(Cell::Guardian);
     if !KNOWN.load(Ordering::Relaxed) || cell.load(Ordering::Acquire) != 0 {
         return;
     }
@@ -123,7 +120,7 @@ pub(super) fn look_after() {
     let Some(arena) = arena::get() else {
         return;
     };
-    let cell = arena.cell(PID_CELL);
+    let cell = arena.cell(Cell::Guardian);
     let pid = cell.load(Ordering::Acquire);
     if pid == 0 || fork::wait_for(pid as i32, false).is_none() {
         return;
@@ -137,7 +134,7 @@ pub(in crate::process) fn dismiss() {
     let Some(arena) = arena::get() else {
         return;
     };
-    let pid = arena.cell(PID_CELL).swap(0, Ordering::AcqRel) as i32;
+    let pid = arena.cell(Cell::Guardian).swap(0, Ordering::AcqRel) as i32;
     if pid != 0 {
         // It is our child: we started it, or it came to us when the process that did ended.
         if processes::parent_of(pid) == Some(fork::pid()) {
