@@ -206,6 +206,13 @@ impl Arena {
         held
     }
 
+    /// The handles of all objects of a kind, now.
+    pub fn objects_of(&self, kind: ObjectKind) -> Vec<HandleId> {
+        let high = self.header().object_high.load(Ordering::Acquire);
+        let all = (1..high).filter_map(|index| self.id_at(index));
+        all.filter(|id| id.kind == kind).collect()
+    }
+
     /// The handle of the object that an entry is used for now.
     pub(super) fn id_at(&self, index: u32) -> Option<HandleId> {
         let head = self.entry(index).head();

@@ -53,12 +53,13 @@ numbered! {
         Future,
         /// For things of the runtime that scripts do not see.
         Internal,
+        FileLock,
     }
 }
 
 impl ObjectKind {
     /// How many numbers kinds take.
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 17;
 }
 
 /// How all processes of a tree name an object: its place in the table, and which use of that place it is.

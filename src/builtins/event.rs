@@ -1,6 +1,6 @@
 //! Events: something that happens once, and that any number of processes wait for.
 
-use super::{Table, arguments};
+use super::{Table, arguments, willing};
 use crate::process::event::Event;
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
@@ -44,7 +44,7 @@ fn is_set(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn wait(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("wait", "timeout", &args[1])?;
-    Ok(Value::Bool(
-        receiver("wait", &args[0])?.wait(timeout, context.place())?,
-    ))
+    let event = receiver("wait", &args[0])?;
+    let is_set = willing::wait(context, |place| event.wait(timeout, place))?;
+    Ok(Value::Bool(is_set))
 }

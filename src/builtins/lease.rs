@@ -1,7 +1,7 @@
 //! Leases as values: items of a queue that stay the queue's until their taker has dealt with them.
 
 use super::queue::{QueueHandle, ends};
-use super::{Table, arguments, spawn, travel};
+use super::{Table, arguments, spawn, travel, willing};
 use crate::arena;
 use crate::diag::{self, codes};
 use crate::process::channel::SetAside;
@@ -106,8 +106,8 @@ pub fn unless_dropped<T>(
     take: impl Fn(Option<Span>) -> diag::Result<T>,
 ) -> Outcome<T> {
     let place = context.place();
-    match take(place) {
-        Err(error) if FRUITLESS.contains(&error.code) => {
+    match willing::wait(context, &take) {
+        Err(Fault::Error(error)) if FRUITLESS.contains(&error.code) => {
             let in_hands = || Some(queue.channel(arena::get()?).in_hands_of(arena::me()));
             let before = in_hands();
             if before.is_none_or(|count| count == 0) {
@@ -120,7 +120,7 @@ pub fn unless_dropped<T>(
                 left => Err(with_lent(error, left.unwrap_or(0)).into()),
             }
         }
-        taken => Ok(taken?),
+        taken => taken,
     }
 }
 

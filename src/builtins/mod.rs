@@ -110,6 +110,7 @@ mod text;
 mod text_search;
 mod transforms;
 pub mod travel;
+mod willing;
 mod with;
 
 use crate::diag::{self, codes};

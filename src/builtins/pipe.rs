@@ -1,6 +1,6 @@
 //! Pipes as values: each end is one.
 
-use super::{Table, arguments, queue, travel};
+use super::{Table, arguments, queue, travel, willing};
 use crate::arena::{self, HandleId as ArenaId};
 use crate::process;
 use crate::process::pipe::{Direction, End};
@@ -132,7 +132,7 @@ fn recv(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn take(context: &mut dyn Context, end: &End, timeout: Option<f64>) -> Outcome {
     let taken = match end.try_recv()? {
         Some(taken) => taken,
-        None => end.recv(timeout, context.place())?,
+        None => willing::wait(context, |place| end.recv(timeout, place))?,
     };
     travel::deliver(context, &taken)
 }

@@ -2,7 +2,7 @@
 
 use super::options::Options;
 use super::process::ProcessHandle;
-use super::{Table, arguments, command, process as handles, state, travel};
+use super::{Table, arguments, command, process as handles, state, travel, willing};
 use crate::diag::{Error, Severity, codes};
 use crate::process::wait::{Operation, timed_out, timed_out_together};
 use crate::process::{ChildOutcome, Ended, Message, Method, Process, SpawnSpec, spawn as nouns};
@@ -266,10 +266,10 @@ pub fn combine(context: &mut dyn Context, failures: &[Value]) -> Option<Fault> {
 
 /// Joins one thing.
 fn join_one(context: &mut dyn Context, target: Value, timeout: Option<f64>) -> Outcome {
-    let place = context.place();
     if let Some(handle) = target.as_handle::<ProcessHandle>() {
         let process = handle.process.clone();
-        return match process.join(timeout, place)? {
+        let ended = willing::wait(context, |place| process.join(timeout, place))?;
+        return match ended {
             Some(ended) => value_of(context, &process, ended),
             None => Err(timed_out(Operation::Join, &process.name(), timeout.unwrap_or(0.0)).into()),
         };

@@ -15,14 +15,14 @@ mod components;
 
 use super::tenders::PENDING_CELL;
 use super::wait::{Awaited, Operation};
-use super::{place, record};
+use super::{file_lock, place, record};
 use crate::arena::collect::Containers;
 use crate::arena::table::WaitRecord;
-use crate::arena::{self, Arena, HandleId, Object, ObjectKind, SlotRef};
+use crate::arena::{self, Arena, Cell, HandleId, Object, ObjectKind, SlotRef};
 use crate::diag::{Error, Field, codes};
 use crate::os::clock;
 use crate::source::Span;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
@@ -33,8 +33,10 @@ pub const LOOK_CELL: usize = 2;
 /// The cell of a slot that is not 0 while its process is up in the middle of a wait, to look at its condition: that may just
 /// have given it what it waits for.
 pub const AWAKE_CELL: usize = 3;
-/// The cell of the arena that says until when (monotonic nanoseconds) somebody has the turn to search.
-const TURN_CELL: usize = 1;
+/// The cell of a slot that says in which wait (by its epoch) it may be asked to let its collector look for what nobody keeps.
+pub const WILLING_CELL: usize = 4;
+/// The cell of a slot that says in which wait (by its epoch) it is asked to.
+pub const COLLECT_CELL: usize = 5;
 /// How long a turn lasts if it is not given back, as by a process that is killed or stopped in it.
 const TURN: u64 = 300_000_000;
 
@@ -103,6 +105,8 @@ pub enum Verdict {
     Deadlock(Box<Error>),
     /// It and everybody else who could bring something wait for the same thing to come.
     StreamEnded,
+    /// It has something in its hands that others wait for: its collector should look whether anybody keeps that.
+    Collect,
 }
 
 /// A wait as it was read from the table.
@@ -125,7 +129,7 @@ struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     fn take(arena: &'a Arena) -> Option<Turn<'a>> {
-        let (cell, now) = (arena.cell(TURN_CELL), clock::now());
+        let (cell, now) = (arena.cell(Cell::Turn), clock::now());
         let taken = cell.load(Ordering::Relaxed);
         let until = now + TURN;
         let is_mine = taken <= now
@@ -138,7 +142,7 @@ impl<'a> Turn<'a> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let _ = self.arena.cell(TURN_CELL).compare_exchange(
+        let _ = self.arena.cell(Cell::Turn).compare_exchange(
             self.until,
             0,
             Ordering::Relaxed,
@@ -160,6 +164,11 @@ pub fn look(arena: &Arena, me: SlotRef, asked: bool) -> Option<Verdict> {
     };
     search.closure(me)?;
     let blocked = asleep_together(arena, me)?;
+    match ask_to_collect(arena, &blocked, me) {
+        Asked::Nobody => {}
+        Asked::Others => return None,
+        Asked::Me => return Some(Verdict::Collect),
+    }
     let group = smallest_group(&blocked);
     if let Some(stream) = same_stream(&blocked, &group) {
         let group = those_to_end(arena, group, stream);
@@ -180,6 +189,39 @@ pub fn look(arena: &Arena, me: SlotRef, asked: bool) -> Option<Verdict> {
     slot.cells[LOOK_CELL].store(wait.epoch, Ordering::SeqCst);
     super::wait::wake_process(arena, *last);
     None
+}
+
+/// Who was asked to let its collector look.
+enum Asked {
+    Nobody,
+    Others,
+    Me,
+}
+
+/// Before the blocked are told so: those of them who have something in their hands that others wait for, by a handle that nobody
+/// may keep any more, are asked to collect, once in each wait.
+fn ask_to_collect(arena: &Arena, blocked: &Blocked, me: SlotRef) -> Asked {
+    let waited_for = blocked.values().flat_map(|(wait, _)| &wait.objects);
+    let keepers =
+        waited_for.filter_map(|&id| Some((ops(id.kind)?.keepers)(arena, arena.object(id)?)));
+    let keepers: HashSet<SlotRef> = keepers.flatten().collect();
+    let mut asked = Asked::Nobody;
+    for keeper in keepers {
+        let Some((wait, _)) = blocked.get(&keeper) else {
+            continue;
+        };
+        let slot = arena.slot(keeper.index);
+        if slot.cells[WILLING_CELL].load(Ordering::SeqCst) != wait.epoch {
+            continue;
+        }
+        if keeper == me {
+            return Asked::Me;
+        }
+        slot.cells[COLLECT_CELL].store(wait.epoch, Ordering::SeqCst);
+        super::wait::wake_process(arena, keeper);
+        asked = Asked::Others;
+    }
+    asked
 }
 
 /// All processes that must do something before `me` can go on, when each of them sleeps and none of their waits could end:
@@ -507,6 +549,7 @@ pub(super) fn owners(
 pub(super) fn wanted(arena: &Arena, id: HandleId) -> String {
     match arena.object(id) {
         Some(object) if id.kind == ObjectKind::Process => record::Record::of(object).label(),
+        Some(object) if id.kind == ObjectKind::FileLock => file_lock::wanted(arena, object),
         _ => match noun(id) {
             noun if noun.starts_with('e') => format!("an {noun}"),
             noun => format!("a {noun}"),

@@ -3,11 +3,11 @@
 //! Imports `arena`, `wire`, `os`, `diag`, `source` and `limits`. **Invariant:** nothing here knows values or the virtual
 //! machine: what travels is bytes, with the list of the handles in them.
 //!
-//! In reading order: [`wait`] (the one place where anything sleeps), [`tenders`], [`deadlock`], [`signals`] (Ctrl-C, cancelling),
+//! In reading order: [`wait`] (the one place where anything sleeps), [`tenders`], [`willing`], [`deadlock`], [`signals`] (Ctrl-C, cancelling),
 //! [`spawn`] and [`ended`] (what processes do and leave), [`record`] (what is known of a process), `cancel`, [`reaper`], [`programs`]
 //! (the other executables that were started), [`scope`],
 //! [`status`] (what everybody is doing);
-//! then the objects: [`lock`], [`semaphore`], [`event`], [`condition`], [`barrier`], [`channel`] with
+//! then the objects: [`lock`], [`file_lock`], [`semaphore`], [`event`], [`condition`], [`barrier`], [`channel`] with
 //! [`queue`], [`lease`] and [`pipe`], [`pool`].
 
 pub mod barrier;
@@ -17,6 +17,7 @@ pub mod condition;
 pub mod deadlock;
 pub mod ended;
 pub mod event;
+pub mod file_lock;
 pub mod finish;
 pub mod held;
 pub mod lease;
@@ -38,6 +39,7 @@ pub mod spawn;
 pub mod status;
 pub mod tenders;
 pub mod wait;
+pub mod willing;
 
 pub use barrier::Barrier;
 pub use condition::Condition;
@@ -77,6 +79,7 @@ fn begin() -> Result<&'static Arena> {
     queue::register();
     pipe::register();
     lock::register();
+    file_lock::register();
     semaphore::register();
     event::register();
     condition::register();

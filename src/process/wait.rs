@@ -5,7 +5,7 @@
 //! (after a grace) a deadlock.
 
 use super::deadlock::{self, Verdict};
-use super::{place, reaper, scope, signals, tenders};
+use super::{place, reaper, scope, signals, tenders, willing};
 use crate::arena::object::numbered;
 use crate::arena::table::{MAX_WAIT_OBJECTS, Slot};
 use crate::arena::{self, Arena, HandleId, Object, Offset, SlotRef};
@@ -44,6 +44,8 @@ numbered! {
         Work,
         /// As [`Operation::Get`], by lease.
         Take,
+        /// A lock of a file; without objects it is held by a foreign program.
+        LockFile,
     }
 }
 
@@ -51,7 +53,7 @@ impl Operation {
     /// The construct as the script writes it.
     pub fn words(self) -> &'static str {
         match self {
-            Operation::Lock => "lock",
+            Operation::Lock | Operation::LockFile => "lock",
             Operation::Acquire => "acquire",
             Operation::WaitEvent | Operation::WaitCondition | Operation::WaitBarrier => "wait",
             Operation::Join | Operation::JoinQueue => "join",
@@ -172,11 +174,16 @@ pub fn wait<T>(
     let mut sleep = Sleep {
         since: clock::now(),
         slice: FIRST_SLICE,
+        // Asked of this wait, not of those that tenders come to meanwhile.
+        willing: willing::begins(),
     };
     loop {
         // Outside of the record: who tends is not one that waits.
         tenders::tend();
         let record = Record::write(arena, spec, sleep.since);
+        if sleep.willing {
+            record.tell_willing();
+        }
         let slept = sleep.sleep_until(arena, spec, &record, &mut condition);
         drop(record);
         match slept? {
@@ -200,6 +207,8 @@ struct Sleep {
     since: u64,
     /// How long it sleeps next.
     slice: u64,
+    /// Whether it may be asked to collect.
+    willing: bool,
 }
 
 /// Waits for what comes through descriptors: pipes to and from programs, and their ends. `step` does what can be done
@@ -299,6 +308,9 @@ impl Sleep {
             }
             awake.store(0, Ordering::SeqCst);
             let woken = futex::wait(&words[..count], until);
+            if self.willing && record.is_asked_to_collect() {
+                return Err(willing::leave());
+            }
             if record.is_asked_to_look() {
                 look_for_deadlock(arena, spec, true)?;
             } else if woken == Woken::Time {
@@ -373,6 +385,7 @@ fn look_for_deadlock(arena: &Arena, spec: &WaitSpec<'_>, asked: bool) -> Result<
     }
     match deadlock::look(arena, arena::me(), asked) {
         Some(Verdict::Deadlock(error)) => Err(error),
+        Some(Verdict::Collect) => Err(willing::leave()),
         Some(Verdict::StreamEnded) if spec.ends_stream => Err(stream_ended(spec)),
         _ => Ok(()),
     }
@@ -487,6 +500,14 @@ impl<'a> Record<'a> {
 }
 
 impl Record<'_> {
+    fn tell_willing(&self) {
+        self.slot.cells[deadlock::WILLING_CELL].store(self.epoch, Ordering::SeqCst);
+    }
+
+    fn is_asked_to_collect(&self) -> bool {
+        self.slot.cells[deadlock::COLLECT_CELL].load(Ordering::SeqCst) == self.epoch
+    }
+
     /// Whether somebody found that this wait is part of a deadlock, and that it is for us to tell.
     fn is_asked_to_look(&self) -> bool {
         let cell = &self.slot.cells[deadlock::LOOK_CELL];

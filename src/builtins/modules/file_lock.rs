@@ -2,17 +2,17 @@
 
 use crate::builtins::{Table, arguments, system};
 use crate::diag::{self, Field, codes};
-use crate::os::{clock, fork};
-use crate::process::{signals, wait};
+use crate::os::fork;
+use crate::process::file_lock::{self, FileLock, Taken};
+use crate::process::signals;
 use crate::value::Value;
 use crate::value::handle::Handle;
 use crate::value::native::{Args, Context, Fault, Native, Outcome};
 use crate::value::show;
 use std::any::Any;
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::MetadataExt;
-use std::rc::{Rc, Weak};
+use std::fs::OpenOptions;
+use std::rc::Rc;
 
 /// The methods of a lock that is held.
 pub static METHODS: Table = natives! {
@@ -20,32 +20,27 @@ pub static METHODS: Table = natives! {
     "release" () release, "Gives the lock back.";
 };
 
-/// The first pause between two attempts, in seconds; the kernel tells nobody when a lock becomes free.
-const FIRST_PAUSE: f64 = 0.001;
-/// The longest one.
-const LAST_PAUSE: f64 = 0.05;
-
-/// A lock that is held; the kernel gives it back when its process ends, however that is.
-struct FileLock {
+/// A lock of a file as a value.
+struct LockHandle {
     path: String,
-    /// The process that took it: a child that was forked later does not hold it, though it has the file open.
+    /// The process that took it.
     owner: i32,
-    file: RefCell<Option<File>>,
+    lock: RefCell<Option<FileLock>>,
 }
 
-impl FileLock {
+impl LockHandle {
     fn is_own(&self) -> bool {
         self.owner == fork::pid()
     }
 }
 
-impl Handle for FileLock {
+impl Handle for LockHandle {
     fn type_name(&self) -> &'static str {
         "file lock"
     }
 
     fn show(&self) -> String {
-        let state = match (self.is_own(), self.file.borrow().is_some()) {
+        let state = match (self.is_own(), self.lock.borrow().is_some()) {
             (true, true) => "held",
             (true, false) => "released",
             (false, _) => "of another process",
@@ -60,7 +55,7 @@ impl Handle for FileLock {
     fn attribute(&self, context: &mut dyn Context, name: &str) -> Outcome<Option<Value>> {
         Ok(match name {
             "name" => Some(Value::str(context.heap(), &self.path)),
-            "locked" => Some(Value::Bool(self.is_own() && self.file.borrow().is_some())),
+            "locked" => Some(Value::Bool(self.is_own() && self.lock.borrow().is_some())),
             _ => None,
         })
     }
@@ -85,70 +80,46 @@ pub fn lock(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let file = system::retry(context, "lock", &path, || options.open(&path))?;
-    let begin = clock::now();
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let tried = match shared {
-            true => file.try_lock_shared(),
-            false => file.try_lock(),
-        };
-        match tried {
-            Ok(()) => break,
-            Err(TryLockError::WouldBlock) if pause == FIRST_PAUSE && is_held_here(&file) => {
-                // Perhaps by a lock that nobody keeps any more.
-                signals::want_collection();
-                context.poll()?;
-                if timeout.is_none() && is_held_here(&file) {
-                    return Err(held_here(&path));
-                }
+    let place = context.place();
+    let file = Rc::new(file);
+    let mut taken = file_lock::take(&file, &path, shared, Some(0.0), place)?;
+    if matches!(taken, Taken::Late(_)) {
+        if file_lock::is_mine(&file, shared)? {
+            // Perhaps by a handle that nobody keeps any more.
+            signals::want_collection();
+            context.poll()?;
+            if timeout.is_none() && file_lock::is_mine(&file, shared)? {
+                return Err(held_here(&path));
             }
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(system::failed("lock", &path, &error)),
         }
-        let waited = clock::now().saturating_sub(begin) as f64 / 1e9;
-        let left = timeout.map_or(f64::MAX, |timeout| timeout - waited);
-        if left <= 0.0 {
-            let shown = show::quoted(&path);
-            let seconds = timeout.unwrap_or(0.0);
-            let who = match is_held_here(&file) {
-                true => "this very process holds it",
-                false => "another process held it longer",
-            };
-            let message = format!("the lock of the file {shown} within {seconds} s, but {who}");
-            let error = diag::Error::new(codes::TIMEOUT, message);
-            return Err(error.with_field("seconds", Field::Float(seconds)).into());
-        }
-        wait::sleep(pause.min(left), context.place())?;
-        pause = (pause * 2.0).min(LAST_PAUSE);
+        taken = file_lock::take(&file, &path, shared, timeout, place)?;
     }
-    let handle = Rc::new(FileLock {
+    let lock = match taken {
+        Taken::Held(lock) => lock,
+        Taken::Refused(error) => return Err(system::failed("lock", &path, &error)),
+        Taken::Late(who) => {
+            let is_mine = file_lock::is_mine(&file, shared)?;
+            return Err(late(&path, timeout.unwrap_or(0.0), is_mine, who));
+        }
+    };
+    let handle = Rc::new(LockHandle {
         path: path.to_string(),
         owner: fork::pid(),
-        file: RefCell::new(Some(file)),
-    });
-    HELD.with_borrow_mut(|held| {
-        held.retain(|lock| lock.strong_count() > 0);
-        held.push(Rc::downgrade(&handle));
+        lock: RefCell::new(Some(lock)),
     });
     Ok(Value::handle(context.heap(), handle))
 }
 
-thread_local! {
-    /// The locks that this process has taken: waiting for one of its own would never end.
-    static HELD: RefCell<Vec<Weak<FileLock>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Whether this process holds the lock of a file that it has opened once more.
-fn is_held_here(file: &File) -> bool {
-    let identity = |file: &File| file.metadata().ok().map(|data| (data.dev(), data.ino()));
-    let own = identity(file);
-    let is_same = |lock: &Weak<FileLock>| {
-        lock.upgrade().is_some_and(|lock| {
-            let held = lock.file.borrow();
-            lock.is_own() && held.as_ref().is_some_and(|held| identity(held) == own)
-        })
+fn late(path: &str, seconds: f64, is_mine: bool, holder: Option<String>) -> Fault {
+    let shown = show::quoted(path);
+    let who = match (is_mine, holder) {
+        (true, _) => String::from("this very process holds it"),
+        (_, Some(holder)) => format!("{holder} held it longer"),
+        (_, None) => String::from("another program held it longer"),
     };
-    own.is_some() && HELD.with_borrow(|held| held.iter().any(is_same))
+    let message = format!("the lock of the file {shown} within {seconds} s, but {who}");
+    let error = diag::Error::new(codes::TIMEOUT, message);
+    error.with_field("seconds", Field::Float(seconds)).into()
 }
 
 fn held_here(path: &str) -> Fault {
@@ -161,7 +132,7 @@ fn held_here(path: &str) -> Fault {
 }
 
 fn release(_: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let Some(lock) = args[0].as_handle::<FileLock>() else {
+    let Some(lock) = args[0].as_handle::<LockHandle>() else {
         return Err(arguments::wrong("release", "self", "a file lock", &args[0]));
     };
     if !lock.is_own() {
@@ -171,9 +142,6 @@ fn release(_: &mut dyn Context, args: Args<'_>) -> Outcome {
         );
         return Err(diag::Error::new(codes::VALUE, message).into());
     }
-    if let Some(file) = lock.file.borrow_mut().take() {
-        // Children that were forked meanwhile have the file open too: closing it here would not be enough.
-        let _ = file.unlock();
-    }
+    drop(lock.lock.borrow_mut().take());
     Ok(Value::Nil)
 }

@@ -1,0 +1,24 @@
+//! Waits that can be asked to let the collector look: what a handle has in its hands (an item by lease, the lock of a file) may be
+//! what others wait for, though nobody keeps the handle any more.
+
+use crate::diag;
+use crate::process::{signals, willing};
+use crate::source::Span;
+use crate::value::native::{Context, Outcome};
+
+/// Does what waits, and does it again when it was asked to collect meanwhile. What waits must be as if it had not begun when it
+/// ends by an error, and the caller may keep no values but its arguments.
+pub fn wait<T>(
+    context: &mut dyn Context,
+    wait: impl Fn(Option<Span>) -> diag::Result<T>,
+) -> Outcome<T> {
+    let place = context.place();
+    match willing::willing(|| wait(place)) {
+        Some(done) => Ok(done?),
+        None => {
+            signals::want_collection();
+            context.poll()?;
+            Ok(wait(place)?)
+        }
+    }
+}
