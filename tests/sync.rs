@@ -1,9 +1,12 @@
 //! Locks and their family between real processes, and what a death does to each. No harness: see `support/mod.rs`.
 
+#[path = "sync/conditions.rs"]
+mod conditions;
 #[path = "sync/groups.rs"]
 mod groups;
 mod support;
 
+use conditions::*;
 use groups::*;
 use par::arena::{self, HandleId};
 use par::diag::codes;
@@ -34,6 +37,8 @@ fn main() {
         an_event_nobody_can_set_is_a_deadlock,
         a_condition_hands_over,
         a_dead_waiter_swallows_no_notification,
+        a_notified_waiter_that_dies_hands_on,
+        each_of_several_hands_on,
         a_barrier_fills_again_and_again,
         a_death_breaks_a_barrier,
         a_timeout_breaks_a_barrier_until_reset,

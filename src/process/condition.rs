@@ -1,7 +1,8 @@
 //! Conditions: waiting, with a lock let go meanwhile, until somebody notifies.
 //!
 //! Not a pthread condition variable, which a death breaks. Who waits is written down with a ticket; to notify is to mark
-//! the oldest of them that live, so a waiter that has died or given up never swallows a notification.
+//! the oldest of them that live, so a waiter that has died or given up never swallows a notification. Who was notified stays
+//! written down until it has the lock back: if it dies or is cancelled before, the notification is another's.
 
 use super::deadlock::{self, Enders, WaitOps};
 use super::lock::Lock;
@@ -98,17 +99,15 @@ impl Condition {
         let spec = WaitSpec::new(Operation::WaitCondition, &awaited, place).with_timeout(timeout);
         let notified = || is_notified(arena, object, me).then_some(());
         let waited = wait::wait(&spec, || Ok(notified()));
-        let entry = {
-            let _guard = object.lock();
-            Roster::of(arena, object).remove(me)
-        };
+        let was_notified = leave_unless_notified(arena, object, me, waited.is_ok());
         crash_point!("condition: left");
-        let was_notified = entry.is_some_and(|entry| entry & NOTIFIED != 0);
-        if waited.is_err() && was_notified {
-            // The notification came, but we leave by an error: somebody else shall have it.
-            self.pass_on(1);
+        // An error that is on its way out must not swallow the news of a death: the next who takes the lock meets it.
+        let retaken = self.lock.retake(again, place, waited.is_ok());
+        crash_point!("condition: lock is back");
+        if was_notified {
+            let _guard = object.lock();
+            strike_out(arena, object, me, retaken.is_err());
         }
-        let retaken = self.lock.retake(again, place);
         waited?;
         retaken?;
         Ok(was_notified)
@@ -163,6 +162,26 @@ fn mark(arena: &Arena, object: &Object, count: usize) {
     }
 }
 
+/// Strikes a process out at the end of its wait, unless it was notified and goes on to take the lock: whether it is so.
+fn leave_unless_notified(arena: &Arena, object: &Object, me: SlotRef, goes_on: bool) -> bool {
+    let _guard = object.lock();
+    let entry = Roster::of(arena, object).get(me);
+    let notified = entry.is_some_and(|entry| entry & NOTIFIED != 0);
+    if !(notified && goes_on) {
+        strike_out(arena, object, me, notified);
+    }
+    notified && goes_on
+}
+
+/// Strikes a process out, and notifies another one first if its notification is to be handed on: whoever dies in between
+/// wakes one too many and not one too few. The mutex is held.
+fn strike_out(arena: &Arena, object: &Object, who: SlotRef, hands_on: bool) {
+    if hands_on {
+        mark(arena, object, 1);
+    }
+    Roster::of(arena, object).remove(who);
+}
+
 fn is_notified(arena: &Arena, object: &Object, who: SlotRef) -> bool {
     let _guard = object.lock();
     let entry = Roster::of(arena, object).get(who);
@@ -183,10 +202,9 @@ pub(super) fn register() {
         destroy: kinds::destroy_payload,
         bury: |arena, object, _, dead| {
             let _guard = object.lock();
-            let entry = Roster::of(arena, object).remove(dead);
-            if entry.is_some_and(|entry| entry & NOTIFIED != 0) {
-                mark(arena, object, 1);
-            }
+            let entry = Roster::of(arena, object).get(dead);
+            let notified = entry.is_some_and(|entry| entry & NOTIFIED != 0);
+            strike_out(arena, object, dead, notified);
         },
     };
     static WAIT: WaitOps = WaitOps {

@@ -79,7 +79,7 @@ impl Lock {
         if self.try_take(place) {
             return Ok(true);
         }
-        self.acquire_slowly(timeout.map(clock::deadline), place)
+        self.acquire_slowly(timeout.map(clock::deadline), place, true)
     }
 
     /// Takes it if nobody has it and nobody has waited for long. No system call.
@@ -100,8 +100,14 @@ impl Lock {
         true
     }
 
+    /// `tells`: a death of the last holder is raised here; if not, the lock stays as it is for the next who takes it.
     #[cold]
-    fn acquire_slowly(&self, deadline: Option<u64>, place: Option<Span>) -> Result<bool> {
+    fn acquire_slowly(
+        &self,
+        deadline: Option<u64>,
+        place: Option<Span>,
+        tells: bool,
+    ) -> Result<bool> {
         let me = arena::me().to_bits();
         if self.cell(OWNER).load(Ordering::Relaxed) == me && self.is_reentrant() {
             self.cell(DEPTH).fetch_add(2, Ordering::Relaxed);
@@ -116,11 +122,21 @@ impl Lock {
         spec.deadline = deadline;
         spec.watch_word = Some(self.cell(OWNER));
         let begin = clock::now();
-        let result = wait::wait(&spec, || self.try_once(me, begin, place));
+        let result = wait::wait(&spec, || {
+            if !tells && self.cell(OWNER).load(Ordering::SeqCst) == DIED {
+                return Ok(Some(false));
+            }
+            Ok(self.try_once(me, begin, place)?.map(|()| true))
+        });
         let _ = self
             .cell(STARVING)
             .compare_exchange(me, 0, Ordering::SeqCst, Ordering::Relaxed);
-        Ok(result?.is_some())
+        let taken = result? == Some(true);
+        if !taken && !tells {
+            // We may be the one that was woken to tell of the death.
+            self.hold.object().events[0].notify(1);
+        }
+        Ok(taken)
     }
 
     /// One attempt of a waiter.
@@ -261,10 +277,12 @@ impl Lock {
         again
     }
 
-    /// Takes it back as often as [`Lock::release_fully`] said.
-    pub(super) fn retake(&self, again: u64, place: Option<Span>) -> Result<()> {
-        self.acquire(None, place)?;
-        self.cell(DEPTH).fetch_add(again << 1, Ordering::Relaxed);
+    /// Takes it back as often as [`Lock::release_fully`] said. When its holder died meanwhile, that is raised if `tells`, or
+    /// left to the next who takes it: this process goes on without the lock.
+    pub(super) fn retake(&self, again: u64, place: Option<Span>, tells: bool) -> Result<()> {
+        if self.try_take(place) || self.acquire_slowly(None, place, tells)? {
+            self.cell(DEPTH).fetch_add(again << 1, Ordering::Relaxed);
+        }
         Ok(())
     }
 
