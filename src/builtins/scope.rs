@@ -72,6 +72,9 @@ fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         // What the first failure's cancellation did to the others is no news.
         let cancelled =
             matches!(error, Value::Error(error) if error.report.code == codes::CANCELLED);
+        if cancelled && leaving == Leaving::Exits {
+            process.observe();
+        }
         if errors.is_empty() || !cancelled {
             context.protect(error);
             errors.push(error);

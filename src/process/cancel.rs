@@ -25,6 +25,11 @@ impl Process {
         Ok(false)
     }
 
+    /// Says that its end is known: a failure of it is no news any more.
+    pub fn observe(&self) {
+        Record::of(self.hold().object()).flag(OBSERVED);
+    }
+
     /// The first half of [`Process::cancel`]: marks and wakes it. False when it is not alive.
     pub fn ask_to_cancel(&self) -> bool {
         if self.is_program() {

@@ -15,6 +15,7 @@ mod cancel;
 pub mod channel;
 pub mod condition;
 pub mod deadlock;
+mod doom;
 pub mod ended;
 pub mod event;
 pub mod file_lock;

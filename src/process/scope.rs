@@ -1,5 +1,6 @@
 //! Scopes: leaving the block waits for every process that was spawned in it; the first failure cancels the rest.
 
+use super::doom::{self, Doomed};
 use super::ended::Ended;
 use super::record::{OBSERVED, Record, SIGNALLED};
 use super::signals;
@@ -113,7 +114,10 @@ fn look_for_failures() -> Result<()> {
             continue;
         };
         let deadline = clock::deadline(signals::GRACE);
-        cancel(children.iter().filter(|child| *child != first));
+        let others = children.iter().filter(|child| *child != first);
+        cancel(others.clone());
+        // The block may wait for just them.
+        doom::at(deadline, others.cloned().map(Doomed::Child));
         with(|scopes| {
             if let Some(scope) = scopes.get_mut(at) {
                 let process = first.clone();
@@ -213,24 +217,33 @@ pub(super) fn forget_all() {
 /// of one of its processes nothing is started any more.
 pub fn wait_for_room(place: Option<Span>) -> Result<()> {
     check_failure()?;
-    if let Some(failure) = with(|scopes| scopes.last()?.failed.clone()) {
-        return Err(ended_by(&failure.process));
-    }
     let state = with(|scopes| {
         let scope = scopes.last()?;
         Some((scope.limit?, scope.children.clone()))
     });
     let Some((limit, children)) = state else {
-        return Ok(());
+        return check_open();
     };
     let running: Vec<Process> = children.into_iter().filter(Process::alive).collect();
     if running.len() < limit {
-        return Ok(());
+        // Who made room may have failed, and nobody has looked yet.
+        look_for_failures()?;
+        return check_open();
     }
     let awaited: Vec<Awaited<'_>> = running.iter().map(Process::awaited).collect();
     let spec = WaitSpec::new(Operation::Children, &awaited, place);
     let room = || running.iter().filter(|child| child.alive()).count() < limit;
-    wait::wait(&spec, || Ok(room().then_some(()))).map(|_| ())
+    wait::wait(&spec, || Ok(room().then_some(())))?;
+    look_for_failures()?;
+    check_open()
+}
+
+/// After the failure of one of its processes nothing is started in the innermost scope any more.
+fn check_open() -> Result<()> {
+    match with(|scopes| scopes.last()?.failed.clone()) {
+        Some(failure) => Err(ended_by(&failure.process)),
+        None => Ok(()),
+    }
 }
 
 /// Notes a process that was started in the innermost scope.
@@ -323,8 +336,13 @@ impl End {
             false => record.flags(),
         } & OBSERVED
             != 0;
+        let is_told_to_end =
+            self.cancelled || process.is_program() && signals::is_tree_interrupted();
         let is_our_doing =
-            self.cancelled && (process.is_program() || ended == Ended::Killed(libc::SIGKILL));
+            is_told_to_end && (process.is_program() || ended == Ended::Killed(libc::SIGKILL));
+        if is_our_doing {
+            record.flag(OBSERVED);
+        }
         if !ended.is_failure() || handled || is_our_doing {
             return;
         }

@@ -1,6 +1,7 @@
 //! Ctrl-C and cancellation, as the script meets them: errors raised where the machine polls and in the waiting place.
 
 use super::channel::tell;
+use super::doom::{self, Doomed};
 use super::pool::reading;
 use super::record::{self, ASKED, DAEMON, Record, SIGNALLED, WORKER};
 use super::{programs, reaper, scope, wait};
@@ -29,6 +30,7 @@ pub(super) fn was_cancelled() -> bool {
 pub(super) fn forget_all() {
     CANCELLED.store(false, Ordering::Relaxed);
     INTERRUPTED_AT.store(0, Ordering::Relaxed);
+    doom::forget_all();
 }
 
 /// The word that the virtual machine reads at back-edges and calls: when it is not 0, it calls [`check`]
@@ -65,6 +67,7 @@ pub fn collect() {
 /// an open scope is a `Cancelled` too. Before that, whoever was left asleep for a moment is woken.
 pub fn check() -> Result<()> {
     tell::pay();
+    doom::check();
     let happened = signal::take(
         signal::INTERRUPTED
             | signal::CANCELLED
@@ -149,7 +152,8 @@ pub fn check_shared(status: WaitStatus, place: Option<Span>) -> Result<()> {
     }
 }
 
-/// After Ctrl-C: cancels every other process of the tree, so that its `finally` and `defer` run within the grace. Daemons, which
+/// After Ctrl-C: cancels every other process of the tree, so that its `finally` and `defer` run within the grace, after which it
+/// is killed even if this process has not come to its own end. Daemons, which
 /// are ended and not waited for, get SIGTERM unless they are workers of a pool, and so do the programs of this process; those of the others end with them.
 fn interrupt_tree() {
     programs::signal_all(libc::SIGTERM);
@@ -158,11 +162,13 @@ fn interrupt_tree() {
     };
     arena.cell(Cell::Interrupted).store(1, Ordering::Release);
     let me = arena::me();
+    let killed_at = clock::deadline(GRACE);
     for process in arena.live_processes().filter(|&process| process != me) {
         let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
         match record::of_slot(arena, process) {
             Some(record) if record.flags() & (DAEMON | WORKER) != DAEMON => {
                 cancel(arena, process, record);
+                doom::at(killed_at, [Doomed::Slot(process)]);
             }
             found => {
                 if let Some(record) = found {

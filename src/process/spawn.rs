@@ -480,9 +480,13 @@ impl Process {
         fork::send_signal_pinned(pid, number, || arena.is_alive(slot))
     }
 
-    /// SIGTERM.
+    /// SIGTERM, and SIGCONT behind it: in a stopped process SIGTERM would wait for that.
     pub fn terminate(&self) -> bool {
-        self.signal(libc::SIGTERM)
+        let sent = self.signal(libc::SIGTERM);
+        if sent {
+            self.signal(libc::SIGCONT);
+        }
+        sent
     }
 
     /// SIGKILL.

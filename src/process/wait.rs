@@ -5,7 +5,7 @@
 //! (after a grace) a deadlock.
 
 use super::deadlock::{self, Verdict};
-use super::{place, reaper, scope, signals, tenders, willing};
+use super::{doom, place, reaper, scope, signals, tenders, willing};
 use crate::arena::object::numbered;
 use crate::arena::table::{MAX_WAIT_OBJECTS, Slot};
 use crate::arena::{self, Arena, HandleId, Object, Offset, SlotRef};
@@ -235,7 +235,8 @@ pub fn outside<T>(
                 return Ok(None);
             }
             scope::check_deadline()?;
-            let slice = tenders::are_behind().then(|| clock::now() + LAST_SLICE);
+            let looks = tenders::are_behind() || doom::is_pending();
+            let slice = looks.then(|| clock::now() + LAST_SLICE);
             let around = scope::nearest_deadline();
             let until = deadline.into_iter().chain(around).chain(slice).min();
             poll::wait(&interests, until, signals::check)?;
