@@ -42,8 +42,7 @@ fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Err(Fault::Exit(code)) => return Err(Fault::Exit(code)),
         Err(Fault::Error(error)) => {
             let error = placed(context, error);
-            let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
-            Some(Value::Error(error))
+            Some(as_value(context, error))
         }
         Err(Fault::Thrown(error)) => Some(error),
         Ok(()) => None,
@@ -60,10 +59,10 @@ fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     if let Some(error) = left.error {
         let ends = [codes::INTERRUPTED, codes::CANCELLED].contains(&error.code);
         let error = placed(context, error);
-        let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
-        context.protect(Value::Error(error));
+        let error = as_value(context, error);
+        context.protect(error);
         let at = if ends { 0 } else { errors.len() };
-        errors.insert(at, Value::Error(error));
+        errors.insert(at, error);
     }
     for (process, ended) in left.failures {
         let Some(error) = failure(context, &process, ended) else {
@@ -114,14 +113,20 @@ fn placed(context: &mut dyn Context, mut error: Box<Error>) -> Box<Error> {
     error
 }
 
+fn as_value(context: &mut dyn Context, error: Box<Error>) -> Value {
+    Value::Error(ErrorValue::new(
+        context.heap(),
+        error,
+        Vec::new(),
+        Value::Nil,
+    ))
+}
+
 /// The error that a process of the scope failed with.
 fn failure(context: &mut dyn Context, process: &Process, ended: Ended) -> Option<Value> {
     match spawn::value_of(context, process, ended) {
         Err(Fault::Thrown(error)) => Some(error),
-        Err(Fault::Error(error)) => {
-            let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
-            Some(Value::Error(error))
-        }
+        Err(Fault::Error(error)) => Some(as_value(context, error)),
         _ => None,
     }
 }
