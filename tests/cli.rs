@@ -326,6 +326,29 @@ fn the_prompt_survives_errors() {
 }
 
 #[test]
+fn a_pool_knows_what_was_typed_after_it() {
+    let pool = "let p = pool(2)\np.map(fn(x) => x, 0..4, chunk: 1).len()\n";
+    let answers = session(&format!(
+        "{pool}let y = 5\np.map(fn(x) => x + y, 0..3)\nfn g(x) {{ x * 3 }}\np.submit(g, 1).result()\n\
+         p.imap(fn(x) => x - 1, 0..3).list()\np.map(fn(x) => x * y, (0..2).map(g))\n"
+    ));
+    assert_eq!(answers, "4\n[5, 6, 7]\n3\n[-1, 0, 1]\n[0, 15]\n");
+    // Structs too; and who knows enough stays.
+    let count = "sum([r.processes for r in p.stats()])\n";
+    let answers = session(&format!(
+        "fn g(x) {{ x + 1 }}\n{pool}struct Box {{ n }}\np.map(fn(b) => b.n, [Box(3)])\np.resize(1)\n\
+         while p.stats().len() > 1 {{ sleep(1ms) }}\np.apply(g, 1)\nlet before = {count}p.apply(g, 2)\n{count}_ == before\n"
+    ));
+    assert!(answers.starts_with("4\n[3]\n2\n3\n"), "{answers}");
+    assert!(answers.ends_with("true\n"), "{answers}");
+    // A process that only waits for a message cannot be made anew.
+    let answers = session(
+        "let q = queue()\nlet w = spawn { let f = q.get(); f(1) }\nq.put(fn(x) => x + 41)\njoin w\n",
+    );
+    assert!(answers.contains("make it after the function"), "{answers}");
+}
+
+#[test]
 fn the_prompt_helps() {
     let answers = session("## Says hello.\nfn hello(name, loud = false) { name }\n:help hello\n");
     assert!(answers.contains("hello(name, [loud])"), "{answers}");

@@ -54,7 +54,7 @@ fn main() {
 fn message(text: &str) -> Message {
     Message {
         bytes: text.as_bytes().to_vec(),
-        handles: Vec::new(),
+        ..Message::default()
     }
 }
 

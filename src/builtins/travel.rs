@@ -68,7 +68,12 @@ pub fn pack_with_globals(context: &mut dyn Context, value: Value) -> Outcome<Mes
     let mut bytes = Vec::new();
     encoder.encode_with_globals(value, &Port::of(context), &mut bytes)?;
     let handles = encoder.handles.iter().filter_map(to_arena).collect();
-    Ok(Message { bytes, handles })
+    let code = encoder.code;
+    Ok(Message {
+        bytes,
+        handles,
+        code,
+    })
 }
 
 /// The value of a message. Holds on the handles in it are taken before it returns.

@@ -125,10 +125,12 @@ fn message(record: &Record<'_>) -> Message {
         Some(arena) if block != 0 => Message {
             bytes: arena.message_bytes(block).to_vec(),
             handles: arena.message_handles(block),
+            code: [0; 2],
         },
         _ => Message {
             bytes: record.small_result(),
             handles: Vec::new(),
+            code: [0; 2],
         },
     }
 }

@@ -24,6 +24,8 @@ pub struct Message {
     pub bytes: Vec<u8>,
     /// Every handle inside.
     pub handles: Vec<HandleId>,
+    /// How many functions and how many structs of the program a process must know to read it: the newest in it, and one.
+    pub code: [u32; 2],
 }
 
 /// What the function of a child came to.

@@ -299,7 +299,9 @@ impl Decoder<'_, '_> {
     fn closure(&mut self) -> diag::Result<Open> {
         let id = self.reader.id()?;
         let Some(proto) = self.receiver.code(id) else {
-            return Err(bad("it holds a function whose code is not here"));
+            return Err(bad("it holds a function whose code is not here").with_help(
+                "a process knows the functions that there were when it was made: make it after the function",
+            ));
         };
         let count = self.reader.count_of(1)?;
         if count != proto.captures.len() {

@@ -59,6 +59,8 @@ pub struct Encoder {
     globals: Vec<u32>,
     /// The handles in the message that was encoded last, in order of appearance (one may come twice).
     pub handles: Vec<HandleId>,
+    /// How many functions and how many structs whoever reads that message must know: the newest in it, and one.
+    pub code: [u32; 2],
 }
 
 impl Encoder {
@@ -118,6 +120,7 @@ impl Encoder {
         out: &mut Vec<u8>,
     ) -> diag::Result<()> {
         self.handles.clear();
+        self.code = [0; 2];
         out.extend_from_slice(&[VERSION, FLAG_GLOBALS]);
         self.start();
         self.graph(value, sender, out)?;
@@ -199,12 +202,14 @@ impl Encoder {
             }
             Value::Struct(of) => {
                 out.push(tag::STRUCT);
+                self.code[1] = self.code[1].max(of.id + 1);
                 put_count(out, of.id.into());
             }
             Value::Instance(instance) => {
                 if !self.back(instance.address(), out) {
                     self.number(instance.address());
                     out.push(tag::INSTANCE);
+                    self.code[1] = self.code[1].max(instance.of.id + 1);
                     put_count(out, instance.of.id.into());
                     put_count(out, instance.fields().len() as u64);
                     self.stack.push(Open::Instance(instance, 0));
@@ -323,6 +328,7 @@ impl Encoder {
         }
         self.number(closure.address());
         out.push(tag::CLOSURE);
+        self.code[0] = self.code[0].max(closure.proto.id + 1);
         put_count(out, closure.proto.id.into());
         put_count(out, closure.captures().len() as u64);
         for &slot in &closure.proto.globals {

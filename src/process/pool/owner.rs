@@ -8,6 +8,7 @@ use crate::arena::{self, Arena, Full, HandleId, Object, Offset, SlotRef};
 use crate::diag::{Error, Result, codes};
 use crate::limits::MAX_MAPS_OF_POOL;
 use crate::process::Process;
+use std::sync::atomic::Ordering;
 
 // Words of the block.
 /// The owner's process object ([`HandleId::to_bits`]).
@@ -22,7 +23,9 @@ const RETRIES: u64 = 32;
 const MAPS: u64 = 40;
 /// Failed tasks that nobody has asked for.
 pub(super) const UNTOLD: u64 = MAPS + MAX_MAPS_OF_POOL * 8;
-const SIZE: u64 = UNTOLD + untold::SIZE;
+/// How many functions and how many structs a worker must know to read what was handed in.
+const CODE: [u64; 2] = [UNTOLD + untold::SIZE, UNTOLD + untold::SIZE + 8];
+const SIZE: u64 = UNTOLD + untold::SIZE + 16;
 
 /// What holds for every task of a pool, whoever hands it in.
 #[derive(Clone, Copy, Default)]
@@ -39,10 +42,7 @@ pub struct Limits {
 pub(super) fn create(arena: &Arena, limits: Limits) -> std::result::Result<Offset, Full> {
     let block = arena.alloc_zeroed(SIZE)?;
     let me = arena::me();
-    let process = arena
-        .slot(me.index)
-        .process
-        .load(std::sync::atomic::Ordering::Acquire);
+    let process = arena.slot(me.index).process.load(Ordering::Acquire);
     arena.put_word(block + OWNER, process);
     arena.put_word(block + SLOT, me.to_bits());
     arena.put_word(block + MAX_TASKS, limits.max_tasks.unwrap_or(0));
@@ -97,6 +97,27 @@ pub(super) fn mapping<'a>(arena: &'a Arena, object: &Object) -> impl Iterator<It
 }
 
 impl Tasks {
+    /// Before a task is handed in that needs so many functions and structs: workers that were made when there were fewer leave,
+    /// and others come that know them.
+    pub fn need_code(&self, code: [u32; 2]) {
+        let block = tasks::details(self.object());
+        if let Some(arena) = arena::get().filter(|_| block != 0 && code != [0; 2]) {
+            for (word, count) in CODE.into_iter().zip(code) {
+                let word = arena.word_at(block + word);
+                word.fetch_max(count.into(), Ordering::AcqRel);
+            }
+        }
+    }
+
+    /// How many functions and structs a worker must know.
+    pub(super) fn needed_code(&self, arena: &Arena) -> [u32; 2] {
+        let block = tasks::details(self.object());
+        CODE.map(|word| match block {
+            0 => 0,
+            block => arena.word_at(block + word).load(Ordering::Acquire) as u32,
+        })
+    }
+
     /// What holds for every task.
     pub fn limits(&self) -> Limits {
         let block = tasks::details(self.object());

@@ -506,8 +506,8 @@ impl Tasks {
             .sum()
     }
 
-    /// The next task for a worker.
-    pub fn take(&self, worker: u64) -> Found {
+    /// The next task for a worker; `knows` says whether it knows so many functions and structs of the program.
+    pub fn take(&self, worker: u64, knows: impl Fn([u32; 2]) -> bool) -> Found {
         let (Some(arena), object) = (arena::get(), self.object()) else {
             return Found::End;
         };
@@ -517,7 +517,8 @@ impl Tasks {
         }
         loop {
             let guard = object.lock();
-            if self.read(worker, DOOMED) != 0 || worker >= self.workers() {
+            let is_outdated = !knows(self.needed_code(arena));
+            if self.read(worker, DOOMED) != 0 || worker >= self.workers() || is_outdated {
                 return Found::End;
             }
             let head = cell(object, HEAD);

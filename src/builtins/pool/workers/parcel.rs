@@ -70,6 +70,10 @@ impl Parcel {
             message.bytes.extend_from_slice(&length.to_le_bytes());
             message.bytes.extend_from_slice(&part.bytes);
             message.handles.extend_from_slice(&part.handles);
+            let newest = std::iter::zip(message.code, part.code);
+            for (code, (one, other)) in message.code.iter_mut().zip(newest) {
+                *code = one.max(other);
+            }
         }
         message.handles.extend(job);
         message
@@ -85,6 +89,7 @@ impl Pool {
             None => self.tasks.check_open()?,
         }
         let message = parcel.pack(from);
+        self.need_code(&message);
         let terms = Terms {
             retries: parcel.retries,
             limit: parcel.limit,

@@ -6,12 +6,14 @@
 use super::super::super::{spawn, travel};
 use super::super::future::{self, FutureHandle};
 use super::super::journal::check_lasting;
+use super::super::map::error_of_item;
 use super::super::retry::{Retry, Tries};
 use super::super::{budget, item};
 use super::Pool;
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
-use crate::diag::{Error, codes};
+use crate::diag::{Error, Field, codes};
+use crate::os::fork;
 use crate::process::pool::future::{Future, State, Terms};
 use crate::process::pool::job::Job;
 use crate::process::pool::owner::Limits;
@@ -98,12 +100,12 @@ impl Pool {
             Some(_) => self.tasks.check_running()?,
             None => self.tasks.check_open()?,
         }
-        let values = Value::list(context.heap(), task.values);
+        let values = List::new(context.heap(), task.values);
         let job = task.job.as_ref().map(Job::id);
         let facts = [
             Value::Int(task.work as i64),
             task.function,
-            values,
+            Value::List(values),
             task.named,
             Value::Int(task.stream as i64),
             Value::Int(task.first as i64),
@@ -114,8 +116,16 @@ impl Pool {
             Value::Bool(task.lasting),
         ];
         let facts = Value::list(context.heap(), facts.to_vec());
-        let mut message = travel::pack_with_globals(context, facts)?;
+        let mut message = match travel::pack_with_globals(context, facts) {
+            Ok(message) => message,
+            Err(fault) => {
+                let values = values.items().to_values();
+                let what = (task.work, task.function, task.first);
+                return Err(blame(context, what, &values, fault));
+            }
+        };
         message.handles.extend(job);
+        self.need_code(&message);
         let terms = Terms {
             retries: task.retries,
             limit: task.limit,
@@ -127,6 +137,14 @@ impl Pool {
             future,
             pool: Some(self.clone()),
         })
+    }
+
+    /// What is typed at a prompt is not known to workers that were made before: they leave, and this process, which owns
+    /// them and knows it, makes others. (A process that does not own them knows no more than they do.)
+    pub(super) fn need_code(&self, message: &Message) {
+        if self.owner == fork::pid() {
+            self.tasks.need_code(message.code);
+        }
     }
 
     /// In a worker: works off tasks until there will be no more.
@@ -154,8 +172,13 @@ impl Pool {
         let awaited = [self.tasks.awaited(0)];
         let spec = WaitSpec::new(Operation::Work, &awaited, self.place);
         while left > 0 {
+            let known = &*context;
+            let knows = |[functions, structs]: [u32; 2]| {
+                (functions == 0 || known.code(functions - 1).is_some())
+                    && (structs == 0 || known.structure(structs - 1).is_some())
+            };
             let found = || {
-                Ok(match self.tasks.take(worker) {
+                Ok(match self.tasks.take(worker, knows) {
                     Found::Task(future) => Some(Some(future)),
                     Found::End => Some(None),
                     Found::Nothing => None,
@@ -277,6 +300,40 @@ impl Pool {
             self.tasks.tell_readers();
         }
         Ok(Value::List(results))
+    }
+}
+
+/// The error of a task that cannot travel, which tells what of it that is: looked for only now, part by part.
+fn blame(
+    context: &mut dyn Context,
+    (work, function, first): (Work, Value, u64),
+    values: &[Value],
+    fault: Fault,
+) -> Fault {
+    for (at, &value) in (0..).zip(values) {
+        let error = match travel::pack(context, value) {
+            Err(Fault::Error(error)) => error,
+            _ => continue,
+        };
+        let method = match work {
+            Work::Call => {
+                let note = format!("in argument {} of the task", at + 1);
+                let error = error.with_field("argument", Field::Int(at as i64));
+                return error.with_note(note).into();
+            }
+            Work::Map => "map",
+            Work::Star => "starmap",
+        };
+        let error = future::error_of(context, error.into());
+        let place = context.place();
+        let blamed = error_of_item(context, error, method, first + at, value, place);
+        return blamed.map_or_else(|fault| fault, Fault::Thrown);
+    }
+    match travel::pack(context, function) {
+        Err(Fault::Error(error)) => error
+            .with_note("in what the function of the task has captured")
+            .into(),
+        _ => fault,
     }
 }
 
