@@ -40,7 +40,7 @@ fn value(text: &str) -> ChildOutcome {
 fn message(text: &str) -> Message {
     Message {
         bytes: text.as_bytes().to_vec(),
-        handles: Vec::new(),
+        ..Message::default()
     }
 }
 
@@ -223,6 +223,7 @@ fn a_grandchild_can_be_joined_by_handle() {
         let message = Message {
             bytes: id.to_bits().to_le_bytes().to_vec(),
             handles: vec![id],
+            ..Message::default()
         };
         ChildOutcome::Returned(message)
     });

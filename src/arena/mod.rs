@@ -110,6 +110,8 @@ pub enum Cell {
     Tree,
     /// The guardian's process id; 0 when there is none.
     Guardian,
+    /// The process that draws a progress bar; 0 when none does.
+    Bar,
     /// Nobody's: for tests.
     Scratch,
 }

@@ -3,8 +3,9 @@
 
 use super::gather;
 use crate::value::Value;
-use crate::value::heap::Marker;
+use crate::value::heap::{Gc, Marker};
 use crate::value::list::List;
+use crate::value::map::Map;
 use crate::value::native::{Context, IterBox, NativeIter, Outcome};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -85,6 +86,43 @@ impl NativeIter for Zip {
             source.trace(marker);
         }
         marker.value(self.row.get());
+    }
+}
+
+/// `[key, value]` of what goes over keys, and other items as they are.
+pub struct Pairs {
+    /// Where the items come from.
+    pub source: Source,
+    /// The map whose keys they are.
+    pub map: Option<Gc<Map>>,
+}
+
+impl NativeIter for Pairs {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        let Some(item) = self.source.next(context)? else {
+            return Ok(None);
+        };
+        let value = match self.map {
+            Some(map) => Some(map.table().get(&item).unwrap_or(Value::Nil)),
+            None => self.source.value(),
+        };
+        Ok(Some(match value {
+            Some(value) => Value::list(context.heap(), vec![item, value]),
+            None => item,
+        }))
+    }
+
+    fn is_at_hand(&self) -> bool {
+        self.source.is_at_hand()
+    }
+
+    fn close(&self) {
+        self.source.close();
+    }
+
+    fn trace(&self, marker: &mut Marker<'_>) {
+        self.source.trace(marker);
+        marker.value(self.map.map_or(Value::Nil, Value::Map));
     }
 }
 

@@ -28,24 +28,21 @@ struct Input {
 }
 
 fn print(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let text = noted(line("print", args)?);
+    let text = noted(line("print", args)?, false);
     context.write_out(&name::bytes(&text))?;
     Ok(Value::Nil)
 }
 
 fn eprint(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let text = noted(line("eprint", args)?);
+    let text = noted(line("eprint", args)?, true);
     context.write_err(&name::bytes(&text))?;
     Ok(Value::Nil)
 }
 
-/// Takes note of a text that is printed (a worker's last words), and puts in front of it what keeps a progress bar whole.
-fn noted(text: String) -> String {
+/// Takes note of a text that is printed (a worker's last words), and gives it the form that keeps a progress bar whole.
+fn noted(text: String, to_error: bool) -> String {
     tail::note(text.as_bytes());
-    match progress::before_print() {
-        "" => text,
-        before => format!("{before}{text}"),
-    }
+    progress::beside_bar(&text, to_error).unwrap_or(text)
 }
 
 /// The values with what stands between and after them, as one text: one write keeps lines of several processes whole.

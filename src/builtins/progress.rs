@@ -15,13 +15,10 @@ pub enum Progress {
 mod drawn {
     use super::Progress;
     use crate::os::terminal;
+    use crate::process::bar;
     use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-    use std::fmt::Write;
-    use std::io::IsTerminal;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::io::{IsTerminal, Write as _};
 
-    /// Whether a bar is being drawn by this process or by one that it comes from.
-    static DRAWN: AtomicBool = AtomicBool::new(false);
     /// Columns below which there is no room for a bar.
     const NARROW: usize = 72;
     /// Seconds after which the bar tells what a worker is at.
@@ -35,9 +32,10 @@ mod drawn {
     }
 
     impl Bar {
-        /// A bar of `total` steps (`None` while nobody knows how many), when one is wanted and standard error is a terminal.
+        /// A bar of `total` steps (`None` while nobody knows how many), when one is wanted and standard error is a terminal
+        /// on which no other process draws one: a map inside of a map that draws has none.
         pub fn new(wanted: Progress, total: Option<u64>) -> Option<Bar> {
-            if wanted == Progress::None || !std::io::stderr().is_terminal() {
+            if wanted == Progress::None || !std::io::stderr().is_terminal() || !bar::claim() {
                 return None;
             }
             let bar = ProgressBar::new(total.unwrap_or(0));
@@ -52,7 +50,6 @@ mod drawn {
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.with_key("rate", write_rate));
             }
-            DRAWN.store(true, Ordering::Relaxed);
             let long = match wanted {
                 Progress::Workers => 0.0,
                 _ => LONG,
@@ -87,7 +84,7 @@ mod drawn {
     }
 
     /// Items in a second, always as wide.
-    fn write_rate(state: &ProgressState, out: &mut dyn Write) {
+    fn write_rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
         let rate = state.per_sec();
         let digits = usize::from(rate < 100.0);
         let _ = write!(out, "{rate:>6.digits$}/s");
@@ -95,19 +92,26 @@ mod drawn {
 
     impl Drop for Bar {
         fn drop(&mut self) {
-            DRAWN.store(false, Ordering::Relaxed);
             // Where it stands: a map that failed is not at its end.
             self.bar.abandon();
+            // It leaves the cursor in its line, where the next bar would begin.
+            let _ = writeln!(std::io::stderr());
+            bar::release();
         }
     }
 
-    /// What is written in front of a text that goes to the terminal while a bar stands in its last line: it takes the
-    /// bar's place, and the bar is drawn again below it. The workers of the map inherit that there is one.
-    pub fn before_print() -> &'static str {
-        match DRAWN.load(Ordering::Relaxed) && std::io::stdout().is_terminal() {
-            true => "\r\x1b[2K",
-            false => "",
+    /// A text as it goes to the terminal while a bar stands in its last line: it takes the bar's place, and the bar is drawn
+    /// again below it. So its last line has an end. `None` where the text goes as it is.
+    pub fn beside_bar(text: &str, to_error: bool) -> Option<String> {
+        let is_terminal = || match to_error {
+            true => std::io::stderr().is_terminal(),
+            false => std::io::stdout().is_terminal(),
+        };
+        if text.is_empty() || !bar::is_drawn() || !is_terminal() {
+            return None;
         }
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        Some(format!("\r\x1b[2K{text}{end}"))
     }
 }
 
@@ -130,10 +134,10 @@ mod drawn {
         }
     }
 
-    /// Nothing: there is no bar.
-    pub fn before_print() -> &'static str {
-        ""
+    /// As it is: there is no bar.
+    pub fn beside_bar(_: &str, _: bool) -> Option<String> {
+        None
     }
 }
 
-pub use drawn::{Bar, before_print};
+pub use drawn::{Bar, beside_bar};

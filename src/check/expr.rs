@@ -215,19 +215,22 @@ impl Checker<'_> {
                 options,
                 iterable,
                 body,
+                ..
             } => {
                 self.options("pool map", options);
                 self.expr(iterable);
                 self.function(body);
             }
-            ExprKind::PoolCall { args } => {
-                self.arguments(args);
-                self.check_named("pool map", args);
-                if let Some(function) = args.first() {
-                    self.runs_elsewhere(&function.value, expr.span);
-                }
-            }
+            ExprKind::PoolCall { args } => self.pool_call(args, expr.span),
             _ => {}
+        }
+    }
+
+    fn pool_call(&mut self, args: &[Arg], span: Span) {
+        self.arguments(args);
+        self.check_named("pool map", args);
+        if let Some(function) = args.first() {
+            self.runs_elsewhere(&function.value, span);
         }
     }
 

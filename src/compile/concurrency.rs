@@ -24,15 +24,17 @@ impl<'a> Compiler<'a> {
             }
             ExprKind::PoolMap {
                 options,
+                pairs,
                 iterable,
                 body,
             } => {
-                let function = self.f.temps(4);
+                let function = self.f.temps(5);
                 self.options_to(options, function + 1);
                 self.expr_to(iterable, function + 2);
                 let inner = self.function(body);
                 self.f.emit_x(Op::Closure, function + 3, inner);
-                self.call_intrinsic("@pool_map", function, 3, dest);
+                self.f.emit(Op::LoadBool, function + 4, u8::from(*pairs), 0);
+                self.call_intrinsic("@pool_map", function, 4, dest);
             }
             ExprKind::PoolCall { args } => {
                 let native = self.intrinsic("@pool_call");

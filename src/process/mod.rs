@@ -8,8 +8,9 @@
 //! (the other executables that were started), [`scope`],
 //! [`status`] (what everybody is doing);
 //! then the objects: [`lock`], [`file_lock`], [`semaphore`], [`event`], [`condition`], [`barrier`], [`channel`] with
-//! [`queue`], [`lease`] and [`pipe`], [`pool`].
+//! [`queue`], [`lease`] and [`pipe`], [`pool`]; and [`bar`], the one progress bar of all.
 
+pub mod bar;
 pub mod barrier;
 mod cancel;
 pub mod channel;

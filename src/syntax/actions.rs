@@ -329,7 +329,7 @@ impl<'s> Builder<'s> {
             let error = Error::new(
                 codes::UNEXPECTED,
                 format!(
-                    "expected one or two names after `for`, found {}",
+                    "expected one or two names before `in`, found {}",
                     patterns.len()
                 ),
             );

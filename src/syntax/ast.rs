@@ -394,6 +394,8 @@ pub enum ExprKind {
     /// built-in `pool map`: [`ExprKind::PoolCall`].)
     PoolMap {
         options: Vec<Arg>,
+        /// `pool map(opts) k, v in xs { }`: the items are pairs, of a map its keys and values; the parameter takes them apart.
+        pairs: bool,
         iterable: Box<Expr>,
         body: Rc<Function>,
     },

@@ -202,15 +202,13 @@ impl Encoder {
             }
             Value::Struct(of) => {
                 out.push(tag::STRUCT);
-                self.code[1] = self.code[1].max(of.id + 1);
-                put_count(out, of.id.into());
+                self.structure(of.id, out);
             }
             Value::Instance(instance) => {
                 if !self.back(instance.address(), out) {
                     self.number(instance.address());
                     out.push(tag::INSTANCE);
-                    self.code[1] = self.code[1].max(instance.of.id + 1);
-                    put_count(out, instance.of.id.into());
+                    self.structure(instance.of.id, out);
                     put_count(out, instance.fields().len() as u64);
                     self.stack.push(Open::Instance(instance, 0));
                 }
@@ -320,6 +318,11 @@ impl Encoder {
                 }
             }
         }
+    }
+
+    fn structure(&mut self, id: u32, out: &mut Vec<u8>) {
+        self.code[1] = self.code[1].max(id + 1);
+        put_count(out, id.into());
     }
 
     fn closure(&mut self, closure: Gc<Closure>, out: &mut Vec<u8>) {

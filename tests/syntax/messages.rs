@@ -86,7 +86,7 @@ const MESSAGES: &[(&str, &str)] = &[
     ),
     (
         "for a, b, c in xs { }",
-        "1:11 expected one or two names after `for`, found 3",
+        "1:11 expected one or two names before `in`, found 3",
     ),
     (
         "print(9223372036854775808)",

@@ -29,5 +29,5 @@ pub static INTRINSICS: Table = natives! {
     "@pool_break" () item::not_called, "What the body of `pool map` returns for `break`.";
     "@pool_call" ("function", "items", "workers?", "chunk?", "ordered?", "progress?", "timeout?", "retries?", "on_error?", "init?", "max_tasks?", "journal?", "retry_delay?", "retry_if?") map::call, "`pool map(function, items, options)`.";
     "@pool_continue" () item::not_called, "What the body of `pool map` returns for `continue`.";
-    "@pool_map" ("options", "items", "function") map::block, "`pool map(options) x in items { ... }`.";
+    "@pool_map" ("options", "items", "function", "pairs") map::block, "`pool map(options) x in items { ... }`.";
 };

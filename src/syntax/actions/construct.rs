@@ -267,17 +267,34 @@ impl Builder<'_> {
         }
     }
 
-    /// `pool map(options) pattern in iterable { }`.
+    /// `pool map(options) patterns in iterable { }`.
     pub fn pool_map(
         &mut self,
         options: Option<Vec<Arg>>,
-        pattern: Pattern,
+        mut patterns: Vec<Pattern>,
         iterable: Expr,
         body: Block,
         start: u32,
         end: u32,
     ) -> Expr {
+        self.check_for_patterns(&patterns);
         let span = body.span;
+        let pairs = patterns.len() > 1;
+        let around = match (patterns.first(), patterns.last()) {
+            (Some(first), Some(last)) => self.span(first.span.start, last.span.end),
+            _ => span,
+        };
+        let pattern = match patterns.pop() {
+            Some(only) if !pairs => only,
+            last => {
+                patterns.extend(last);
+                let kind = PatternKind::List {
+                    items: patterns,
+                    rest: None,
+                };
+                Pattern { kind, span: around }
+            }
+        };
         let param = self.param(pattern, None);
         let body = self.function(
             FnKind::Pool,
@@ -288,6 +305,7 @@ impl Builder<'_> {
         );
         let kind = ExprKind::PoolMap {
             options: options.unwrap_or_default(),
+            pairs,
             iterable: Box::new(iterable),
             body,
         };

@@ -1,13 +1,14 @@
 //! `pool map`: workers are forked at the call, inherit the items and what the body captures, and claim ranges of items.
 //! The calling process looks after them: it replaces the dead and gathers the results.
 //!
-//! Here is the calling process; `worker` is what runs in a worker, `results` what the caller gets. `lazy` is the map over a source that
+//! Here is the calling process; `worker` is what runs in a worker, `results` what the caller gets. `reading` is the map over a source that
 //! has to be read while its items are worked on.
 
-mod lazy;
+mod reading;
 mod results;
 mod worker;
 
+use super::super::lazy::{self, Pairs};
 use super::super::progress::Bar;
 use super::super::{arguments, options::Options, spawn, travel};
 use super::budget;
@@ -38,7 +39,27 @@ pub use results::{error_of_item, results_of, value_of};
 pub fn block(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let options = Options::new("pool map", &args[0])?;
     let values = NAMES.map(|name| options.get(name).unwrap_or(Value::Undef));
-    run(context, args[2], args[1], Settings::new(&values)?)
+    let settings = Settings::new(&values)?;
+    let items = match args[3].truthy() {
+        true => pairs(context, args[1])?,
+        false => args[1],
+    };
+    run(context, args[2], items, settings)
+}
+
+/// What `k, v in items` goes over: the items as pairs.
+fn pairs(context: &mut dyn Context, items: Value) -> Outcome {
+    if matches!(items, Value::List(_)) {
+        return Ok(items);
+    }
+    let source = context.iterate(items)?;
+    let map = match items {
+        Value::Map(map) => Some(map),
+        _ => None,
+    };
+    let pairs = lazy::value(context, Pairs { source, map });
+    context.protect(pairs);
+    Ok(pairs)
 }
 
 /// The call form.
@@ -102,7 +123,7 @@ pub fn gather(context: &mut dyn Context, items: Value) -> Outcome<Gc<List>> {
 
 fn run(context: &mut dyn Context, function: Value, items: Value, settings: Settings) -> Outcome {
     if let Some(source) = lazy_source(context, items, settings.journal.as_ref())? {
-        return lazy::run(context, function, source, &settings);
+        return reading::run(context, function, source, &settings);
     }
     // While the map runs nothing else of the script runs in this process, so nobody changes the list.
     let items = gather(context, items)?;
