@@ -176,7 +176,7 @@ fn len(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 /// Bytes of a text that are changed between two looks for Ctrl-C.
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 1 << 18;
 
 /// A long text in pieces of about [`PIECE`] bytes that end behind a blank or a newline: what becomes of a letter may
 /// depend on its word (the Σ at the end of a Greek one), never on what is behind white space.

@@ -16,7 +16,7 @@ pub static MODULE: Module = Module {
 };
 
 /// Bytes, or marks, that are worked on between two looks for Ctrl-C: whole groups of three bytes and of four marks.
-const PIECE: usize = 3 << 20;
+const PIECE: usize = 3 << 18;
 const _: () = assert!(PIECE.is_multiple_of(12));
 
 static FUNCTIONS: Table = natives! {

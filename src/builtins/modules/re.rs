@@ -1,14 +1,15 @@
 //! `re`: regular expressions, in the dialect of the regex crate (no look-around, no back references; never slow).
 
+use super::re_long::Compiled;
 use super::re_match::{Chars, MatchHandle};
 use crate::builtins::{Module, Table, arguments, state};
 use crate::diag::{self, codes};
 use crate::limits::{MAX_ITEMS, MAX_STRING};
-use crate::process::signals;
 use crate::value::handle::Handle;
 use crate::value::native::{Args, Context, Native, Outcome};
 use crate::value::{Value, operate, show, text};
 use regex::{Captures, Regex, RegexBuilder};
+use regex_automata::util::syntax;
 use std::any::Any;
 use std::rc::Rc;
 
@@ -45,7 +46,7 @@ pub static METHODS: Table = natives! {
 
 /// A compiled pattern.
 struct Pattern {
-    regex: Rc<Regex>,
+    regex: Rc<Compiled>,
 }
 
 impl Handle for Pattern {
@@ -54,7 +55,7 @@ impl Handle for Pattern {
     }
 
     fn show(&self) -> String {
-        format!("<pattern {}>", show::quoted(self.regex.as_str()))
+        format!("<pattern {}>", show::quoted(self.regex.regex.as_str()))
     }
 
     fn methods(&self) -> &'static [Native] {
@@ -63,8 +64,8 @@ impl Handle for Pattern {
 
     fn attribute(&self, context: &mut dyn Context, name: &str) -> Outcome<Option<Value>> {
         Ok(match name {
-            "pattern" => Some(Value::str(context.heap(), self.regex.as_str())),
-            "groups" => Some(Value::Int(self.regex.captures_len() as i64 - 1)),
+            "pattern" => Some(Value::str(context.heap(), self.regex.regex.as_str())),
+            "groups" => Some(Value::Int(self.regex.regex.captures_len() as i64 - 1)),
             _ => None,
         })
     }
@@ -81,7 +82,7 @@ impl Handle for Pattern {
 /// Patterns that were used lately: scripts write them where they use them.
 #[derive(Default)]
 struct Cache {
-    patterns: Vec<(String, String, Rc<Regex>)>,
+    patterns: Vec<(String, String, Rc<Compiled>)>,
 }
 
 /// More patterns than a script uses in a loop; beyond it all are forgotten.
@@ -93,7 +94,7 @@ fn regex(
     function: &str,
     pattern: &Value,
     flags: &Value,
-) -> Outcome<Rc<Regex>> {
+) -> Outcome<Rc<Compiled>> {
     if let Some(pattern) = pattern.as_handle::<Pattern>() {
         return Ok(pattern.regex.clone());
     }
@@ -111,12 +112,26 @@ fn regex(
         return Ok(regex.clone());
     }
     let mut builder = RegexBuilder::new(source);
+    let mut syntax = syntax::Config::new();
     for letter in letters.chars() {
+        // The automata are told the same.
         match letter.to_ascii_lowercase() {
-            'i' => builder.case_insensitive(true),
-            'm' => builder.multi_line(true),
-            's' => builder.dot_matches_new_line(true),
-            'x' => builder.ignore_whitespace(true),
+            'i' => {
+                builder.case_insensitive(true);
+                syntax = syntax.case_insensitive(true);
+            }
+            'm' => {
+                builder.multi_line(true);
+                syntax = syntax.multi_line(true);
+            }
+            's' => {
+                builder.dot_matches_new_line(true);
+                syntax = syntax.dot_matches_new_line(true);
+            }
+            'x' => {
+                builder.ignore_whitespace(true);
+                syntax = syntax.ignore_whitespace(true);
+            }
             _ => {
                 return Err(arguments::refuse(
                     function,
@@ -125,13 +140,11 @@ fn regex(
                     flags,
                 ));
             }
-        };
+        }
     }
-    let regex = Rc::new(
-        builder
-            .build()
-            .map_err(|error| mistake(function, source, &error))?,
-    );
+    let regex = builder.build();
+    let regex = regex.map_err(|error| mistake(function, source, &error))?;
+    let regex = Rc::new(Compiled::new(regex, syntax));
     if cache.patterns.len() >= CACHED {
         cache.patterns.clear();
     }
@@ -169,7 +182,7 @@ fn pattern_and_text(
     context: &mut dyn Context,
     function: &str,
     args: Args<'_>,
-) -> Outcome<(Rc<Regex>, Rc<str>)> {
+) -> Outcome<(Rc<Compiled>, Rc<str>)> {
     let flags = args.get(2).unwrap_or(&Value::Undef);
     let regex = regex(context, function, &args[0], flags)?;
     let text = arguments::text(function, "text", &args[1])?;
@@ -199,7 +212,8 @@ fn found(
 
 fn search(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (regex, text) = pattern_and_text(context, "search", args)?;
-    Ok(found(context, &regex, &text, regex.captures(&text)))
+    let first = regex.first(&text)?;
+    Ok(found(context, &regex.regex, &text, first))
 }
 
 fn match_start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -215,25 +229,26 @@ fn fullmatch(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn at_start(context: &mut dyn Context, function: &str, args: Args<'_>, end: &str) -> Outcome {
     let (plain, text) = pattern_and_text(context, function, args)?;
     let flags = args.get(2).copied().unwrap_or(Value::Undef);
-    let anchored = format!(r"\A(?:{}){end}", plain.as_str());
+    let anchored = format!(r"\A(?:{}){end}", plain.regex.as_str());
     let anchored = Value::str(context.heap(), &anchored);
     let anchored = match regex(context, function, &anchored, &flags) {
         Ok(regex) => regex,
         // A comment at the end of the pattern takes the bracket with it.
         Err(_) => {
-            let spaced = format!("\\A(?:{}\n){end}", plain.as_str());
+            let spaced = format!("\\A(?:{}\n){end}", plain.regex.as_str());
             let spaced = Value::str(context.heap(), &spaced);
             regex(context, function, &spaced, &flags)?
         }
     };
-    Ok(found(context, &anchored, &text, anchored.captures(&text)))
+    let first = anchored.regex.captures(&text);
+    Ok(found(context, &anchored.regex, &text, first))
 }
 
 fn findall(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (regex, text) = pattern_and_text(context, "findall", args)?;
     let mut all = Vec::new();
-    for captures in regex.captures_iter(&text) {
-        signals::check_urgent()?;
+    let mut matches = regex.all(&text);
+    while let Some(captures) = matches.next()? {
         operate::within("findall", all.len() + 1, MAX_ITEMS)?;
         let heap = context.heap();
         let mut group =
@@ -255,10 +270,10 @@ fn finditer(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (regex, text) = pattern_and_text(context, "finditer", args)?;
     let mut all = Vec::new();
     let mut chars = Chars::new(&text);
-    for captures in regex.captures_iter(&text) {
-        signals::check_urgent()?;
+    let mut matches = regex.all(&text);
+    while let Some(captures) = matches.next()? {
         operate::within("finditer", all.len() + 1, MAX_ITEMS)?;
-        let handle = MatchHandle::new(regex.clone(), text.clone(), &captures, &mut chars);
+        let handle = MatchHandle::new(regex.regex.clone(), text.clone(), &captures, &mut chars);
         all.push(Value::handle(context.heap(), Rc::new(handle)));
     }
     Ok(Value::list(context.heap(), all))
@@ -282,8 +297,11 @@ fn split(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let limit = limit("split", "maxsplit", args.get(2))?;
     let mut parts = Vec::new();
     let mut start = 0;
-    for captures in regex.captures_iter(text).take(limit) {
-        signals::check_urgent()?;
+    let (mut matches, mut count) = (regex.all(text), 0);
+    while count < limit
+        && let Some(captures) = matches.next()?
+    {
+        count += 1;
         let Some(whole) = captures.get(0) else {
             continue;
         };
@@ -319,8 +337,11 @@ fn sub(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut out = String::new();
     let mut start = 0;
     let mut chars = Chars::new(&source);
-    for captures in regex.captures_iter(&source).take(limit) {
-        signals::check_urgent()?;
+    let (mut matches, mut count) = (regex.all(&source), 0);
+    while count < limit
+        && let Some(captures) = matches.next()?
+    {
+        count += 1;
         let Some(whole) = captures.get(0) else {
             continue;
         };
@@ -328,7 +349,8 @@ fn sub(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         match template {
             Some(template) => expand(&mut out, template, &captures)?,
             None => {
-                let handle = MatchHandle::new(regex.clone(), source.clone(), &captures, &mut chars);
+                let handle =
+                    MatchHandle::new(regex.regex.clone(), source.clone(), &captures, &mut chars);
                 let found = Value::handle(context.heap(), Rc::new(handle));
                 let made = context.call(args[1], &[found])?;
                 let Some(text) = made.as_str() else {
