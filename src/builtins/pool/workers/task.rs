@@ -199,11 +199,11 @@ impl Pool {
             let protected = context.protected();
             let calls = self.run_task(context, worker, &task)?;
             context.release(protected);
+            self.tasks.end_task(worker);
+            left = left.saturating_sub(calls);
             if !item::collect_if_wanted(context)? {
                 break;
             }
-            self.tasks.end_task(worker);
-            left = left.saturating_sub(calls);
         }
         Ok(())
     }
