@@ -154,12 +154,15 @@ fn ctrl_c_lets_the_items_of_a_map_clean_up() {
 let main = current_process()
 let begun = semaphore(0)
 spawn(daemon: true) { begun.acquire(); begun.acquire(); main.signal("INT") }
+let next = -1
 fn work(x) { try { begun.release(); sleep(1h) } finally { sleep(50ms); print("cleaned {x}") } }
 HOW
 "#;
     for how in [
         "pool map(workers: 2) x in 0..2 { work(x) }",
         "with pool(2) as p { p.map(work, 0..2) }",
+        "pool map(workers: 2) x in iterate(fn() { next += 1; next }) { work(x) }",
+        "with pool(2) as p { p.map(work, 0..) }",
         "join spawn { pool map(workers: 2) x in 0..2 { work(x) } }",
     ] {
         let args = ["-e".to_string(), script.replace("HOW", how)];

@@ -22,7 +22,7 @@ static INTERRUPTED_AT: AtomicU64 = AtomicU64::new(0);
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
 /// Whether this process was cancelled: when it ends by that, its children are not waited for as if nothing had happened.
-pub(super) fn was_cancelled() -> bool {
+pub fn was_cancelled() -> bool {
     CANCELLED.load(Ordering::Relaxed)
 }
 

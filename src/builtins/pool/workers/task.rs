@@ -19,7 +19,7 @@ use crate::process::pool::job::Job;
 use crate::process::pool::owner::Limits;
 use crate::process::pool::tasks::Found;
 use crate::process::wait::{self, Operation, WaitSpec};
-use crate::process::{ChildOutcome, Message};
+use crate::process::{ChildOutcome, Message, signals};
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::list::List;
@@ -201,6 +201,10 @@ impl Pool {
             context.release(protected);
             self.tasks.end_task(worker);
             left = left.saturating_sub(calls);
+            if signals::was_cancelled() {
+                // It was told to end: what waits is for others, if there are to be any.
+                break;
+            }
             if !item::collect_if_wanted(context)? {
                 break;
             }
