@@ -15,6 +15,11 @@ pub enum Interest {
     Writable(RawFd),
 }
 
+/// Whether an interest is met now.
+pub fn is_met(interest: Interest) -> bool {
+    wait(&[interest], Some(0), || Ok(())) == Ok(true)
+}
+
 /// Sleeps until one of the interests is met, a signal came, or the instant `until` (monotonic nanoseconds) is over.
 /// True when an interest is met. `check` is called with all signals blocked: a signal that comes between it and the sleep ends the sleep at once.
 ///

@@ -109,7 +109,7 @@ impl Verdict {
 
 /// The error of a command whose time is over, with what came of it until then.
 pub fn out_of_time(running: &Running) -> Box<Error> {
-    let held_open = running.is_over();
+    let held_open = running.is_over() && !running.is_late();
     let (label, seconds) = (&running.label, running.seconds);
     let why = match held_open {
         true => "but what it started holds its output open",

@@ -5,6 +5,7 @@
 use super::command::{Command, Stage};
 use crate::diag::Result;
 use crate::limits::MAX_STRING;
+use crate::os::clock;
 use crate::os::fork::WaitStatus;
 use crate::os::poll::Interest;
 use crate::process::programs::{self, JobId, Pipe};
@@ -15,6 +16,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
+/// Bytes that are read from a pipe before time and signals are looked at again: a program may write faster than we read. No less
+/// than a pipe holds.
+const AT_ONCE: usize = 4 * CHUNK;
 /// Bytes of a standard error that are kept for the error, and held back at most.
 pub const TAIL: usize = 64 * 1024;
 
@@ -49,6 +53,8 @@ pub struct Source {
     pub ahead: Vec<u8>,
     /// How much of that was taken.
     pub used: usize,
+    /// Read at most so far ahead.
+    pub most: usize,
 }
 
 /// The standard error of a program.
@@ -84,8 +90,6 @@ pub struct Running {
     pub asks: bool,
     /// What of the standard errors is to be passed on.
     complaints: Vec<u8>,
-    /// Read at most so far ahead.
-    pub most_ahead: usize,
     /// Somebody else ends it.
     released: bool,
 }
@@ -114,8 +118,18 @@ impl Feed {
         self.pipe.is_none() || self.taken == self.waiting.len()
     }
 
+    /// Adds to what it is given.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.waiting.extend_from_slice(bytes);
+    }
+
+    /// Bytes that were given and not taken.
+    pub fn left(&self) -> usize {
+        self.waiting.len() - self.taken
+    }
+
     /// Writes what the pipe takes now.
-    fn push(&mut self) {
+    pub fn push(&mut self) {
         let Some(pipe) = &mut self.pipe else {
             return;
         };
@@ -176,7 +190,14 @@ impl Source {
             pipe: Some(Pipe::new(pipe)),
             ahead: Vec::new(),
             used: 0,
+            most: MAX_STRING + 1,
         }
+    }
+
+    /// Reads what is there now, as far ahead as it may.
+    fn flow(&mut self) {
+        let room = self.most.saturating_sub(self.rest().len());
+        pull(&mut self.pipe, &mut self.ahead, room.min(AT_ONCE));
     }
 
     /// Whether nothing more can come than what is there.
@@ -238,7 +259,6 @@ impl Running {
             held: 0,
             asks: true,
             complaints: Vec::new(),
-            most_ahead: MAX_STRING + 1,
             released: false,
         }
     }
@@ -251,6 +271,32 @@ impl Running {
     /// When it is ended (monotonic nanoseconds).
     pub fn deadline(&self) -> Option<u64> {
         self.deadline
+    }
+
+    /// Whether its time was over while it ran, and it was told to end.
+    pub fn is_late(&self) -> bool {
+        programs::is_late(self.job)
+    }
+
+    /// Whether its time is over and it has not ended: neither its programs, nor what they left behind and what holds its output.
+    pub fn has_had_its_time(&mut self) -> bool {
+        if self.deadline.is_none_or(|deadline| deadline > clock::now()) {
+            return false;
+        }
+        if self.is_late() || !self.is_over() {
+            return true;
+        }
+        // It has ended in time: what it wrote until then may be read later.
+        if let Some(output) = &mut self.output {
+            let most = std::mem::replace(&mut output.most, usize::MAX);
+            output.flow();
+            output.most = most;
+            if !output.is_over() {
+                return true;
+            }
+        }
+        self.deadline = None;
+        false
     }
 
     /// Its programs, as the table of programs knows them.
@@ -294,7 +340,7 @@ impl Running {
     /// Gives it input.
     pub fn give(&mut self, bytes: &[u8]) {
         if let Some(feed) = &mut self.feed {
-            feed.waiting.extend_from_slice(bytes);
+            feed.add(bytes);
             feed.push();
         }
     }
@@ -313,8 +359,7 @@ impl Running {
             feed.push();
         }
         for source in [&mut self.output, &mut self.errors].into_iter().flatten() {
-            let room = self.most_ahead.saturating_sub(source.rest().len());
-            pull(&mut source.pipe, &mut source.ahead, room);
+            source.flow();
         }
         for tail in self.tails.iter_mut().flatten() {
             let before = tail.end.len();
@@ -337,7 +382,7 @@ impl Running {
         }
         for source in [&self.output, &self.errors].into_iter().flatten() {
             if let Some(pipe) = &source.pipe
-                && source.rest().len() < self.most_ahead
+                && source.rest().len() < source.most
             {
                 interests.push(Interest::Readable(pipe.as_raw_fd()));
             }

@@ -56,8 +56,8 @@ pub fn start(command: &Command, plan: Plan) -> Result<Running> {
     }
     let (input, feed) = open_input(command, plan)?;
     let (output, source) = open_output(command, plan)?;
-    let (job, mark) = programs::begin()?;
     let deadline = command.timeout.map(clock::deadline);
+    let (job, mark) = programs::begin(deadline)?;
     let mut running = Running::new(job, command, deadline);
     running.feed = feed;
     running.output = source;

@@ -6,7 +6,6 @@ use crate::builtins::arguments;
 use crate::builtins::options::Options;
 use crate::builtins::process::ProcessHandle;
 use crate::diag::{self, codes};
-use crate::os::clock;
 use crate::process::programs::{self, Background};
 use crate::process::{Process, scope};
 use crate::program::{Input, Plan, Running};
@@ -113,7 +112,6 @@ fn launch(
             .iter()
             .map(|stage| stage.allowed.clone())
             .collect(),
-        deadline: handle.command.timeout.map(clock::deadline),
         in_scope,
     };
     programs::hand_over(running.job(), background, process);

@@ -1,6 +1,6 @@
 //! Conversations with a program: the streams of what was started with `start()`.
 
-use super::lines::{next_line, trim};
+use super::lines::{AHEAD, found_line, next_line, trim};
 use super::run::decode;
 use crate::builtins::{Table, arguments};
 use crate::diag::{self, Field, codes};
@@ -185,16 +185,28 @@ impl Conversation {
         timeout: Option<f64>,
     ) -> Outcome<Vec<u8>> {
         let (mut searched, mut found) = (0, None);
-        self.pump(context, "a line", timeout, |running| {
-            let Some(source) = which.source(running) else {
-                return true;
-            };
+        if let Some(source) = which.source(&mut self.running.borrow_mut()) {
+            // What is there already is given without a look at the pipes. Who reads line by line does not read far ahead; of
+            // the other output everything is read, so that the program is never stuck.
             found = next_line(source, &mut searched);
-            found.is_some() || searched > MAX_STRING
-        })?;
-        operate::within("readline", searched, MAX_STRING)?;
+            source.most = source.rest().len().max(AHEAD);
+        }
+        let pumped = match found {
+            Some(_) => Ok(()),
+            None => self.pump(context, "a line", timeout, |running| {
+                let source = which.source(running);
+                let is_there = source.is_some();
+                found = found_line(source, &mut searched);
+                found.is_some() || searched > MAX_STRING || !is_there
+            }),
+        };
         let mut running = self.running.borrow_mut();
-        let source = which.source(&mut running);
+        let mut source = which.source(&mut running);
+        if let Some(source) = &mut source {
+            source.most = MAX_STRING + 1;
+        }
+        pumped?;
+        operate::within("readline", searched, MAX_STRING)?;
         Ok(source.map_or_else(Vec::new, |source| source.take(found.unwrap_or(0))))
     }
 }

@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// Bytes that are read ahead: a program that is faster than the loop waits.
-const AHEAD: usize = 256 * 1024;
+pub(super) const AHEAD: usize = 256 * 1024;
 
 /// The lines; the command runs as long as there is one.
 struct Lines {
@@ -61,7 +61,10 @@ impl Drop for Counted {
 
 pub(super) fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut foreground = start_captured(context, "lines", &args[0])?;
-    foreground.running.most_ahead = AHEAD;
+    if let Some(output) = &mut foreground.running.output {
+        output.most = AHEAD;
+    }
+    foreground.is_read_meanwhile = true;
     let feed = foreground.feed.clone();
     let lines = Lines {
         open: RefCell::new(Some(foreground)),
@@ -80,6 +83,16 @@ pub(super) fn next_line(source: &Source, searched: &mut usize) -> Option<usize> 
     }
     *searched = rest.len();
     source.is_over().then_some(rest.len())
+}
+
+/// As [`next_line`]; a line longer than what is read ahead makes that more.
+pub(super) fn found_line(source: Option<&mut Source>, searched: &mut usize) -> Option<usize> {
+    let source = source?;
+    let found = next_line(source, searched);
+    if found.is_none() && *searched >= source.most {
+        source.most = source.most.saturating_mul(2).min(MAX_STRING + 1);
+    }
+    found
 }
 
 /// A line without its end.
@@ -107,14 +120,9 @@ impl NativeIter for Lines {
         let mut searched = 0;
         let output = foreground.running.output.as_ref();
         let mut found = output.and_then(|output| next_line(output, &mut searched));
-        if found.is_none() {
+        if found.is_none() || foreground.running.has_had_its_time() {
             foreground.pump(context, |running| {
-                let output = running.output.as_ref();
-                found = output.and_then(|output| next_line(output, &mut searched));
-                if found.is_none() && searched >= running.most_ahead {
-                    // A line longer than what is read ahead.
-                    running.most_ahead = running.most_ahead.saturating_mul(2).min(MAX_STRING + 1);
-                }
+                found = found_line(running.output.as_mut(), &mut searched);
                 found.is_some() || searched > MAX_STRING
             })?;
         }

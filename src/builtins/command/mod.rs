@@ -5,6 +5,7 @@
 
 mod background;
 mod conversation;
+mod feed;
 mod lines;
 mod run;
 mod settings;

@@ -1,29 +1,32 @@
 //! Running a command to its end.
 
-use super::{CommandHandle, receiver};
+use super::{CommandHandle, feed, receiver};
 use crate::builtins::modules::json_read;
 use crate::builtins::{arguments, gather};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
-use crate::os::name;
+use crate::os::poll::{self, Interest};
+use crate::process::wait;
 use crate::program::failure::{self, Verdict};
 use crate::program::running::TAIL;
 use crate::program::{Plan, Pumped, Running};
 use crate::value::map::{Map, Table};
 use crate::value::native::{Args, Context, Fault, NativeIter, Outcome};
-use crate::value::{Value, operate, show, text as texts};
+use crate::value::{Value, operate, text as texts};
 use std::rc::Rc;
 use std::time::Instant;
-
-/// Bytes of input that are asked for at once.
-const PIECE: usize = 64 * 1024;
 
 /// A command in the foreground.
 pub(super) struct Foreground {
     pub(super) running: Running,
     /// What its input is read from.
     pub(super) feed: Option<Rc<dyn NativeIter>>,
+    /// Somebody waits for its output while it gets its input.
+    pub(super) is_read_meanwhile: bool,
 }
+
+/// Bytes that are passed on at once: who reads our standard error has room for so many when there is any.
+const PASSED: usize = libc::PIPE_BUF;
 
 impl Foreground {
     /// Starts it; what feeds it stays alive as long as the native call, or is traced by who keeps this.
@@ -37,7 +40,12 @@ impl Foreground {
             None => None,
         };
         let running = crate::program::start(&handle.command, plan)?;
-        Ok(Foreground { running, feed })
+        let is_read_meanwhile = false;
+        Ok(Foreground {
+            running,
+            feed,
+            is_read_meanwhile,
+        })
     }
 
     /// Lets it run until `done`, feeding it and passing on what it complains about.
@@ -47,40 +55,54 @@ impl Foreground {
         mut done: impl FnMut(&mut Running) -> bool,
     ) -> Outcome<()> {
         let place = context.place();
+        // Until when it may answer before more input is asked for.
+        let mut answers = None;
         loop {
+            self.check_time()?;
             let deadline = self.running.deadline();
-            match self.running.pump(place, deadline, &mut done)? {
+            self.running.asks = answers.is_none();
+            let until = deadline.into_iter().chain(answers.take()).min();
+            match self.running.pump(place, until, &mut done)? {
+                Pumped::Done if self.running.is_late() => self.check_time()?,
                 Pumped::Done => return Ok(()),
-                Pumped::WantsInput => self.feed(context)?,
-                Pumped::Complains => {
-                    let complaints = self.running.complaints();
-                    context.write_err(&complaints)?;
+                Pumped::WantsInput => {
+                    let patience = feed::feed(&mut self.running, self.feed.as_ref(), context)?;
+                    answers = patience.filter(|_| self.is_read_meanwhile);
                 }
-                Pumped::OutOfTime => {
-                    let error = failure::out_of_time(&self.running);
-                    self.running.end_with_all();
-                    return Err(error.into());
-                }
+                Pumped::Complains => self.pass_on(context)?,
+                // Its own time, or that for an answer: we look which.
+                Pumped::OutOfTime => {}
             }
         }
     }
 
-    /// Gives it the next piece of its input.
-    fn feed(&mut self, context: &mut dyn Context) -> Outcome<()> {
-        let Some(feed) = &self.feed else {
-            self.running.end_input();
+    /// Ends it with everything that it started when its time is over.
+    fn check_time(&mut self) -> Outcome<()> {
+        if !self.running.has_had_its_time() {
             return Ok(());
-        };
-        let mut piece = Vec::new();
-        while piece.len() < PIECE {
-            let Some(item) = feed.next(context)? else {
-                self.running.give(&piece);
-                self.running.end_input();
-                return Ok(());
-            };
-            add_line(&mut piece, &item)?;
         }
-        self.running.give(&piece);
+        let error = failure::out_of_time(&self.running);
+        self.running.end_with_all();
+        Err(error.into())
+    }
+
+    /// Passes on what it complains about, as fast as who reads our standard error takes it; its time goes on meanwhile.
+    fn pass_on(&mut self, context: &mut dyn Context) -> Outcome<()> {
+        let place = context.place();
+        let ours = Interest::Writable(libc::STDERR_FILENO);
+        for piece in self.running.complaints().chunks(PASSED) {
+            loop {
+                let has_room = wait::outside(place, self.running.deadline(), |interests| {
+                    interests.push(ours);
+                    Ok(poll::is_met(ours).then_some(()))
+                })?;
+                if has_room.is_some() {
+                    break;
+                }
+                self.check_time()?;
+            }
+            context.write_err(piece)?;
+        }
         Ok(())
     }
 
@@ -88,35 +110,11 @@ impl Foreground {
     pub(super) fn finish(&mut self, context: &mut dyn Context) -> Outcome<Verdict> {
         self.running.drain_errors();
         let verdict = failure::judge(&self.running)?;
-        let complaints = self.running.complaints();
         // What it said is in the error when it failed.
-        if verdict.failed.is_none() && !complaints.is_empty() {
-            context.write_err(&complaints)?;
+        if verdict.failed.is_none() {
+            self.pass_on(context)?;
         }
         Ok(verdict)
-    }
-}
-
-/// An item of an input: a str is a line, bytes are what they are.
-pub(super) fn add_line(piece: &mut Vec<u8>, item: &Value) -> Outcome<()> {
-    match (item, item.as_str()) {
-        (_, Some(line)) => {
-            piece.extend_from_slice(&name::bytes(line));
-            if !line.ends_with('\n') {
-                piece.push(b'\n');
-            }
-            Ok(())
-        }
-        (Value::Bytes(bytes), _) => {
-            piece.extend_from_slice(bytes.data());
-            Ok(())
-        }
-        _ => {
-            let kind = show::kind(item);
-            let message =
-                format!("an item of the input of a command must be a str or bytes, but is {kind}");
-            Err(diag::Error::new(codes::TYPE, message).into())
-        }
     }
 }
 

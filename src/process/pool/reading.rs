@@ -1,5 +1,5 @@
-//! A map that reads its source: whatever that computes or waits for, the reading ends as soon as the map needs no more of it,
-//! because an item failed or said `break`. `Cancelled` is raised in the source then, once, as in the block of a scope.
+//! Who reads a source, a map or a command that is fed: whatever the source computes or waits for, the reading ends as soon as
+//! nothing more of it is needed, because an item failed or said `break`, or the program has ended. `Cancelled` is raised in the source then, once, as in the block of a scope.
 
 use super::owner;
 use super::tasks::Tasks;
@@ -77,7 +77,7 @@ fn look() -> Result<()> {
     });
     match is_over {
         true => {
-            let message = "nothing more is read, because the map needs no more items";
+            let message = "nothing more is read, because nobody needs more items";
             Err(Error::new(codes::CANCELLED, message).with_field(NEEDLESS, Field::Int(1)))
         }
         false => Ok(()),

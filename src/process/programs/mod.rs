@@ -46,8 +46,6 @@ pub struct JobId(u64);
 pub struct Background {
     /// The codes that each stage may leave with.
     pub allowed: Vec<Vec<i32>>,
-    /// When it is ended (monotonic nanoseconds).
-    pub deadline: Option<u64>,
     /// Whether the innermost scope waits for it.
     pub in_scope: bool,
 }
@@ -63,6 +61,10 @@ struct Job {
     programs: Vec<Program>,
     /// We ended it: so is what it left.
     killed: bool,
+    /// When it is ended, or killed once it was told to end (monotonic nanoseconds).
+    deadline: Option<u64>,
+    /// Its time was over before it had ended. SIGTERM was sent: the next is SIGKILL.
+    late: bool,
     /// For spawned ones.
     spawned: Option<Spawned>,
 }
@@ -70,9 +72,6 @@ struct Job {
 struct Spawned {
     hold: Hold,
     allowed: Vec<Vec<i32>>,
-    deadline: Option<u64>,
-    /// SIGTERM was sent: the next is SIGKILL.
-    terminated: bool,
 }
 
 #[derive(Default)]
@@ -137,11 +136,12 @@ pub(super) fn forget_stray(pid: i32) {
     }
 }
 
-/// Begins a job; with the marks that its programs must carry.
+/// Begins a job; with the marks that its programs must carry. At `deadline` (monotonic nanoseconds) it is ended, whatever this
+/// process is at.
 ///
 /// # Errors
 /// There is no room for the arena.
-pub fn begin() -> Result<(JobId, Mark)> {
+pub fn begin(deadline: Option<u64>) -> Result<(JobId, Mark)> {
     let arena = super::start()?;
     USED.store(true, Ordering::Relaxed);
     guardian::ensure();
@@ -152,6 +152,8 @@ pub fn begin() -> Result<(JobId, Mark)> {
             thread: thread::current().id(),
             programs: Vec::new(),
             killed: false,
+            deadline,
+            late: false,
             spawned: None,
         };
         state.jobs.insert(job, begun);
@@ -170,6 +172,7 @@ pub fn add(job: JobId, started: Started) {
             job.programs.push(Program { started, status });
         }
     });
+    set_alarm();
 }
 
 /// How the programs of a job have ended, those that have, in order.
@@ -178,6 +181,19 @@ pub fn statuses(job: JobId) -> Vec<Option<WaitStatus>> {
     with(|state| match state.jobs.get(&job) {
         Some(job) => job.programs.iter().map(|program| program.status).collect(),
         None => Vec::new(),
+    })
+}
+
+/// Whether the time of a job was over before it had ended.
+pub fn is_late(job: JobId) -> bool {
+    with(|state| state.jobs.get(&job).is_some_and(|job| job.late))
+}
+
+/// Whether it is known that all programs of a job have ended, or that its time is over.
+pub fn is_known_over(job: JobId) -> bool {
+    with(|state| {
+        let job = state.jobs.get(&job);
+        job.is_none_or(|job| job.late || job.is_over())
     })
 }
 
@@ -285,8 +301,6 @@ pub fn hand_over(job: JobId, background: Background, process: &Process) {
         job.spawned = Some(Spawned {
             hold,
             allowed: background.allowed,
-            deadline: background.deadline,
-            terminated: false,
         });
         job.programs.first().map(|program| program.started.pid)
     });
@@ -294,7 +308,6 @@ pub fn hand_over(job: JobId, background: Background, process: &Process) {
     if background.in_scope {
         scope::note_program(process);
     }
-    set_alarm();
 }
 
 /// Takes the ends of programs. True when some died by a signal.
@@ -309,22 +322,10 @@ pub(super) fn reap() -> bool {
     let died = with(|state| {
         let mut over = Vec::new();
         for (&id, job) in &mut state.jobs {
-            let is_over = job.is_over();
-            let Some(spawned) = &mut job.spawned else {
-                continue;
-            };
-            if is_over {
-                over.push(id);
-            } else if spawned.deadline.is_some_and(|deadline| deadline <= now) {
-                let signal = match spawned.terminated {
-                    false => libc::SIGTERM,
-                    true => libc::SIGKILL,
-                };
-                spawned.terminated = true;
-                spawned.deadline = Some(now.saturating_add(clock::nanoseconds(GRACE)));
-                Record::of(spawned.hold.object()).flag(OUT_OF_TIME | SIGNALLED);
-                job.killed = true;
-                late.push((id, signal));
+            if job.is_over() {
+                over.extend(job.spawned.is_some().then_some(id));
+            } else if job.deadline.is_some_and(|deadline| deadline <= now) {
+                late.push((id, job.next_signal(now)));
             }
         }
         for &id in &over {
@@ -336,9 +337,7 @@ pub(super) fn reap() -> bool {
     for (job, signal) in &late {
         sweep::signal_job(*job, *signal);
     }
-    if !late.is_empty() || !sealed.is_empty() {
-        set_alarm();
-    }
+    set_alarm();
     for (hold, status, passed) in sealed {
         seal(hold, status, passed);
     }
@@ -346,6 +345,20 @@ pub(super) fn reap() -> bool {
 }
 
 impl Job {
+    /// Its time is over: what it is sent now, and the time until the next.
+    fn next_signal(&mut self, now: u64) -> i32 {
+        let signal = match self.late {
+            false => libc::SIGTERM,
+            true => libc::SIGKILL,
+        };
+        (self.late, self.killed) = (true, true);
+        self.deadline = Some(now.saturating_add(clock::nanoseconds(GRACE)));
+        if let Some(spawned) = &self.spawned {
+            Record::of(spawned.hold.object()).flag(OUT_OF_TIME | SIGNALLED);
+        }
+        signal
+    }
+
     /// The process object of a spawned job that is over, how it ended as a whole, and whether that is well.
     fn verdict(&self) -> Option<(Hold, WaitStatus, bool)> {
         let spawned = self.spawned.as_ref()?;
@@ -416,12 +429,12 @@ fn look() {
     }
 }
 
-/// Sets the alarm for the spawned job whose time is over first, or for strays that are to be asked again.
+/// Sets the alarm for the job whose time is over first, or for strays that are to be asked again.
 fn set_alarm() {
     let next = with(|state| {
-        let spawned = state.jobs.values().filter_map(|job| job.spawned.as_ref());
+        let open = state.jobs.values().filter(|job| !job.is_over());
         let doubts = state.doubtful.values().map(|(_, next)| *next);
-        let deadlines = spawned.filter_map(|spawned| spawned.deadline);
+        let deadlines = open.filter_map(|job| job.deadline);
         deadlines.chain(doubts).min()
     });
     alarm::set(next);
@@ -440,19 +453,22 @@ fn end_jobs(jobs: &[JobId]) {
             }
         }
     });
-    let mut signal = libc::SIGTERM;
-    let mut patience = GRACE;
     // The second round ends what the first had time for; the others what escaped them.
-    for _ in 0..4 {
+    for round in 0..4 {
         let mut any = false;
         for &job in jobs {
+            let signal = match round {
+                // One whose time was over was told before: nothing is told twice.
+                0 if is_late(job) => 0,
+                0 => libc::SIGTERM,
+                _ => libc::SIGKILL,
+            };
             any |= sweep::signal_job(job, signal);
         }
         if !any {
             break;
         }
-        wait_for_all(jobs, patience);
-        (signal, patience) = (libc::SIGKILL, LAST_WAIT);
+        wait_for_all(jobs, if round == 0 { GRACE } else { LAST_WAIT });
     }
 }
 
