@@ -58,7 +58,15 @@ fn report_child(process: &Process) {
     tell(&error);
 }
 
-fn report_task(future: &Future, more: u64) {
+fn report_task(failed: Result<&Future, u64>) {
+    let future = match failed {
+        Ok(future) => future,
+        Err(more) => {
+            let message =
+                format!("of tasks of a pool {more} more failed, and nobody has asked for them");
+            return tell(&diag::Error::new(codes::USER, message));
+        }
+    };
     let mut error = match future.state() {
         State::Error => carried(future.result()).unwrap_or_else(|| {
             let message = "a task failed, and its error could not be carried over";
@@ -68,12 +76,9 @@ fn report_task(future: &Future, more: u64) {
     };
     error.severity = Severity::Error;
     error.spawned_at = error.spawned_at.or(future.place());
-    let mut error = error
+    let error = error
         .with_note("it is the error of a task of a pool, and nobody has asked for it")
         .with_help("ask what came of a task: f.result(), f.error() or f.then(..., on_error: ...)");
-    if more > 0 {
-        error = error.with_note(format!("and {more} tasks more of this pool failed so"));
-    }
     tell(&error);
 }
 

@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Hooks {
     /// Reports the failure of a child that nobody joined (on standard error).
     pub report: fn(&Process),
-    /// Reports the failure of a task that nobody asked for, and how many more there were.
-    pub report_task: fn(&Future, u64),
+    /// Reports the failure of a task that nobody asked for, or that so many more failed.
+    pub report_task: fn(std::result::Result<&Future, u64>),
     /// Writes out what is still in buffers.
     pub flush: fn(),
 }
@@ -49,21 +49,23 @@ pub fn at_end(step: fn()) {
 /// Tells of failed tasks that nobody will ask for, and of how many there were `more`; the exit status of the main process is 1
 /// then.
 pub fn tell_of_tasks(failures: &[Future], more: u64) {
-    let Some(arena) = arena::get().filter(|_| !failures.is_empty()) else {
+    let count = failures.len() as u64 + more;
+    let Some(arena) = arena::get().filter(|_| count > 0) else {
         return;
     };
     if signals::is_tree_interrupted() {
         // Whatever came of them then came of the Ctrl-C.
         return;
     }
-    for (left, failure) in (0..failures.len()).rev().zip(failures) {
+    let rest = (more > 0).then_some(Err(more));
+    for report in failures.iter().map(Ok).chain(rest) {
         if let Some(hooks) = hooks() {
-            (hooks.report_task)(failure, if left == 0 { more } else { 0 });
+            (hooks.report_task)(report);
         }
     }
     arena
         .cell(Cell::Failures)
-        .fetch_add(failures.len() as u64, Ordering::Relaxed);
+        .fetch_add(count, Ordering::Relaxed);
 }
 
 fn do_at_end() {

@@ -371,13 +371,14 @@ pub(super) fn standing(arena: &Arena, object: &Object) -> Option<u64> {
     (details != 0).then(|| arena.get_word(details + TOLD))
 }
 
-/// Goes from one standing to another, unless it has changed meanwhile.
-pub(super) fn stand(arena: &Arena, object: &Object, from: u64, to: u64) {
+/// Goes from one standing to another; false when it has changed meanwhile.
+pub(super) fn stand(arena: &Arena, object: &Object, from: u64, to: u64) -> bool {
     let details = object.cells[DETAILS].load(Ordering::Acquire);
-    if details != 0 {
-        let word = arena.word_at(details + TOLD);
-        let _ = word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
-    }
+    details != 0
+        && arena
+            .word_at(details + TOLD)
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
 }
 
 /// Whether no worker has begun with it.

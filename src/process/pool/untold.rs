@@ -69,7 +69,11 @@ pub(super) fn add(arena: &Arena, pool: &Object, bits: u64) {
             standing::COUNTED
         }
     };
-    super::future::stand(arena, future, standing::TELLS, to);
+    let stands = super::future::stand(arena, future, standing::TELLS, to);
+    if !stands && to == standing::COUNTED {
+        // Somebody has asked meanwhile.
+        arena.word_at(block + MORE).fetch_sub(1, Ordering::AcqRel);
+    }
     arena.put_word(block + ANY, 1);
 }
 

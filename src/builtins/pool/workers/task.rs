@@ -242,6 +242,10 @@ impl Pool {
                 let message = spawn::raised(context, fault);
                 self.tasks.note_failure(task);
                 task.finish(State::Error, &message.bytes, &message.handles)?;
+                if task.state() == State::Cancelled {
+                    // It was given up meanwhile: that is no failure.
+                    task.note_asked();
+                }
             }
         }
         Ok(calls)
