@@ -391,3 +391,22 @@ fn arguments_and_names_that_are_no_utf8_come_and_go_as_they_are() {
     assert_eq!(out.stdout, b"caf\xe9\na\xff\n");
     assert_eq!(out.stderr, b"");
 }
+
+#[test]
+fn what_nobody_keeps_is_closed_before_descriptors_run_out() {
+    let code = r#"
+        for i in 0..2000 { for l in open(args[0]) { break } }
+        for i in 0..2000 { open(args[0]).read() }
+        for i in 0..300 { let p = `cat`.start(); p.stdin.close(); join p }
+        let kept = [open(args[0]) for i in 0..60]
+        for i in 0..500 { open(args[0]).readlines() }
+        print(len(kept), len(kept[59].read()) > 0)
+    "#;
+    let shell = "ulimit -n 128; exec \"$0\" -e \"$1\" Cargo.toml";
+    let output = Command::new("sh")
+        .args(["-c", shell, env!("CARGO_BIN_EXE_par"), code])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "60 true\n");
+}

@@ -5,6 +5,7 @@
 //! cannot be sent.
 
 use super::file_gather::{self, Gathered, Unwritten};
+use super::scarce::Scarce;
 use super::{Table, arguments, file_place, gather, system};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
@@ -58,6 +59,7 @@ pub(super) struct Inner {
 
 pub(super) struct Stream {
     pub(super) file: File,
+    _scarce: Scarce,
     /// Reading can take as long as somebody else likes: a pipe, a terminal.
     waits: bool,
     /// What was read and not given out yet.
@@ -155,6 +157,7 @@ fn open(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         waits,
         ahead: Vec::new(),
         used: 0,
+        _scarce: Scarce::new(context.heap(), 1),
         gathered: (!waits && (mode.contains('w') || mode.contains('x')) && !mode.contains('+'))
             .then(Gathered::default),
     };

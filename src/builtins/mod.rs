@@ -96,6 +96,7 @@ pub mod pool;
 pub mod process;
 mod progress;
 mod queue;
+mod scarce;
 mod scope;
 mod select;
 mod semaphore;

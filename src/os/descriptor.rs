@@ -10,6 +10,17 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 /// Bytes of a wide pipe: large outputs come in fewer pieces.
 const WIDE: i32 = 256 * 1024;
 
+/// How many descriptors this process may have.
+pub fn most() -> usize {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the limit is valid memory; what a failure leaves in it is 0.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+}
+
 /// A file without a name that holds these bytes, to be read from its start.
 pub fn memory_file(bytes: &[u8]) -> Result<OwnedFd> {
     // SAFETY: the name is a constant C string; the descriptor that comes of it is nobody else's.

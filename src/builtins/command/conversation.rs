@@ -2,6 +2,7 @@
 
 use super::lines::{AHEAD, found_line, next_line, trim};
 use super::run::decode;
+use crate::builtins::scarce::{self, Scarce};
 use crate::builtins::{Table, arguments};
 use crate::diag::{self, Field, codes};
 use crate::limits::MAX_STRING;
@@ -9,7 +10,7 @@ use crate::os::{clock, name};
 use crate::program::running::Source;
 use crate::program::{Pumped, Running};
 use crate::value::handle::Handle;
-use crate::value::heap::Marker;
+use crate::value::heap::{Heap, Marker};
 use crate::value::native::{Args, Context, Native, NativeIter, Outcome};
 use crate::value::{Value, operate};
 use std::any::Any;
@@ -21,6 +22,7 @@ pub struct Conversation {
     running: RefCell<Running>,
     /// What is read are bytes.
     binary: bool,
+    _scarce: Scarce,
 }
 
 /// Which of its streams.
@@ -132,10 +134,11 @@ fn conversation(method: &str, value: &Value) -> Outcome<(Rc<Conversation>, Which
 
 impl Conversation {
     /// The conversation with a program that was started for one.
-    pub(super) fn new(running: Running, binary: bool) -> Conversation {
+    pub(super) fn new(heap: &mut Heap, running: Running, binary: bool) -> Conversation {
         Conversation {
             running: RefCell::new(running),
             binary,
+            _scarce: Scarce::new(heap, scarce::PROGRAM),
         }
     }
 

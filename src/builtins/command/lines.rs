@@ -2,14 +2,15 @@
 
 use super::run::{AS_BYTES, Foreground, decode, start_captured};
 use crate::builtins::lazy;
+use crate::builtins::scarce::{self, Scarce};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::program::running::Source;
 use crate::value::Value;
-use crate::value::heap::{Heap, Marker};
+use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, NativeIter, Outcome};
 use crate::value::operate;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Bytes that are read ahead: a program that is faster than the loop waits.
@@ -21,42 +22,7 @@ struct Lines {
     open: RefCell<Option<Foreground>>,
     /// What its input is read from.
     feed: Option<Rc<dyn NativeIter>>,
-    _open: Counted,
-}
-
-/// Iterators over lines that nobody refers to any more still have a program: with this many the collector is asked to look.
-const MANY: usize = 16;
-
-thread_local! {
-    /// How many there are, and at how many the collector is asked next.
-    static OPEN: Cell<(usize, usize)> = const { Cell::new((0, MANY)) };
-}
-
-/// One of those that are counted.
-struct Counted;
-
-impl Counted {
-    fn new(heap: &mut Heap) -> Counted {
-        let (open, limit) = OPEN.get();
-        let open = open + 1;
-        // Where as many are in use, each look would be for nothing.
-        let limit = match open >= limit {
-            true => {
-                heap.ask();
-                open * 2
-            }
-            false => limit.min((open * 4).max(MANY)),
-        };
-        OPEN.set((open, limit));
-        Counted
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let (open, limit) = OPEN.get();
-        OPEN.set((open.saturating_sub(1), limit));
-    }
+    _open: Scarce,
 }
 
 pub(super) fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -69,7 +35,7 @@ pub(super) fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let lines = Lines {
         open: RefCell::new(Some(foreground)),
         feed,
-        _open: Counted::new(context.heap()),
+        _open: Scarce::new(context.heap(), scarce::PROGRAM),
     };
     Ok(lazy::value(context, lines))
 }
