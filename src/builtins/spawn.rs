@@ -49,8 +49,8 @@ pub fn choose_method(context: &mut dyn Context, name: &str, force: bool) -> Outc
 }
 
 fn spawn(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    if command::is_setting(&args[1]) {
-        // `spawn c.cwd("src")`: what runs is the command.
+    if command::makes_command(&args[1]) {
+        // `spawn sh("make")`, `spawn c.cwd("src")`: what runs is the command.
         let given = match args[2] {
             Value::List(list) => list.items().to_values(),
             _ => Vec::new(),

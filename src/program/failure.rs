@@ -97,6 +97,9 @@ impl Verdict {
         }
         let codes = self.codes().into_iter();
         let codes = codes.map(|code| Field::Int(i64::from(code))).collect();
+        if running.output.is_some() {
+            error = error.with_field("output", end_of_output(running));
+        }
         Some(
             error
                 .with_field("command", Field::Text(running.label.clone()))
@@ -105,6 +108,15 @@ impl Verdict {
                 .with_field("stderr", Field::Text(said)),
         )
     }
+}
+
+/// The end of what came of its output and was not taken.
+fn end_of_output(running: &Running) -> Field {
+    let source = running.output.as_ref();
+    let output = source.map_or(&[][..], |source| source.rest());
+    let from = output.len().saturating_sub(KEPT);
+    let end = output.get(from..).unwrap_or_default();
+    Field::Text(String::from_utf8_lossy(end).into_owned())
 }
 
 /// The error of a command whose time is over, with what came of it until then.
@@ -116,13 +128,6 @@ pub fn out_of_time(running: &Running) -> Box<Error> {
         false => "but it took longer",
     };
     let message = format!("`{label}` was to end within {seconds} s, {why}; it was ended");
-    let output = running
-        .output
-        .as_ref()
-        .map_or(&[][..], |source| source.rest());
-    let output = output
-        .get(output.len().saturating_sub(KEPT)..)
-        .unwrap_or_default();
     let words: Vec<u8> = (0..running.stages.len())
         .flat_map(|at| running.last_words(at).iter().copied())
         .collect();
@@ -130,7 +135,7 @@ pub fn out_of_time(running: &Running) -> Box<Error> {
     Error::new(codes::TIMEOUT, message)
         .with_field("seconds", Field::Float(seconds))
         .with_field("command", Field::Text(label.clone()))
-        .with_field("output", text(output))
+        .with_field("output", end_of_output(running))
         .with_field("stderr", text(&words))
 }
 

@@ -149,8 +149,11 @@ fn refuse_pipe(command: &Command, rule: &str) -> Fault {
     diag::Error::new(codes::VALUE, message).into()
 }
 
-/// Whether a value is a method of a command that gives a changed one.
-pub fn is_setting(value: &Value) -> bool {
+/// Whether a value is what makes a command: `sh`, or a method of a command that gives a changed one.
+pub fn makes_command(value: &Value) -> bool {
+    if let Value::Native(native) = value {
+        return native.name == "sh";
+    }
     let Value::Bound(bound) = value else {
         return false;
     };
