@@ -128,6 +128,29 @@ pub fn punch(base: *mut u8, length: usize) {
     unsafe { libc::madvise(base.cast(), length, libc::MADV_REMOVE) };
 }
 
+/// Bytes of this process that are no file's and no shared memory, those included that it has inherited and not changed; `None` when
+/// the kernel does not tell. Takes microseconds.
+pub fn private_at_most() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let mut fields = text.split_whitespace().skip(1);
+    let mut pages = || fields.next()?.parse::<u64>().ok();
+    let (resident, shared) = (pages()?, pages()?);
+    // SAFETY: sysconf has no preconditions.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    Some(resident.saturating_sub(shared) * page.max(0) as u64)
+}
+
+/// Bytes that would be free if this process ended: what no other process has as well. Takes as long as it has pages.
+pub fn private() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+    let of_line = |line: &str| {
+        let (name, rest) = line.split_once(':')?;
+        let kib = rest.split_whitespace().next()?.parse::<u64>().ok()?;
+        name.starts_with("Private_").then_some(kib * 1024)
+    };
+    Some(text.lines().filter_map(of_line).sum())
+}
+
 /// Bytes that this machine, or the control group that we are in, lets us use.
 pub fn usable_memory() -> u64 {
     // SAFETY: sysconf has no preconditions.

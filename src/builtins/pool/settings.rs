@@ -3,13 +3,14 @@
 use super::super::arguments;
 use super::super::progress::Progress;
 use super::budget;
+use super::care::Care;
 use super::retry::Retry;
 use crate::diag::{Error, codes};
 use crate::value::Value;
 use crate::value::native::Outcome;
 
 /// The names of the options, in the order in which `@pool_call` has them.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 16] = [
     "workers",
     "chunk",
     "ordered",
@@ -22,6 +23,10 @@ pub const NAMES: [&str; 12] = [
     "journal",
     "retry_delay",
     "retry_if",
+    "max_memory",
+    "init_timeout",
+    "exit",
+    "exit_timeout",
 ];
 
 /// What a map was told.
@@ -40,6 +45,8 @@ pub struct Settings {
     pub collect: bool,
     /// Runs once in each worker.
     pub init: Value,
+    /// What else workers are given and spared.
+    pub care: Care,
     /// Items after which a worker is replaced.
     pub max_tasks: Option<u64>,
     /// A bar on the terminal.
@@ -98,10 +105,15 @@ pub fn journal(function: &str, value: &Value) -> Outcome<Option<String>> {
 
 /// `timeout:` of a task in seconds: more than 0.
 pub fn limit(function: &str, value: &Value) -> Outcome<Option<f64>> {
-    let limit = arguments::timeout(function, "timeout", value)?;
+    period(function, "timeout", value)
+}
+
+/// Seconds, more than 0, when they were given.
+pub fn period(function: &str, name: &str, value: &Value) -> Outcome<Option<f64>> {
+    let limit = arguments::timeout(function, name, value)?;
     if limit.is_some_and(|seconds| seconds <= 0.0) {
         let rule = "must be more than 0 seconds";
-        return Err(arguments::refuse(function, "timeout", rule, value));
+        return Err(arguments::refuse(function, name, rule, value));
     }
     Ok(limit)
 }
@@ -158,6 +170,11 @@ impl Settings {
             )?,
             collect: collect(function, &value(6))?,
             init,
+            care: Care::new(
+                function,
+                [&value(12), &value(13), &value(14), &value(15)],
+                &init,
+            )?,
             max_tasks: count(function, "max_tasks", &value(8), 1)?,
             journal: journal(function, &value(9))?,
         })

@@ -5,6 +5,7 @@
 //! Imports `arena`, `os`, `diag`. **Invariant:** nothing here forks or runs a task: workers are processes like any other,
 //! made by the built-ins through [`super::spawn`], and what they work off arrives as bytes or as an index.
 
+mod crew;
 pub mod desk;
 pub mod future;
 pub mod job;

@@ -19,8 +19,10 @@ const SLOT: u64 = 8;
 const MAX_TASKS: u64 = 16;
 const TIMEOUT: u64 = 24;
 const RETRIES: u64 = 32;
+/// Not 0 when workers leave that have nothing to do for long.
+const IDLE: u64 = 40;
 /// The slots of those who are in the middle of a map.
-const MAPS: u64 = 40;
+const MAPS: u64 = 48;
 /// Failed tasks that nobody has asked for.
 pub(super) const UNTOLD: u64 = MAPS + MAX_MAPS_OF_POOL * 8;
 /// How many functions and how many structs a worker must know to read what was handed in.
@@ -96,6 +98,12 @@ pub(super) fn mapping<'a>(arena: &'a Arena, object: &Object) -> impl Iterator<It
     words.filter_map(SlotRef::from_bits)
 }
 
+/// Whether workers leave that have nothing to do for long.
+pub(super) fn has_idle(arena: &Arena, object: &Object) -> bool {
+    let block = tasks::details(object);
+    block != 0 && arena.get_word(block + IDLE) != 0
+}
+
 impl Tasks {
     /// Before a task is handed in that needs so many functions and structs: workers that were made when there were fewer leave,
     /// and others come that know them.
@@ -116,6 +124,14 @@ impl Tasks {
             0 => 0,
             block => arena.word_at(block + word).load(Ordering::Acquire) as u32,
         })
+    }
+
+    /// Says whether workers leave that have nothing to do for long.
+    pub fn note_idle(&self, idle: bool) {
+        let block = tasks::details(self.object());
+        if let Some(arena) = arena::get().filter(|_| block != 0) {
+            arena.put_word(block + IDLE, u64::from(idle));
+        }
     }
 
     /// What holds for every task.

@@ -19,8 +19,8 @@ use crate::source::Span;
 use std::sync::atomic::Ordering;
 
 // Cells of the object. Its payload is the ring.
-const HEAD: usize = 0;
-const TAIL_OF_RING: usize = 1;
+pub(super) const HEAD: usize = 0;
+pub(super) const TAIL_OF_RING: usize = 1;
 const CLOSED: usize = 2;
 const RECORDS: usize = 3;
 const WORKERS: usize = 4;
@@ -28,21 +28,23 @@ const WORKERS: usize = 4;
 const DETAILS: usize = 5;
 
 // Words of a worker's record.
-const PROCESS: u64 = 0;
-const CURRENT: u64 = 8;
-const TASKS: u64 = 16;
+pub(super) const PROCESS: u64 = 0;
+pub(super) const CURRENT: u64 = 8;
+pub(super) const TASKS: u64 = 16;
 /// Nanoseconds spent in tasks.
 const BUSY: u64 = 24;
 /// When the worker was ready for its first task, its `init` included.
-const READY: u64 = 32;
+pub(super) const READY: u64 = 32;
 /// Which item of its task it is at.
 const AT: u64 = 40;
 /// Not 0 once the worker's task was cancelled: it takes no other.
-const DOOMED: u64 = 48;
+pub(super) const DOOMED: u64 = 48;
+/// In [`DOOMED`]: it leaves by itself.
+pub(super) const LEAVING: u64 = 2;
 /// When it began with its task.
 const SINCE: u64 = 56;
 /// Not 0 once it has died with a task in its hands that it had not begun.
-const BARREN: u64 = 64;
+pub(super) const BARREN: u64 = 64;
 /// What it printed last.
 const TAIL: u64 = 72;
 const RECORD: u64 = TAIL + tail::SIZE;
@@ -119,11 +121,13 @@ fn ready(
     let idle = !queued && workers.all(|worker| read(worker, CURRENT) == 0);
     let open = cell(object, CLOSED) == Closing::Open as u64
         || cell(object, CLOSED) == Closing::Closed as u64 && owner::has_maps(arena, object);
+    // A seat that is empty because there was little to do is nobody's trouble.
+    let missing = missing && (queued || !owner::has_idle(arena, object));
     !open && idle || missing && (open || queued)
 }
 
 /// How many workers the pool has records for.
-fn room_of(arena: &Arena, object: &Object) -> u64 {
+pub(super) fn room_of(arena: &Arena, object: &Object) -> u64 {
     arena.capacity(cell(object, RECORDS)) / RECORD
 }
 
@@ -134,7 +138,7 @@ static WAIT: WaitOps = WaitOps {
     enders: |_, _, _, _, _| Enders::Holders,
 };
 
-fn cell(object: &Object, index: usize) -> u64 {
+pub(super) fn cell(object: &Object, index: usize) -> u64 {
     object.cells[index].load(Ordering::Acquire)
 }
 
@@ -252,7 +256,7 @@ fn push_front(arena: &Arena, object: &Object, bits: u64) {
 }
 
 /// The process of a slot, while it is known.
-fn process_of(arena: &Arena, slot: SlotRef) -> Option<Process> {
+pub(super) fn process_of(arena: &Arena, slot: SlotRef) -> Option<Process> {
     let bits = arena.slot(slot.index).process.load(Ordering::Acquire);
     let process = HandleId::from_bits(bits).and_then(Process::from_id)?;
     arena.is_alive(slot).then_some(process)
@@ -345,30 +349,6 @@ impl Tasks {
         object.cells[WORKERS].store(workers.clamp(1, self.room()), Ordering::Release);
         object.events[0].notify_all();
         object.events[1].notify_all();
-    }
-
-    /// The worker that is at a task, to be ended: from here on it takes no other.
-    pub(super) fn doom_worker_at(&self, task: HandleId) -> Option<Process> {
-        let (arena, object) = (arena::get()?, self.object());
-        let guard = object.lock();
-        let found = (0..room_of(arena, object))
-            .find(|&worker| self.read(worker, CURRENT) == task.to_bits());
-        let process = found.and_then(|worker| {
-            self.record(worker, DOOMED, 1);
-            SlotRef::from_bits(self.read(worker, PROCESS))
-        });
-        drop(guard);
-        process.and_then(|slot| process_of(arena, slot))
-    }
-
-    /// All workers that live, as whatever process sees them.
-    pub fn crew(&self) -> Vec<Process> {
-        let slots = (0..self.room()).map(|worker| SlotRef::from_bits(self.read(worker, PROCESS)));
-        let arena = arena::get();
-        slots
-            .flatten()
-            .filter_map(|slot| process_of(arena?, slot))
-            .collect()
     }
 
     /// What a worker is at, and what it has done.
@@ -473,7 +453,7 @@ impl Tasks {
         self.record(worker, AT, at);
     }
 
-    fn record(&self, worker: u64, field: u64, value: u64) {
+    pub(super) fn record(&self, worker: u64, field: u64, value: u64) {
         if let Some(arena) = arena::get() {
             let worker = worker.min(room_of(arena, self.object()).saturating_sub(1));
             arena.put_word(
@@ -483,7 +463,7 @@ impl Tasks {
         }
     }
 
-    fn read(&self, worker: u64, field: u64) -> u64 {
+    pub(super) fn read(&self, worker: u64, field: u64) -> u64 {
         arena::get().map_or(0, |arena| {
             arena.get_word(cell(self.object(), RECORDS) + worker * RECORD + field)
         })
@@ -492,18 +472,6 @@ impl Tasks {
     /// Whether a worker of this number lives, or may still begin.
     pub fn has_worker(&self, worker: u64) -> bool {
         self.read(worker, PROCESS) != 0
-    }
-
-    /// Whether a worker died before it had begun anything: in its `init`, or between a task and its first step.
-    pub fn died_idly(&self, worker: u64) -> bool {
-        self.read(worker, READY) == 0 || self.read(worker, BARREN) != 0
-    }
-
-    /// Calls that all workers together have worked off.
-    pub fn worked_off(&self) -> u64 {
-        (0..self.room())
-            .map(|worker| self.read(worker, TASKS))
-            .sum()
     }
 
     /// The next task for a worker; `knows` says whether it knows so many functions and structs of the program.

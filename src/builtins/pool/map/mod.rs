@@ -166,11 +166,14 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     let outcome = map.work(context, workers);
     // Before the workers are ended, which makes something of the items that they are at.
     let kept_back = map.items_at_break();
-    map.dismiss(outcome.is_ok() && kept_back.is_none());
+    let bad = map.dismiss(outcome.is_ok() && kept_back.is_none());
     let kept = map.keep(true);
     Account::new("pool map", map.place, began, &map.tallies).book();
     outcome?;
     kept?;
+    if let Some((worker, process, ended)) = bad {
+        map.check_end(context, worker, &process, &ended)?;
+    }
     map.results(context, kept_back)
 }
 
@@ -336,11 +339,7 @@ impl Map {
             *place = None;
         }
         self.settle(worker);
-        if let Ended::Raised(message) = &ended {
-            // Outside of any item: `init` failed, or a result could not be stored. That is the map's failure.
-            let fault = spawn::value_of(context, &process, Ended::Raised(message.clone()));
-            return fault.map(|_| ());
-        }
+        self.check_end(context, worker, &process, &ended)?;
         let progress = self.job.progress(worker);
         let idly = progress.ready == 0 || progress.item.is_none();
         let idly = idly && !matches!(ended, Ended::Returned(_));
@@ -379,6 +378,28 @@ impl Map {
         Ok(())
     }
 
+    /// Raises what a worker has raised outside of any item: its `init` or its `exit` failed or took too long, or a result could
+    /// not be stored. That is the map's failure.
+    fn check_end(
+        &self,
+        context: &mut dyn Context,
+        worker: u64,
+        process: &Process,
+        ended: &Ended,
+    ) -> Outcome<()> {
+        if let Ended::Raised(message) = ended {
+            let fault = spawn::value_of(context, process, Ended::Raised(message.clone()));
+            return fault.map(|_| ());
+        }
+        let progress = self.job.progress(worker);
+        let late = match (progress.ready, progress.item) {
+            (0, _) => self.settings.care.late(process, ended, true),
+            (_, None) => self.settings.care.late(process, ended, false),
+            _ => None,
+        };
+        late.map_or(Ok(()), |late| Err(late.into()))
+    }
+
     /// What a worker's end means for its item, which was tried so many times.
     fn death(&self, worker: u64, process: &Process, ended: &Ended, tries: u64) -> Box<Error> {
         let too_long = *ended == Ended::Killed(limit::SIGNAL);
@@ -413,9 +434,12 @@ impl Map {
 
     /// Ends the workers: those of a finished map leave by themselves, the others are cancelled, so that their `finally` and
     /// `defer` run, and killed when they have not ended within the grace.
-    fn dismiss(&mut self, finished: bool) {
+    /// The first that did not leave in order comes back, if all were to.
+    fn dismiss(&mut self, finished: bool) -> Option<(u64, Process, Ended)> {
+        let mut bad = None;
         self.job.stop();
-        if !finished || self.has_failed() {
+        let in_order = finished && !self.has_failed();
+        if !in_order {
             super::workers::end_all(self.crew.iter().flatten(), self.place);
         }
         for worker in 0..self.crew.len() {
@@ -426,6 +450,14 @@ impl Map {
                 process.kill();
             }
             self.settle(worker as u64);
+            if let Some(ended) = process.ended().filter(|_| in_order && bad.is_none()) {
+                bad = (!matches!(ended, Ended::Returned(_))).then_some((
+                    worker as u64,
+                    process,
+                    ended,
+                ));
+            }
         }
+        bad
     }
 }

@@ -24,6 +24,7 @@ impl Map {
             context.protect(value);
         }
         self.settings.retry.protect(context);
+        context.protect(self.settings.care.exit);
         if let Some(journal) = &self.journal {
             journal.leave_to_parent();
         }
@@ -39,9 +40,8 @@ impl Map {
     }
 
     fn run_items(&self, context: &mut dyn Context, worker: u64, first: &[u64]) -> Outcome<()> {
-        if !matches!(self.settings.init, Value::Nil) {
-            context.call(self.settings.init, &[])?;
-        }
+        self.settings.care.begin(context, self.settings.init)?;
+        let mut scales = self.settings.care.scales();
         self.job.note_ready(worker);
         let mut left = self.settings.max_tasks;
         let mut message = Message::default();
@@ -58,7 +58,7 @@ impl Map {
         }
         // An item with a time-out is a claim of its own, and so is one of a worker that is soon replaced.
         let single = self.settings.timeout.is_some() || left.is_some();
-        while left != Some(0) {
+        while left != Some(0) && !scales.is_too_heavy() {
             let chunk = self.settings.chunk.or(single.then_some(1));
             let chunk = chunk.map(|chunk| chunk.min(left.unwrap_or(chunk)));
             let Some((start, end)) = self.job.claim(worker, chunk) else {
@@ -79,7 +79,7 @@ impl Map {
             left = left.map(|left| left.saturating_sub(end - start));
             self.job.end_claim(worker, end - start, began);
         }
-        Ok(())
+        self.settings.care.end(context)
     }
 
     fn one_item(

@@ -4,11 +4,12 @@
 //! anything and whenever the machine polls. Leaving `with` works off what was handed in; leaving it by an error gives everything up.
 //!
 //! Here is the pool as its owner has it; [`methods`] is what scripts call, [`task`] what is handed in and what a worker does with it,
-//! `batch` a map over a pool, `callbacks` what `then` was given, `open` which pools there are and what ends them,
+//! `batch` a map over a pool, `callbacks` what `then` was given, `crew` who works, `open` which pools there are and what ends them,
 //! `one_shot` the pool of a single `pool map`, [`parcel`] what such a map hands in while it reads.
 
 mod batch;
 mod callbacks;
+mod crew;
 pub mod methods;
 mod one_shot;
 mod open;
@@ -16,11 +17,12 @@ pub mod parcel;
 pub mod task;
 mod telling;
 
-use super::super::{arguments, spawn, travel};
-use super::death::{Fruitless, never_ready};
+use super::super::{arguments, travel};
+use super::care::Care;
+use super::death::Fruitless;
 use super::retry::Retry;
 use super::stats::{Account, Tally};
-use super::{budget, settings, stats};
+use super::{settings, stats};
 use crate::diag::{Error, Result, codes};
 use crate::os::{clock, fork};
 use crate::process::pool::future::Future;
@@ -29,7 +31,7 @@ use crate::process::pool::tasks::{Closing, Tasks};
 use crate::process::pool::untold::Look;
 use crate::process::tenders::{self, Tender};
 use crate::process::wait::{self, Awaited, Operation, WaitSpec, timed_out};
-use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, signals, spawn as nouns};
+use crate::process::{Ended, Process, signals};
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::handle::{Handle, HandleId};
@@ -56,6 +58,10 @@ pub struct Pool {
     tallies: RefCell<Vec<Tally>>,
     owner: i32,
     init: Value,
+    /// What else its workers are given and spared.
+    care: Care,
+    /// A worker whose `exit` failed, until that is raised at the end of the pool.
+    failed_exit: RefCell<Option<(Process, Ended)>>,
     /// What the workers of a `pool map` do with each item: they have inherited it. Nil in other pools.
     body: Value,
     /// What made it: `pool` or `pool map`.
@@ -168,7 +174,7 @@ pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
     }))
 }
 
-/// `pool(workers, init:, max_tasks:, retries:, timeout:)`.
+/// `pool(workers, init:, max_tasks:, ...)`.
 pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let workers = settings::workers(&args[0])?;
     let init = arguments::given(&args[1]).copied().unwrap_or(Value::Nil);
@@ -180,11 +186,15 @@ pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         retries: settings::count("pool", "retries", &args[3], 0)?.unwrap_or(0),
         timeout: settings::limit("pool", &args[4])?,
     };
+    let mut care = Care::new("pool", [&args[5], &args[6], &args[7], &args[8]], &init)?;
+    care.idle = settings::period("pool", "idle", &args[9])?;
     let tasks = Tasks::new(workers, limits)?;
-    let mut holds = travel::holds(context, &[init]);
+    tasks.note_idle(care.idle.is_some());
+    let mut holds = travel::holds(context, &[init, care.exit]);
     holds.push(tasks.id());
     let mut pool = Pool::new(tasks, fork::pid(), context.place());
     (pool.init, pool.holds, pool.seat) = (init, holds, context.seat());
+    pool.care = care;
     let pool = Rc::new(pool);
     let handle = PoolHandle {
         pool: pool.clone(),
@@ -260,6 +270,8 @@ impl Pool {
             crew: RefCell::default(),
             tallies: RefCell::default(),
             init: Value::Nil,
+            care: Care::default(),
+            failed_exit: RefCell::default(),
             body: Value::Nil,
             construct: "pool",
             holds: Vec::new(),
@@ -278,6 +290,7 @@ impl Pool {
     /// Marks the values that it holds: its future do that too, they may outlive its handle.
     pub fn trace(&self, marker: &mut Marker<'_>) {
         marker.value(self.init);
+        self.care.trace(marker);
         marker.value(self.body);
         self.callbacks.trace(marker);
     }
@@ -299,96 +312,6 @@ impl Pool {
             crew.resize(workers, None);
             self.tallies.borrow_mut().resize(workers, Tally::default());
         }
-    }
-
-    /// Looks after the workers: notes how the dead ended, and puts others in their place.
-    pub fn look_after(&self) -> Result<()> {
-        let seats = self.crew.borrow().len();
-        let wanted = self.tasks.workers() as usize;
-        for worker in 0..seats {
-            let process = self.crew.borrow().get(worker).cloned().flatten();
-            if let Some(process) = process {
-                // Not before what it had in its hands was given back: another would write over its record.
-                let Some(ended) = process.ended().filter(|_| process.is_gone()) else {
-                    continue;
-                };
-                process.wait(None, self.place)?;
-                let idly =
-                    !matches!(ended, Ended::Returned(_)) && self.tasks.died_idly(worker as u64);
-                let too_many = self.fruitless.count(idly, self.tasks.worked_off());
-                self.settle(worker);
-                self.seat(worker, None);
-                let is_lost = self.lost_init && !matches!(ended, Ended::Returned(_));
-                if matches!(ended, Ended::Raised(_)) || is_lost || too_many {
-                    // `init` failed: every other worker would fail as well.
-                    *self.failed.borrow_mut() = Some((process, ended));
-                    return self.kill(self.place);
-                }
-            }
-            if worker < wanted && self.wants_workers() {
-                self.hire(worker)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether an empty seat is to be filled.
-    fn wants_workers(&self) -> bool {
-        match self.tasks.closing() {
-            _ if self.lost_init => false,
-            Closing::Open => true,
-            // What the dead worker had is back among the waiting; the rest is in the hands of others.
-            // Who is in the middle of a map will hand in more.
-            Closing::Closed => self.tasks.waiting() > 0 || self.tasks.has_maps(),
-            Closing::Terminated => false,
-        }
-    }
-
-    /// Raises what the `init` of a worker raised, once.
-    fn raise_failure(&self, context: &mut dyn Context) -> Outcome<()> {
-        let failed = self.failed.borrow_mut().take();
-        match failed {
-            Some((process, ended @ Ended::Raised(_))) => {
-                spawn::value_of(context, &process, ended).map(|_| ())
-            }
-            Some((process, ended)) => Err(never_ready(&process, &ended).into()),
-            None => Ok(()),
-        }
-    }
-
-    fn seat(&self, worker: usize, process: Option<Process>) {
-        if let Some(seat) = self.crew.borrow_mut().get_mut(worker) {
-            *seat = process;
-        }
-    }
-
-    /// Books the time of a worker that has ended.
-    fn settle(&self, worker: usize) {
-        let ready = self.tasks.progress(worker as u64).ready;
-        if let Some(tally) = self.tallies.borrow_mut().get_mut(worker) {
-            tally.leave(ready);
-        }
-    }
-
-    fn hire(&self, worker: usize) -> Result<()> {
-        let spec = SpawnSpec {
-            name: Some(budget::worker_name(worker as u64)),
-            daemon: true,
-            worker: true,
-            place: self.place,
-            ..SpawnSpec::default()
-        };
-        let process = nouns::prepare(&spec)?;
-        if let Some(tally) = self.tallies.borrow_mut().get_mut(worker) {
-            tally.hire();
-        }
-        process.start(&self.holds, || {
-            let work = |context: &mut dyn Context| self.worker(context, worker as u64);
-            // Without a machine nothing can be done; nobody hires then (see `is_due`).
-            self.seat.go_on(work).unwrap_or(ChildOutcome::Exited(1))
-        })?;
-        self.seat(worker, Some(process));
-        Ok(())
     }
 
     /// Waits until `ready` gives something, and calls the callbacks of futures that are finished meanwhile. `None` when the
@@ -465,6 +388,7 @@ impl Pool {
         if has_ended {
             self.book();
             self.hurry_telling(context);
+            self.raise_failed_exit(context)?;
         }
         Ok(has_ended)
     }

@@ -23,11 +23,12 @@ impl Pool {
             ..Limits::default()
         };
         let tasks = Tasks::new(settings.workers, limits)?;
-        let mut holds = travel::holds(context, &[settings.init, body]);
+        let mut holds = travel::holds(context, &[settings.init, settings.care.exit, body]);
         holds.push(tasks.id());
         let mut pool = Pool::new(tasks, fork::pid(), context.place());
         (pool.init, pool.holds, pool.seat) = (settings.init, holds, context.seat());
         (pool.body, pool.construct) = (body, "pool map");
+        pool.care = settings.care;
         let pool = Rc::new(pool);
         pool.make_room(settings.workers as usize);
         pool.look_after()?;

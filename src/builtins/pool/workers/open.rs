@@ -196,6 +196,7 @@ impl Pool {
         heir.seat = std::mem::take(&mut self.seat);
         heir.booked.set(true);
         heir.abandoned = true;
+        heir.care.max_memory = self.care.max_memory;
         // What `init` holds was marked by handles, and they are gone.
         heir.lost_init = !matches!(self.init, Value::Nil);
         Some(heir)

@@ -13,11 +13,11 @@ use super::Pool;
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
 use crate::diag::{Error, Field, codes};
-use crate::os::fork;
+use crate::os::{clock, fork};
 use crate::process::pool::future::{Future, State, Terms};
 use crate::process::pool::job::Job;
 use crate::process::pool::owner::Limits;
-use crate::process::pool::tasks::Found;
+use crate::process::pool::tasks::{Closing, Found};
 use crate::process::wait::{self, Operation, WaitSpec};
 use crate::process::{ChildOutcome, Message, signals};
 use crate::source::Span;
@@ -152,6 +152,7 @@ impl Pool {
         context.enter_child();
         context.protect(self.init);
         context.protect(self.body);
+        context.protect(self.care.exit);
         budget::divide_by(self.tasks.workers());
         random::begin_worker();
         self.tasks.begin_worker(worker);
@@ -163,15 +164,15 @@ impl Pool {
     }
 
     fn work(&self, context: &mut dyn Context, worker: u64) -> Outcome<()> {
-        if !matches!(self.init, Value::Nil) {
-            context.call(self.init, &[])?;
-        }
+        self.care.begin(context, self.init)?;
         self.tasks.note_ready(worker);
         travel::keep_own_globals(context, self.init);
         let mut left = self.tasks.limits().max_tasks.unwrap_or(u64::MAX);
         let awaited = [self.tasks.awaited(0)];
-        let spec = WaitSpec::new(Operation::Work, &awaited, self.place);
-        while left > 0 {
+        let mut spec = WaitSpec::new(Operation::Work, &awaited, self.place);
+        let mut scales = self.care.scales();
+        while left > 0 && !scales.is_too_heavy() {
+            spec.deadline = self.care.idle.map(clock::deadline);
             let known = &*context;
             let knows = |[functions, structs]: [u32; 2]| {
                 (functions == 0 || known.code(functions - 1).is_some())
@@ -186,12 +187,12 @@ impl Pool {
             };
             let task = match wait::wait(&spec, found) {
                 Ok(Some(Some(task))) => task,
+                Ok(None) if !self.tasks.may_retire(worker) => continue,
                 Ok(_) => break,
-                // Nobody can hand anything in any more, or somebody has cancelled a worker that had nothing to do.
-                Err(error)
-                    if [codes::DEADLOCK, codes::END_OF_STREAM, codes::CANCELLED]
-                        .contains(&error.code) =>
-                {
+                // Somebody has cancelled a worker that had nothing to do.
+                Err(error) if error.code == codes::CANCELLED => return Ok(()),
+                // Nobody can hand anything in any more.
+                Err(error) if [codes::DEADLOCK, codes::END_OF_STREAM].contains(&error.code) => {
                     break;
                 }
                 Err(error) => return Err(error.into()),
@@ -201,15 +202,16 @@ impl Pool {
             context.release(protected);
             self.tasks.end_task(worker);
             left = left.saturating_sub(calls);
-            if signals::was_cancelled() {
-                // It was told to end: what waits is for others, if there are to be any.
-                break;
-            }
-            if !item::collect_if_wanted(context)? {
-                break;
+            if signals::was_cancelled() || !item::collect_if_wanted(context)? {
+                // Told to end: what waits is for others, if there are to be any.
+                return Ok(());
             }
         }
-        Ok(())
+        // Who is ended has no time to clean up but its task's own.
+        match self.tasks.closing() == Closing::Terminated || !self.tasks.note_leaving(worker) {
+            true => Ok(()),
+            false => self.care.end(context),
+        }
     }
 
     /// Runs a task and stores what comes of it; how many calls it was. `exit` in a task ends the worker.

@@ -1,0 +1,130 @@
+//! The workers of a pool in the process that owns it: who puts others in their place, and when.
+
+use super::super::super::spawn;
+use super::super::budget;
+use super::super::death::never_ready;
+use super::Pool;
+use crate::diag::Result;
+use crate::process::pool::tasks::Closing;
+use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, spawn as nouns};
+use crate::value::native::{Context, Outcome};
+
+impl Pool {
+    /// Looks after the workers: notes how the dead ended, and puts others in their place.
+    pub fn look_after(&self) -> Result<()> {
+        let seats = self.crew.borrow().len();
+        let wanted = self.tasks.workers() as usize;
+        for worker in 0..seats {
+            let process = self.crew.borrow().get(worker).cloned().flatten();
+            if let Some(process) = process {
+                // Not before what it had in its hands was given back: another would write over its record.
+                let Some(ended) = process.ended().filter(|_| process.is_gone()) else {
+                    continue;
+                };
+                process.wait(None, self.place)?;
+                let idly =
+                    !matches!(ended, Ended::Returned(_)) && self.tasks.died_idly(worker as u64);
+                let too_many = self.fruitless.count(idly, self.tasks.worked_off());
+                self.settle(worker);
+                self.seat(worker, None);
+                let is_lost = self.lost_init && !matches!(ended, Ended::Returned(_));
+                let late = self.tasks.progress(worker as u64).ready == 0
+                    && self.care.late(&process, &ended, true).is_some();
+                if self.tasks.is_leaving(worker as u64) {
+                    // Its `exit` failed: the others go on, and the pool tells of it at its end.
+                    let told = self.tasks.closing() != Closing::Terminated;
+                    let failed = !matches!(ended, Ended::Returned(_) | Ended::Exited(0));
+                    if failed && told && self.care.has_exit() {
+                        let mut failed = self.failed_exit.borrow_mut();
+                        failed.get_or_insert((process, ended));
+                    }
+                } else if matches!(ended, Ended::Raised(_)) || is_lost || late || too_many {
+                    // `init` failed: every other worker would fail as well.
+                    *self.failed.borrow_mut() = Some((process, ended));
+                    return self.kill(self.place);
+                }
+            }
+            if worker < wanted && self.wants_workers() {
+                self.hire(worker)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an empty seat is to be filled.
+    pub(super) fn wants_workers(&self) -> bool {
+        match self.tasks.closing() {
+            _ if self.lost_init => false,
+            // The first worker is to be there whoever hands something in, and wherever the owner is then.
+            Closing::Open if self.care.idle.is_some() => {
+                self.tasks.crew_size() == 0 || self.tasks.waiting() > 0
+            }
+            Closing::Open => true,
+            // What the dead worker had is back among the waiting; the rest is in the hands of others.
+            // Who is in the middle of a map will hand in more.
+            Closing::Closed => self.tasks.waiting() > 0 || self.tasks.has_maps(),
+            Closing::Terminated => false,
+        }
+    }
+
+    /// Raises what the `init` of a worker raised, once.
+    pub(super) fn raise_failure(&self, context: &mut dyn Context) -> Outcome<()> {
+        let failed = self.failed.borrow_mut().take();
+        match failed {
+            Some((process, ended @ Ended::Raised(_))) => {
+                spawn::value_of(context, &process, ended).map(|_| ())
+            }
+            Some((process, ended)) => Err(match self.care.late(&process, &ended, true) {
+                Some(late) => late.into(),
+                None => never_ready(&process, &ended).into(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Raises what the `exit` of a worker raised, once, or that it took too long.
+    pub(super) fn raise_failed_exit(&self, context: &mut dyn Context) -> Outcome<()> {
+        let Some((process, ended)) = self.failed_exit.borrow_mut().take() else {
+            return Ok(());
+        };
+        match self.care.late(&process, &ended, false) {
+            Some(late) => Err(late.into()),
+            None => spawn::value_of(context, &process, ended).map(|_| ()),
+        }
+    }
+
+    pub(super) fn seat(&self, worker: usize, process: Option<Process>) {
+        if let Some(seat) = self.crew.borrow_mut().get_mut(worker) {
+            *seat = process;
+        }
+    }
+
+    /// Books the time of a worker that has ended.
+    pub(super) fn settle(&self, worker: usize) {
+        let ready = self.tasks.progress(worker as u64).ready;
+        if let Some(tally) = self.tallies.borrow_mut().get_mut(worker) {
+            tally.leave(ready);
+        }
+    }
+
+    pub(super) fn hire(&self, worker: usize) -> Result<()> {
+        let spec = SpawnSpec {
+            name: Some(budget::worker_name(worker as u64)),
+            daemon: true,
+            worker: true,
+            place: self.place,
+            ..SpawnSpec::default()
+        };
+        let process = nouns::prepare(&spec)?;
+        if let Some(tally) = self.tallies.borrow_mut().get_mut(worker) {
+            tally.hire();
+        }
+        process.start(&self.holds, || {
+            let work = |context: &mut dyn Context| self.worker(context, worker as u64);
+            // Without a machine nothing can be done; nobody hires then (see `is_due`).
+            self.seat.go_on(work).unwrap_or(ChildOutcome::Exited(1))
+        })?;
+        self.seat(worker, Some(process));
+        Ok(())
+    }
+}
