@@ -34,6 +34,7 @@ fn main() {
         a_bounded_semaphore_refuses_too_many,
         a_semaphore_can_signal,
         an_event_wakes_all,
+        an_event_set_for_a_moment_releases_all_who_waited,
         an_event_nobody_can_set_is_a_deadlock,
         a_condition_hands_over,
         a_dead_waiter_swallows_no_notification,
@@ -361,6 +362,34 @@ fn an_event_wakes_all() {
         .for_each(|waiter| check!(text(waiter).is_empty()));
     event.clear();
     check!(!event.is_set());
+}
+
+fn an_event_set_for_a_moment_releases_all_who_waited() {
+    let event = Event::new().unwrap();
+    for round in 0..20 {
+        let waiters: Vec<_> = (0..3)
+            .map(|_| {
+                let event = event.clone();
+                start(&[event.id()], move || {
+                    value(&event.wait(None, None).unwrap().to_string())
+                })
+            })
+            .collect();
+        let arena = arena::get().unwrap();
+        // We ourselves do not wait while we look.
+        let waits = |who: &arena::SlotRef| {
+            let epoch = arena.slot(who.index).wait.epoch.load(Ordering::SeqCst);
+            epoch % 2 == 1
+        };
+        until(|| arena.live_processes().filter(waits).count() == 3);
+        event.set();
+        event.clear();
+        check!(!event.is_set());
+        for waiter in &waiters {
+            check!(text(waiter) == "true");
+        }
+        check!(round > 0 || !event.wait(Some(0.0), None).unwrap());
+    }
 }
 
 fn an_event_nobody_can_set_is_a_deadlock() {

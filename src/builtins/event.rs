@@ -12,7 +12,7 @@ pub static FUNCTIONS: Table = natives! {
 };
 
 pub static METHODS: Table = natives! {
-    "clear" () clear, "Takes the event down.";
+    "clear" () clear, "Takes the event down; who waited when it was set is released all the same.";
     "is_set" () is_set, "Whether the event is set.";
     "set" () set, "Sets the event and wakes everybody who waits.";
     "wait" ("timeout?") wait, "Waits until the event is set; false when the time-out comes first.";

@@ -1,16 +1,21 @@
 //! Events: a flag to wait for.
+//!
+//! How often it was set is counted beside the flag: who waits while it is set is released although it is taken down again
+//! before he looks.
 
 use super::deadlock::{self, Enders, WaitOps};
 use super::wait::{self, Awaited, Operation, WaitSpec};
 use crate::arena::kinds::{self, KindOps};
-use crate::arena::{self, HandleId, Hold, ObjectKind};
+use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind, SlotRef};
 use crate::crash_point;
 use crate::diag::Result;
 use crate::source::Span;
 use std::sync::atomic::Ordering;
 
-/// Cell: 1 while it is set.
-const SET: usize = 0;
+/// Cell: bit 0 while it is set, above it how often it has been set. One word, so that a death leaves both or none.
+const STATE: usize = 0;
+/// The cell of a slot with the count at which its process began to wait for an event.
+const BEGAN_CELL: usize = 8;
 
 /// An event of the language.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,26 +47,31 @@ impl Event {
     /// Sets it and wakes everybody who waits.
     pub fn set(&self) {
         let object = self.hold.object();
-        object.cells[SET].store(1, Ordering::SeqCst);
+        // Setting always succeeds: the count runs round.
+        let set = |state: u64| Some((state | 1).wrapping_add(2));
+        let _ = object.cells[STATE].fetch_update(Ordering::SeqCst, Ordering::SeqCst, set);
         crash_point!("event: set");
         object.events[0].notify_all();
     }
 
-    /// Takes it down.
+    /// Takes it down. Those who waited when it was set are released all the same.
     pub fn clear(&self) {
-        self.hold.object().cells[SET].store(0, Ordering::SeqCst);
+        self.hold.object().cells[STATE].fetch_and(!1, Ordering::SeqCst);
     }
 
     /// Whether it is set.
     pub fn is_set(&self) -> bool {
-        self.hold.object().cells[SET].load(Ordering::SeqCst) != 0
+        self.hold.object().cells[STATE].load(Ordering::SeqCst) & 1 != 0
     }
 
-    /// Waits until it is set; false when `timeout` seconds pass first.
+    /// Waits until it is set, were it for a moment only; false when `timeout` seconds pass first.
     pub fn wait(&self, timeout: Option<f64>, place: Option<Span>) -> Result<bool> {
+        let (arena, object, me) = (super::start()?, self.hold.object(), arena::me());
+        let began = object.cells[STATE].load(Ordering::SeqCst) >> 1;
+        arena.slot(me.index).cells[BEGAN_CELL].store(began, Ordering::SeqCst);
         let awaited = [self.awaited()];
         let spec = WaitSpec::new(Operation::WaitEvent, &awaited, place).with_timeout(timeout);
-        Ok(wait::wait(&spec, || Ok(self.is_set().then_some(())))?.is_some())
+        Ok(wait::wait(&spec, || Ok(was_set(arena, object, me).then_some(())))?.is_some())
     }
 
     /// What a wait for it waits for, for `select`.
@@ -80,6 +90,13 @@ impl Event {
     }
 }
 
+/// Whether it is set, or has been since a process began to wait.
+fn was_set(arena: &Arena, object: &Object, who: SlotRef) -> bool {
+    let state = object.cells[STATE].load(Ordering::SeqCst);
+    let began = arena.slot(who.index).cells[BEGAN_CELL].load(Ordering::SeqCst);
+    state & 1 != 0 || state >> 1 != began
+}
+
 /// Tells the arena and the deadlock detector about events.
 pub(super) fn register() {
     static KIND: KindOps = KindOps {
@@ -90,7 +107,7 @@ pub(super) fn register() {
     static WAIT: WaitOps = WaitOps {
         noun: "event",
         keepers: deadlock::no_keepers,
-        ready: |_, object, _, _, _| object.cells[SET].load(Ordering::SeqCst) != 0,
+        ready: |arena, object, _, _, who| was_set(arena, object, who),
         enders: |_, _, _, _, _| Enders::Holders,
     };
     kinds::register(ObjectKind::Event, &KIND);
