@@ -5,8 +5,8 @@ use super::pool::future::Future;
 use super::record::{DAEMON, Record, STARTED, Status};
 use super::spawn::{ChildOutcome, Message, Process, seconds_until};
 use super::wait::{self, Awaited, Operation, WaitSpec};
-use super::{held, programs, reaper, signals};
-use crate::arena::{self, Cell};
+use super::{held, programs, queue, reaper, signals};
+use crate::arena::{self, Cell, ObjectKind, kinds};
 use crate::crash_point;
 use crate::diag::codes;
 use crate::os::fork;
@@ -101,11 +101,15 @@ fn hooks() -> Option<Hooks> {
 /// Runs the function of a child and ends the process with what comes of it.
 pub(super) fn run_child(process: &Process, body: impl FnOnce() -> ChildOutcome) -> ! {
     let outcome = catch_unwind(AssertUnwindSafe(body));
+    let is_meant = matches!(outcome, Ok(ChildOutcome::Exited(_)));
     // A panic has been written to standard error by Rust's hook; what is left is a process that failed.
     let outcome = outcome.unwrap_or(ChildOutcome::Exited(101));
     let is_cancelled = signals::was_cancelled() && matches!(outcome, ChildOutcome::Raised(_));
     let _ = catch_unwind(AssertUnwindSafe(|| end_below(is_cancelled)));
     let _ = catch_unwind(AssertUnwindSafe(do_at_end));
+    // Before the end is known: whoever has joined this process finds nothing in its hands.
+    give_back(is_meant || is_cancelled);
+    crash_point!("child: gave back");
     seal(process, &outcome);
     if let Some(hooks) = hooks() {
         let _ = catch_unwind(AssertUnwindSafe(hooks.flush));
@@ -116,6 +120,30 @@ pub(super) fn run_child(process: &Process, body: impl FnOnce() -> ChildOutcome) 
         ChildOutcome::Raised(_) => 1,
         ChildOutcome::Exited(code) => code & 0xff,
     })
+}
+
+/// Lets go of leases and locks that the script has not given back, as a burial would. Permits come back with the
+/// burial only. `is_meant`: it leaves by `exit` or
+/// because it was cancelled, which is no failure of what it had taken by lease.
+///
+/// A look at the words of its hold set for a process that holds nothing of the kind: nothing beside the fork.
+fn give_back(is_meant: bool) {
+    let Some(arena) = arena::get() else {
+        return;
+    };
+    let me = arena::me();
+    for id in arena.held_by(me) {
+        let Some(object) = arena.object(id) else {
+            continue;
+        };
+        match (id.kind, kinds::of(id.kind)) {
+            (ObjectKind::Queue, _) => queue::return_leases(arena, object, me, is_meant),
+            (ObjectKind::Lock, Some(kind)) => {
+                (kind.bury)(arena, object, id, me);
+            }
+            _ => {}
+        }
+    }
 }
 
 fn seal(process: &Process, outcome: &ChildOutcome) {

@@ -1,6 +1,6 @@
 //! Queues: a channel that every holder puts to and takes from.
 
-use super::channel::{Channel, Closer, Prepared, Put, SetAside, Take, Taken};
+use super::channel::{Channel, Closer, Prepared, Put, SetAside, Take, Taken, Why};
 use super::deadlock::{self, Enders, WaitOps};
 use super::lease::Lease;
 use super::wait::{self, Awaited, Operation, WaitSpec};
@@ -247,6 +247,14 @@ fn keepers(arena: &Arena, object: &Object) -> Vec<SlotRef> {
     let mut keepers = Vec::new();
     channel(arena, object).is_lent(Some(&mut keepers));
     keepers.into_iter().filter_map(SlotRef::from_bits).collect()
+}
+
+/// Gives back what a process, which is this one at its end, has taken by lease.
+pub(super) fn return_leases(arena: &Arena, object: &Object, me: SlotRef, is_meant: bool) {
+    if object.payload() != 0 {
+        let why = if is_meant { Why::Wanted } else { Why::Death };
+        channel(arena, object).return_leases_of(me, why);
+    }
 }
 
 /// Tells the arena and the deadlock detector about queues.

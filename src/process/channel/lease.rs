@@ -6,7 +6,7 @@
 
 use super::claim::{ASIDE, Claim, RETURNED, word};
 use super::{Channel, Delivery, PUTTERS, TAKERS, Take, at};
-use crate::arena::{Arena, Full, HandleId, Offset};
+use crate::arena::{Arena, Full, HandleId, Offset, SlotRef};
 use crate::crash_point;
 
 /// Why a message was given back.
@@ -85,6 +85,23 @@ impl<'a> Channel<'a> {
         self.tell_joiners();
         let count = if self.is_closed() { u32::MAX } else { 1 };
         self.notify(TAKERS, count);
+    }
+
+    /// Gives back all that a process has taken by lease and not ended; for that process, at its end.
+    pub fn return_leases_of(&self, who: SlotRef, why: Why) {
+        if self.get(at::LEASED) == 0 {
+            return;
+        }
+        let open = {
+            let _guard = self.lock_get();
+            let is_open =
+                |claim: &Claim<'_>| claim.owner() == who.to_bits() && claim.get(word::TAKER) != 0;
+            let open = self.claims().filter(is_open).map(|claim| claim.at);
+            open.collect::<Vec<Offset>>()
+        };
+        for lease in open {
+            self.return_lease(lease, why);
+        }
     }
 
     /// The messages that were set aside, oldest first; `take`: they are gone then.
