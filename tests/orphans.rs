@@ -302,7 +302,10 @@ fn a_killed_script_leaves_nothing_however_it_hides() {
     for seed in first_seed()..first_seed() + rounds() {
         let folder = tempfile::tempdir().unwrap();
         let seconds = format!("{}.{seed}", 100_000 + std::process::id());
-        let mut main = std::process::Command::new(binary())
+        // Under `nohup` SIGHUP is ignored, and would be by the script.
+        let mut main = std::process::Command::new("env")
+            .arg("--default-signal=HUP")
+            .arg(binary())
             .arg(&script)
             .arg(folder.path())
             .args([&seconds, &seed.to_string()])

@@ -122,9 +122,8 @@ pub(super) fn run_child(process: &Process, body: impl FnOnce() -> ChildOutcome) 
     })
 }
 
-/// Lets go of leases and locks that the script has not given back, as a burial would. Permits come back with the
-/// burial only. `is_meant`: it leaves by `exit` or
-/// because it was cancelled, which is no failure of what it had taken by lease.
+/// Lets go of leases and locks that the script has not given back, as a burial would. Permits come back with the burial only.
+/// `is_meant`: it leaves by `exit` or because it was cancelled, which is no failure of what it had taken by lease.
 ///
 /// A look at the words of its hold set for a process that holds nothing of the kind: nothing beside the fork.
 fn give_back(is_meant: bool) {
