@@ -47,7 +47,11 @@ impl Process {
 
     /// As [`Process::ask_to_cancel`], but once: what cleans up already is not disturbed again.
     pub fn ask_to_end(&self) -> bool {
-        match Record::of(self.hold().object()).flags() & ASKED {
+        if self.is_program() {
+            return self.terminate();
+        }
+        // One of those who ask at the same time does it.
+        match Record::of(self.hold().object()).flag(ASKED) & ASKED {
             0 => self.ask_to_cancel(),
             _ => self.alive(),
         }

@@ -153,8 +153,11 @@ pub fn check_shared(status: WaitStatus, place: Option<Span>) -> Result<()> {
 }
 
 /// After Ctrl-C: cancels every other process of the tree, so that its `finally` and `defer` run within the grace, after which it
-/// is killed even if this process has not come to its own end. Daemons, which
-/// are ended and not waited for, get SIGTERM unless they are workers of a pool, and so do the programs of this process; those of the others end with them.
+/// is killed even if this process has not come to its own end. Daemons, which are ended and not waited for, get SIGTERM unless
+/// they are workers of a pool, and so do the programs of this process; those of the others end with them.
+///
+/// Who is cancelled ends what is below him himself, and may do so before we come to it: a second `Cancelled` would cut off the
+/// `finally` that runs. So those are left alone who have been asked since we began.
 fn interrupt_tree() {
     programs::signal_all(libc::SIGTERM);
     let Some(arena) = arena::get() else {
@@ -163,11 +166,16 @@ fn interrupt_tree() {
     arena.cell(Cell::Interrupted).store(1, Ordering::Release);
     let me = arena::me();
     let killed_at = clock::deadline(GRACE);
-    for process in arena.live_processes().filter(|&process| process != me) {
+    let others = arena.live_processes().filter(|&process| process != me);
+    let flags = |process| record::of_slot(arena, process).map_or(0, |record| record.flags());
+    let others: Vec<(SlotRef, u64)> = others.map(|process| (process, flags(process))).collect();
+    for (process, before) in others {
         let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
         match record::of_slot(arena, process) {
             Some(record) if record.flags() & (DAEMON | WORKER) != DAEMON => {
-                cancel(arena, process, record);
+                if before & ASKED != 0 || record.flag(ASKED) & ASKED == 0 {
+                    cancel(arena, process, record);
+                }
                 doom::at(killed_at, [Doomed::Slot(process)]);
             }
             found => {
@@ -185,13 +193,15 @@ fn interrupt_tree() {
 /// Marks a process as cancelled and wakes it. False when it is not alive.
 pub(super) fn cancel(arena: &Arena, process: SlotRef, record: Record<'_>) -> bool {
     let slot = arena.slot(process.index);
+    // Before the mark: whoever sees that it was asked asks no second time.
+    record.flag(ASKED);
     slot.cancelled.store(1, Ordering::SeqCst);
     if !arena.is_alive(process) {
         // The slot may have been freed in between; a mark left in a free slot is cleared when it is taken.
         return false;
     }
     wait::wake_process(arena, process);
-    record.flag(SIGNALLED | ASKED);
+    record.flag(SIGNALLED);
     fork::send_signal_pinned(record.pid(), signal::cancel_signal(), || {
         arena.is_alive(process)
     })
