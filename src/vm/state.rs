@@ -5,7 +5,6 @@ use super::stack::Slots;
 use crate::check::Resolved;
 use crate::compile;
 use crate::diag::{self, Field};
-use crate::os::alloc;
 use crate::source::{SourceMap, Span};
 use crate::syntax::ast;
 use crate::value::Value;
@@ -95,6 +94,18 @@ pub struct Machine {
     pub hooks: Hooks,
 }
 
+/// A heap; where the allocator is our own, it is asked for huge pages once the heap is large.
+fn new_heap() -> Heap {
+    #[cfg(feature = "cli")]
+    {
+        let mut heap = Heap::new();
+        heap.set_when_large(crate::os::alloc::prefer_huge);
+        heap
+    }
+    #[cfg(not(feature = "cli"))]
+    Heap::new()
+}
+
 impl Default for Machine {
     fn default() -> Self {
         Machine::new()
@@ -106,10 +117,8 @@ impl Machine {
     pub fn new() -> Machine {
         let stack = Slots::new(STACK_SLOTS);
         let (top, soft_limit) = (stack.start(), stack.start());
-        let mut heap = Heap::new();
-        heap.set_when_large(alloc::prefer_huge);
         Machine {
-            heap,
+            heap: new_heap(),
             stack,
             globals: Slots::new(GLOBAL_SLOTS),
             frames: Frames::new(),
