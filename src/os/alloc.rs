@@ -3,7 +3,7 @@
 //! A fork copies the page tables of its parent: 13 ms for each GiB in small pages, 0.1 ms in huge ones. The first use of a
 //! large piece takes a five-hundredth of the page faults as well. Machines that do not have huge pages lose nothing.
 //!
-//! A large piece is a mapping of its own, at a multiple of a huge page: where it grows, the kernel moves its pages to the
+//! A large piece is a mapping of its own, at a fixed distance from a huge page: where it grows, the kernel moves its pages to the
 //! new place, and no byte is copied. (The C library's allocator would copy: it cannot move a mapping of which a part was
 //! advised to have huge pages, and what it copies to stands in small pages before anybody can advise anything.)
 #![allow(unsafe_code)]
@@ -16,6 +16,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const HUGE: usize = 2 << 20;
 /// Pieces from this size on are worth it: what is wasted at both ends is a small part of them.
 const LARGE: usize = 4 << 20;
+/// So much of a piece stands before its first huge page. Stacks are large too, and of them only the beginning is used: a huge page
+/// there would be cleared at the start, and copied by each child.
+const LEAD: usize = 1 << 20;
 /// Mappings are as long as a multiple of this, which the pages of every machine divide.
 const PAGE: usize = 64 << 10;
 
@@ -29,13 +32,13 @@ fn is_large(layout: &Layout) -> bool {
     layout.size() >= LARGE && layout.align() <= HUGE
 }
 
-// SAFETY: small pieces are the system allocator's; large ones are fresh mappings of their own, at a multiple of 2 MiB and as
+// SAFETY: small pieces are the system allocator's; large ones are fresh mappings of their own, at a multiple of 1 MiB (2 MiB where that is asked for) and as
 // long as asked for at least, which nobody else knows.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if is_large(&layout) {
-            return map(layout.size());
+            return map(&layout);
         }
         // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is that of `System` (below too).
         unsafe { System.alloc(layout) }
@@ -45,7 +48,7 @@ unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if is_large(&layout) {
             // A fresh mapping is zero.
-            return map(layout.size());
+            return map(&layout);
         }
         // SAFETY: see above.
         unsafe { System.alloc_zeroed(layout) }
@@ -58,7 +61,7 @@ unsafe impl GlobalAlloc for Allocator {
         match (is_large(&layout), is_large(&new)) {
             // SAFETY: see above; a piece that is not large is the system's.
             (false, false) => unsafe { System.realloc(old, layout, size) },
-            (true, true) => resize(old, layout.size(), size),
+            (true, true) => resize(old, &layout, size),
             // SAFETY: both pieces are as long as what is copied, and the new one is fresh.
             _ => unsafe {
                 let piece = self.alloc(new);
@@ -88,9 +91,10 @@ fn length(size: usize) -> usize {
 
 /// A new large piece; null when the kernel has no room.
 #[cold]
-fn map(size: usize) -> *mut u8 {
-    let length = length(size);
-    let Some(place) = reserve(length, libc::PROT_READ | libc::PROT_WRITE) else {
+fn map(layout: &Layout) -> *mut u8 {
+    let length = length(layout.size());
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let Some(place) = reserve(length, lead(layout), protection) else {
         return ptr::null_mut();
     };
     // SAFETY: the range is ours; the advice changes no content, and if it is refused all stays as it was.
@@ -100,8 +104,8 @@ fn map(size: usize) -> *mut u8 {
 
 /// A large piece with another size, the content kept; null when there is no room, and then the old one stands.
 #[cold]
-fn resize(old: *mut u8, size: usize, wanted: usize) -> *mut u8 {
-    let (before, after) = (length(size), length(wanted));
+fn resize(old: *mut u8, layout: &Layout, wanted: usize) -> *mut u8 {
+    let (before, after) = (length(layout.size()), length(wanted));
     if after <= before {
         if after < before {
             unmap(old as usize + after, before - after);
@@ -112,7 +116,7 @@ fn resize(old: *mut u8, size: usize, wanted: usize) -> *mut u8 {
     if unsafe { libc::mremap(old.cast(), before, after, 0) } != libc::MAP_FAILED {
         return old;
     }
-    let Some(place) = reserve(after, libc::PROT_NONE) else {
+    let Some(place) = reserve(after, lead(layout), libc::PROT_NONE) else {
         return ptr::null_mut();
     };
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
@@ -126,8 +130,16 @@ fn resize(old: *mut u8, size: usize, wanted: usize) -> *mut u8 {
     moved.cast()
 }
 
-/// A new mapping at a multiple of a huge page.
-fn reserve(length: usize, protection: libc::c_int) -> Option<usize> {
+/// How much of a piece stands before its first huge page: nothing where the piece itself must be at a round place.
+fn lead(layout: &Layout) -> usize {
+    match layout.align() > LEAD {
+        true => 0,
+        false => LEAD,
+    }
+}
+
+/// A new mapping, whose first huge page begins after so many bytes.
+fn reserve(length: usize, lead: usize, protection: libc::c_int) -> Option<usize> {
     let room = length.checked_add(HUGE)?;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a private mapping wherever the kernel wants it disturbs nobody.
@@ -135,7 +147,7 @@ fn reserve(length: usize, protection: libc::c_int) -> Option<usize> {
     if start == libc::MAP_FAILED {
         return None;
     }
-    let place = (start as usize).next_multiple_of(HUGE);
+    let place = (start as usize + lead).next_multiple_of(HUGE) - lead;
     unmap(start as usize, place - start as usize);
     unmap(place + length, start as usize + room - place - length);
     Some(place)
