@@ -93,9 +93,9 @@ fn squeezed_and_stretched_texts_keep_their_meaning() {
 }
 
 #[test]
-fn examples_and_standard_library_are_in_the_style() {
+fn scripts_of_the_tree_are_in_the_style() {
     let mut wrong = Vec::new();
-    for folder in ["examples", "stdlib"] {
+    for folder in ["benches", "examples", "stdlib"] {
         for path in files_below(folder, "par") {
             let text = std::fs::read_to_string(common::root().join(&path)).unwrap();
             if formatted(&text) != text {

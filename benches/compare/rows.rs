@@ -27,8 +27,8 @@ pub struct Row {
 pub enum Clock {
     /// The program prints the number.
     Own,
-    /// The run of the whole program counts, in milliseconds: the least of many.
-    Whole,
+    /// The run of the whole program counts, in milliseconds: the least of so many.
+    Whole(usize),
 }
 
 /// Which way is better.
@@ -60,12 +60,12 @@ const fn row(name: &'static str, program: &'static str, unit: &'static str) -> R
 }
 
 use Bar::{Absolute, Ratio};
-use Peer::{C, CPython, Lua};
+use Peer::{C, CPython, Lua, Sh};
 
 /// All rows.
 pub const ROWS: &[Row] = &[
     Row {
-        clock: Clock::Whole,
+        clock: Clock::Whole(20),
         rounds: 20,
         bars: &[Ratio(1.5, Lua)],
         ..row("start, one line printed", "start", "ms")
@@ -83,6 +83,11 @@ pub const ROWS: &[Row] = &[
         better: Better::Higher,
         bars: &[Absolute(5.0), Ratio(20.0, CPython)],
         ..row("queue, small ints, 1 to 1", "queue_ints", "M/s")
+    },
+    Row {
+        better: Better::Higher,
+        bars: &[Absolute(0.5)],
+        ..row("queue, 8 to 8 beside 1 to 1", "queue_sides", "x")
     },
     Row {
         better: Better::Higher,
@@ -132,6 +137,20 @@ pub const ROWS: &[Row] = &[
         rounds: 3,
         bars: &[Absolute(400.0)],
         ..row("memory of one more idle child", "idle_memory", "KiB")
+    },
+    Row {
+        rounds: 3,
+        bars: &[Absolute(2.0)],
+        ..row(
+            "inherited list of 500 MB, copied by readers",
+            "inherited",
+            "%",
+        )
+    },
+    Row {
+        clock: Clock::Whole(1),
+        bars: &[Ratio(1.3, Sh)],
+        ..row("1 GB through three programs", "pipeline", "ms")
     },
     Row {
         bars: &[Ratio(0.75, Lua), Ratio(1.0, CPython)],

@@ -16,16 +16,18 @@ pub enum Peer {
     C,
     CPython,
     Lua,
+    Sh,
     Loky,
     Mpire,
 }
 
 impl Peer {
-    pub const ALL: [Peer; 6] = [
+    pub const ALL: [Peer; 7] = [
         Peer::Par,
         Peer::C,
         Peer::CPython,
         Peer::Lua,
+        Peer::Sh,
         Peer::Loky,
         Peer::Mpire,
     ];
@@ -36,6 +38,7 @@ impl Peer {
             Peer::C => "C",
             Peer::CPython => "CPython",
             Peer::Lua => "Lua",
+            Peer::Sh => "sh",
             Peer::Loky => "loky",
             Peer::Mpire => "mpire",
         }
@@ -47,6 +50,7 @@ impl Peer {
             Peer::C => "c",
             Peer::CPython => "py",
             Peer::Lua => "lua",
+            Peer::Sh => "sh",
             Peer::Loky => "loky.py",
             Peer::Mpire => "mpire.py",
         }
@@ -68,15 +72,13 @@ impl Peer {
             Peer::C => &["cc"],
             Peer::CPython | Peer::Loky | Peer::Mpire => &["python3"],
             Peer::Lua => &["lua5.4", "lua"],
+            Peer::Sh => &["sh"],
         }
     }
 }
 
 /// When a program counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Runs of a program whose whole run is measured: the least of these counts as one round.
-const STARTS: usize = 20;
 
 /// The peers that are installed.
 pub struct Peers {
@@ -187,13 +189,13 @@ fn in_path(program: &str) -> Option<PathBuf> {
 
 fn timed(command: &mut Command, row: &Row) -> Result<f64, String> {
     command.args(row.args);
-    if row.clock == Clock::Own {
+    let Clock::Whole(runs) = row.clock else {
         let text = output_of(command)?;
         let number = text.trim().parse();
         return number.map_err(|_| format!("expected a number, printed {text:?}"));
-    }
+    };
     let mut least = f64::INFINITY;
-    for _ in 0..STARTS {
+    for _ in 0..runs {
         let start = Instant::now();
         output_of(command)?;
         least = least.min(start.elapsed().as_secs_f64() * 1000.0);
