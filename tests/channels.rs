@@ -359,7 +359,7 @@ fn select_takes_what_comes_first() {
             let taken = [&a, &b][case].try_get()?;
             Ok(taken.map(|taken| taken.read(<[u8]>::to_vec)))
         };
-        select::select(2, &awaited, timeout, None, attempt).unwrap()
+        select::select(2, &awaited, timeout, None, None, attempt).unwrap()
     };
     check!(choose(Some(0.0)).is_none());
     check!(choose(None) == Some((1, b"b".to_vec())));

@@ -1,6 +1,6 @@
 //! Processes as values: attributes, methods, and the functions that ask about processes.
 
-use super::command::{self, Conversation};
+use super::command::{self, Conversation, Talks};
 use super::{Table, arguments, spawn, travel};
 use crate::arena::HandleId as ArenaId;
 use crate::diag::{Error, codes};
@@ -72,6 +72,11 @@ impl ProcessHandle {
             pending: Cell::new(None),
             streams: Some(streams),
         }
+    }
+
+    /// The streams, in the process that started the program.
+    pub fn talk(&self) -> Option<Rc<Conversation>> {
+        self.streams.clone().filter(|talk| talk.is_own())
     }
 
     fn stream(&self, context: &mut dyn Context, name: &str) -> Outcome<Option<Value>> {
@@ -197,9 +202,13 @@ fn join(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn wait(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("wait", "timeout", &args[1])?;
     let place = context.place();
-    Ok(Value::Bool(
-        receiver("wait", &args[0])?.process.wait(timeout, place)?,
-    ))
+    let process = receiver("wait", &args[0])?.process.clone();
+    let talks = Talks::with("wait", args);
+    if timeout.is_none() {
+        talks.end_inputs();
+    }
+    let ended = process.join_flowing(timeout, place, talks.flow())?;
+    Ok(Value::Bool(ended.is_some()))
 }
 
 fn wait_any(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -220,13 +229,16 @@ fn wait_any(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         .map(|handle| handle.process.awaited())
         .collect();
     let place = context.place();
-    let ended = process::select::select(handles.len(), &awaited, timeout, place, |at| {
+    let talks = Talks::with("wait_any", &values);
+    let flow = talks.flow();
+    let count = handles.len();
+    let ended = process::select::select(count, &awaited, timeout, place, flow, |at| {
         match handles.get(at) {
-            // The wait marks the end as seen; it does not wait any more.
-            Some(handle) if handle.process.ended().is_some() => handle
-                .process
-                .wait(Some(0.0), None)
-                .map(|ended| ended.then_some(())),
+            // The join marks the end as seen; it does not wait any more.
+            Some(handle) if handle.process.ended().is_some() => {
+                let ended = handle.process.join(Some(0.0), None)?;
+                Ok(ended.map(|_| ()))
+            }
             _ => Ok(None),
         }
     })?;

@@ -1,5 +1,6 @@
 //! `select`: the intrinsic that it compiles to.
 
+use super::command::{Conversation, Reading, Talks};
 use super::options::Options;
 use super::pipe::EndHandle;
 use super::pool::future::{self, FutureHandle};
@@ -16,6 +17,7 @@ use crate::process::wait::{Awaited, Operation, timed_out};
 use crate::process::{Ended, Process};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, show};
+use std::rc::Rc;
 
 /// Sorted by name.
 pub static INTRINSICS: Table = natives! {
@@ -36,6 +38,7 @@ enum Case {
     Join(Process),
     JoinQueue(Queue),
     JoinFuture(Future),
+    Read(Reading),
 }
 
 /// What a chosen case gave.
@@ -51,8 +54,11 @@ fn choose(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let has_else = matches!(args[3], Value::Bool(true));
     let timeout = options.timeout("timeout")?;
     let mut cases = Vec::new();
+    let mut talks = Talks::with("select", &[]);
     for written in written.items().to_values() {
-        cases.push(case(context, written)?);
+        let (case, talk) = case(context, written)?;
+        cases.push(case);
+        talks.add(talk);
     }
     let limit = match (has_else, timeout, after) {
         (true, ..) => Some(0.0),
@@ -64,7 +70,10 @@ fn choose(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let objects = cases.iter().map(Case::holder).collect::<Vec<_>>();
     let awaited: Vec<Awaited<'_>> = objects.iter().filter_map(Holder::awaited).collect();
     let count = cases.len();
-    let chosen = select::select(count, &awaited, limit, place, |at| {
+    let chosen = select::select(count, &awaited, limit, place, talks.flow(), |at| {
+        if is_passed_over(&cases, at) {
+            return Ok(None);
+        }
         match cases.get_mut(at) {
             Some(case) => attempt(context, case),
             None => Ok(None),
@@ -85,6 +94,14 @@ fn choose(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         }
     };
     Ok(Value::list(context.heap(), vec![Value::Int(index), value]))
+}
+
+/// Whether a case is the end of a stream while another case waits for a stream that goes on: who reads both outputs of a program in a
+/// loop has come to the end when both have.
+fn is_passed_over(cases: &[Case], at: usize) -> bool {
+    let goes_on = |case: &Case| matches!(case, Case::Read(reading) if !reading.is_over());
+    let is_end = matches!(cases.get(at), Some(Case::Read(reading)) if reading.is_over());
+    is_end && cases.iter().any(goes_on)
 }
 
 /// What a case waits at.
@@ -117,12 +134,13 @@ impl Case {
             Case::Send(end, _) => Holder::Room(end.clone()),
             Case::Join(process) => Holder::Process(process.clone()),
             Case::JoinFuture(future) => Holder::Future(future.clone()),
+            Case::Read(reading) => Holder::Process(reading.process().clone()),
         }
     }
 }
 
-/// A case from `[operation, object, arguments]`.
-fn case(context: &mut dyn Context, written: Value) -> Outcome<Case> {
+/// A case from `[operation, object, arguments]`, with the streams that are served while it is waited for.
+fn case(context: &mut dyn Context, written: Value) -> Outcome<(Case, Option<Rc<Conversation>>)> {
     let parts = arguments::list("select", "case", &written)?;
     let part = |at| parts.get(at).unwrap_or(Value::Nil);
     let (operation, object) = (part(0), part(1));
@@ -137,9 +155,14 @@ fn case(context: &mut dyn Context, written: Value) -> Outcome<Case> {
     if let Some(handle) = object.as_handle::<FutureHandle>()
         && operation == "join"
     {
-        return Ok(Case::JoinFuture(handle.future.clone()));
+        return Ok((Case::JoinFuture(handle.future.clone()), None));
     }
-    Ok(match (operation.as_str(), queue, end, process) {
+    if let Some(reading) = Reading::case(&operation, &object, &item)? {
+        let talk = Some(reading.talk());
+        return Ok((Case::Read(reading), talk));
+    }
+    let talk = process.and_then(ProcessHandle::talk);
+    let case = match (operation.as_str(), queue, end, process) {
         ("get", Some(queue), ..) => Case::Get(queue),
         ("take", Some(queue), ..) => Case::Take(queue),
         ("put", Some(queue), ..) => Case::Put(queue, travel::prepare(context, item)?),
@@ -150,11 +173,12 @@ fn case(context: &mut dyn Context, written: Value) -> Outcome<Case> {
         _ => {
             let kind = show::kind(&object);
             let message = format!(
-                "a case of `select` must be a get, take or put of a queue, a recv or send of a pipe, or the join of a process, a queue or a future, but is `{operation}` of {kind}"
+                "a case of `select` must be a get, take or put of a queue, a recv or send of a pipe, a readline or read of a program's output, or the join of a process, a queue or a future, but is `{operation}` of {kind}"
             );
             return Err(diag::Error::new(codes::TYPE, message).into());
         }
-    })
+    };
+    Ok((case, talk))
 }
 
 /// Does the operation of a case if that is possible without waiting.
@@ -185,6 +209,10 @@ fn attempt(context: &mut dyn Context, case: &mut Case) -> diag::Result<Option<Ou
         Case::JoinFuture(future) => {
             let is_over = future.state().is_final();
             return Ok(is_over.then(|| future::outcome(context, future).map(Chosen::Value)));
+        }
+        Case::Read(reading) => {
+            let read = reading.attempt(context).transpose();
+            return Ok(read.map(|read| read.map(Chosen::Value)));
         }
         Case::JoinQueue(queue) => {
             let done = queue.channel(crate::process::start()?).unfinished() == 0;

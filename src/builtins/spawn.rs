@@ -1,5 +1,6 @@
 //! `spawn` and `join`: what the constructs compile to.
 
+use super::command::Talks;
 use super::options::Options;
 use super::process::ProcessHandle;
 use super::{Table, arguments, command, process as handles, state, travel, willing};
@@ -183,8 +184,20 @@ pub fn join_value(context: &mut dyn Context, target: Value, timeout: Option<f64>
                 table,
             )))
         }
-        _ => join_one(context, target, timeout),
+        _ => {
+            let talks = talks_of(&[target], timeout);
+            join_one(context, target, timeout, &talks)
+        }
     }
+}
+
+/// The programs among what is joined that this process talks with. Without a time limit nobody is left who could write to them.
+fn talks_of(targets: &[Value], timeout: Option<f64>) -> Talks {
+    let talks = Talks::with("join", targets);
+    if timeout.is_none() {
+        talks.end_inputs();
+    }
+    talks
 }
 
 /// Waits for all; afterwards the first failure in order is raised, with the others behind it as causes.
@@ -196,8 +209,9 @@ fn join_all(
 ) -> Outcome<Vec<Value>> {
     let mut values = Vec::new();
     let mut failures = Vec::new();
+    let talks = talks_of(targets, timeout);
     for &target in targets {
-        match join_one(context, target, left()) {
+        match join_one(context, target, left(), &talks) {
             Ok(value) => {
                 context.protect(value);
                 values.push(value);
@@ -265,10 +279,17 @@ pub fn combine(context: &mut dyn Context, failures: &[Value]) -> Option<Fault> {
 }
 
 /// Joins one thing.
-fn join_one(context: &mut dyn Context, target: Value, timeout: Option<f64>) -> Outcome {
+fn join_one(
+    context: &mut dyn Context,
+    target: Value,
+    timeout: Option<f64>,
+    talks: &Talks,
+) -> Outcome {
     if let Some(handle) = target.as_handle::<ProcessHandle>() {
         let process = handle.process.clone();
-        let ended = willing::wait(context, |place| process.join(timeout, place))?;
+        let ended = willing::wait(context, |place| {
+            process.join_flowing(timeout, place, talks.flow())
+        })?;
         return match ended {
             Some(ended) => value_of(context, &process, ended),
             None => Err(timed_out(Operation::Join, &process.name(), timeout.unwrap_or(0.0)).into()),

@@ -12,8 +12,9 @@ use crate::syntax::ast::{
 };
 
 /// The operations that `select` can wait for.
-const OPERATIONS: [&str; 10] = [
-    "get", "take", "recv", "send", "put", "wait", "acquire", "result", "join", "poll",
+const OPERATIONS: [&str; 12] = [
+    "get", "take", "recv", "send", "put", "wait", "acquire", "result", "join", "poll", "readline",
+    "read",
 ];
 
 impl Checker<'_> {
@@ -193,7 +194,7 @@ impl Checker<'_> {
         .with_span(operation.span)
         .with_label("`select` cannot wait for this")
         .with_help(
-            "a case is `q.get()`, `q.take()`, `q.put(x)`, `r.recv()`, `w.send(x)`, `e.wait()`, `m.acquire()`, `f.result()` or `join p`",
+            "a case is `q.get()`, `q.take()`, `q.put(x)`, `r.recv()`, `w.send(x)`, `e.wait()`, `m.acquire()`, `f.result()`, `p.stdout.readline()` or `join p`",
         );
         self.report(error);
     }

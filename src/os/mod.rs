@@ -6,6 +6,7 @@
 pub mod alarm;
 #[cfg(feature = "cli")]
 pub mod alloc;
+pub mod arrival;
 pub mod clock;
 #[cfg(feature = "jit")]
 pub mod code;

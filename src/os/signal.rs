@@ -106,6 +106,9 @@ extern "C" fn on_signal(signal: libc::c_int) {
         STATUS
     } else if signal == status_signal() {
         STATUS
+    } else if signal == libc::SIGIO {
+        // Something came through a descriptor: the word that is bumped below says it.
+        0
     } else if signal == super::limit::SIGNAL {
         if super::limit::note_passed() {
             // The grace is over as well.

@@ -1,11 +1,15 @@
 //! How a process ended, with what it left: one answer for `join`, `wait`, `select`, scopes and pools.
 
-use super::record::{PASSED, Record, Status};
-use super::spawn::Message;
-use crate::arena::{self, Hold};
-use crate::diag::{Error, Field, codes};
+use super::flow::Flow;
+use super::record::{OBSERVED, PASSED, Record, Status};
+use super::signals;
+use super::spawn::{Message, Process};
+use super::wait::{self, Operation, WaitSpec};
+use crate::arena::{self, Hold, SlotRef};
+use crate::diag::{Error, Field, Result, codes};
 use crate::os::fork::WaitStatus;
 use crate::os::signal;
+use crate::source::Span;
 
 /// How a process ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -116,6 +120,61 @@ impl Ended {
                 .with_field("name", Field::Text(name.to_string()))
                 .with_field("pid", Field::Int(i64::from(pid))),
         )
+    }
+}
+
+impl Process {
+    /// As [`Process::join_flowing`], and nothing flows meanwhile.
+    pub fn join(&self, timeout: Option<f64>, place: Option<Span>) -> Result<Option<Ended>> {
+        self.join_flowing(timeout, place, None)
+    }
+
+    /// `join p`: waits for its end; `None` when `timeout` (seconds) passes first. The end counts as seen.
+    /// `flow` is served meanwhile.
+    pub fn join_flowing(
+        &self,
+        timeout: Option<f64>,
+        place: Option<Span>,
+        flow: Option<&dyn Flow>,
+    ) -> Result<Option<Ended>> {
+        if !self.started() {
+            return Err(Error::new(
+                codes::VALUE,
+                format!(
+                    "`join` waits for a process that was started, but {} was not",
+                    self.name()
+                ),
+            )
+            .with_help("start it first: p.start()"));
+        }
+        self.record().flag(OBSERVED);
+        let awaited = [self.awaited()];
+        let mut spec = WaitSpec::new(Operation::Join, &awaited, place).with_timeout(timeout);
+        spec.flow = flow;
+        spec.watch = self
+            .watched()
+            .filter(|_| self.record().status() == Status::Open);
+        let ended = wait::wait(&spec, || Ok(self.ended()))?;
+        if self.is_program()
+            && let Some(status) = ended.as_ref().and_then(Ended::wait_status)
+        {
+            signals::check_shared(status, place)?;
+        }
+        Ok(ended)
+    }
+
+    /// The process whose death says that this one has ended: itself, or for a program the one that started it.
+    fn watched(&self) -> Option<SlotRef> {
+        let record = self.record();
+        match self.is_program() {
+            true => record.parent().filter(|&owner| owner != arena::me()),
+            false => record.slot(),
+        }
+    }
+
+    /// Waits for its end without its value: true when it has ended.
+    pub fn wait(&self, timeout: Option<f64>, place: Option<Span>) -> Result<bool> {
+        Ok(self.join(timeout, place)?.is_some())
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! In reading order: [`wait`] (the one place where anything sleeps), [`tenders`], [`willing`], [`deadlock`], [`signals`] (Ctrl-C, cancelling),
 //! [`spawn`] and [`ended`] (what processes do and leave), [`record`] (what is known of a process), `cancel`, [`reaper`], [`programs`]
-//! (the other executables that were started), [`scope`],
+//! (the other executables that were started), [`flow`] (their pipes in other waits), [`scope`],
 //! [`status`] (what everybody is doing);
 //! then the objects: [`lock`], [`file_lock`], [`semaphore`], [`event`], [`condition`], [`barrier`], [`channel`] with
 //! [`queue`], [`lease`] and [`pipe`], [`pool`]; and [`bar`], the one progress bar of all.
@@ -21,6 +21,7 @@ pub mod ended;
 pub mod event;
 pub mod file_lock;
 pub mod finish;
+pub mod flow;
 pub mod held;
 pub mod lease;
 pub mod lock;

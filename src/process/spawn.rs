@@ -3,9 +3,9 @@
 use super::deadlock::{self, Enders, WaitOps};
 use super::ended::Ended;
 use super::record::{
-    self, DAEMON, ENDED, OBSERVED, OUT_OF_TIME, PROGRAM, Record, SIGNALLED, STARTED, Status, WORKER,
+    self, DAEMON, ENDED, OUT_OF_TIME, PROGRAM, Record, SIGNALLED, STARTED, Status, WORKER,
 };
-use super::wait::{self, Awaited, Operation, WaitSpec};
+use super::wait::Awaited;
 use super::{finish, pool, programs, reaper, scope, signals, tenders};
 use crate::arena::kinds::{self, KindOps};
 use crate::arena::{self, Arena, HandleId, Hold, ObjectKind, SlotRef};
@@ -223,7 +223,7 @@ impl Process {
         title.show();
     }
 
-    fn record(&self) -> Record<'static> {
+    pub(super) fn record(&self) -> Record<'static> {
         Record::of(self.hold.object())
     }
 
@@ -399,47 +399,6 @@ impl Process {
             object: self.hold.object(),
             side: ENDED,
         }
-    }
-
-    /// `join p`: waits for its end; `None` when `timeout` (seconds) passes first. The end counts as seen.
-    pub fn join(&self, timeout: Option<f64>, place: Option<Span>) -> Result<Option<Ended>> {
-        if !self.started() {
-            return Err(Error::new(
-                codes::VALUE,
-                format!(
-                    "`join` waits for a process that was started, but {} was not",
-                    self.name()
-                ),
-            )
-            .with_help("start it first: p.start()"));
-        }
-        self.record().flag(OBSERVED);
-        let awaited = [self.awaited()];
-        let mut spec = WaitSpec::new(Operation::Join, &awaited, place).with_timeout(timeout);
-        spec.watch = self
-            .watched()
-            .filter(|_| self.record().status() == Status::Open);
-        let ended = wait::wait(&spec, || Ok(self.ended()))?;
-        if self.is_program()
-            && let Some(status) = ended.as_ref().and_then(Ended::wait_status)
-        {
-            signals::check_shared(status, place)?;
-        }
-        Ok(ended)
-    }
-
-    /// The process whose death says that this one has ended: itself, or for a program the one that started it.
-    fn watched(&self) -> Option<SlotRef> {
-        let record = self.record();
-        match self.is_program() {
-            true => record.parent().filter(|&owner| owner != arena::me()),
-            false => record.slot(),
-        }
-    }
-
-    /// `p.wait(timeout:)`: true when it has ended.
-    pub fn wait(&self, timeout: Option<f64>, place: Option<Span>) -> Result<bool> {
-        Ok(self.join(timeout, place)?.is_some())
     }
 
     /// Sends a signal to a program, and to all that runs in its group.

@@ -5,6 +5,7 @@
 //! (after a grace) a deadlock.
 
 use super::deadlock::{self, Verdict};
+use super::flow::{Flow, Flowing};
 use super::{doom, place, reaper, scope, signals, tenders, willing};
 use crate::arena::object::numbered;
 use crate::arena::table::{MAX_WAIT_OBJECTS, Slot};
@@ -106,6 +107,8 @@ pub struct WaitSpec<'a> {
     /// When nobody but processes in the same wait could end it, it is `EndOfStream` for all of them rather than `Deadlock`
     /// for one: for `get` and `recv`.
     pub ends_stream: bool,
+    /// Pipes that are served meanwhile.
+    pub flow: Option<&'a dyn Flow>,
 }
 
 impl<'a> WaitSpec<'a> {
@@ -119,6 +122,7 @@ impl<'a> WaitSpec<'a> {
             watch: None,
             watch_word: None,
             ends_stream: false,
+            flow: None,
         }
     }
 
@@ -151,6 +155,9 @@ pub fn wait<T>(
     spec: &WaitSpec<'_>,
     mut condition: impl FnMut() -> Result<Option<T>>,
 ) -> Result<Option<T>> {
+    if let Some(flow) = spec.flow {
+        flow.serve(&mut Vec::new())?;
+    }
     if let Some(value) = condition()? {
         return Ok(Some(value));
     }
@@ -176,6 +183,7 @@ pub fn wait<T>(
         slice: FIRST_SLICE,
         // Asked of this wait, not of those that tenders come to meanwhile.
         willing: willing::begins(),
+        flowing: Flowing::new(spec.flow),
     };
     loop {
         // Outside of the record: who tends is not one that waits.
@@ -202,13 +210,15 @@ enum Slept<T> {
 }
 
 /// A wait that has come to sleeping.
-struct Sleep {
+struct Sleep<'a> {
     /// When it began.
     since: u64,
     /// How long it sleeps next.
     slice: u64,
     /// Whether it may be asked to collect.
     willing: bool,
+    /// The pipes that are served meanwhile.
+    flowing: Flowing<'a>,
 }
 
 /// Waits for what comes through descriptors: pipes to and from programs, and their ends. `step` does what can be done
@@ -273,7 +283,7 @@ fn spin<T>(condition: &mut impl FnMut() -> Result<Option<T>>) -> Result<Option<T
     }
 }
 
-impl Sleep {
+impl Sleep<'_> {
     fn sleep_until<T>(
         &mut self,
         arena: &Arena,
@@ -286,6 +296,7 @@ impl Sleep {
             // Before the condition, which may take what is waited for while the record still tells of a wait.
             awake.store(1, Ordering::SeqCst);
             let (words, count) = words_of(arena, spec, record);
+            self.flowing.serve()?;
             if let Some(value) = condition()? {
                 pass_on(arena, spec);
                 return Ok(Slept::Over(Some(value)));

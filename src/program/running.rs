@@ -400,6 +400,12 @@ impl Running {
         }
     }
 
+    /// Moves what can be moved without waiting, and names what its pipes wait for then.
+    pub fn serve(&mut self, interests: &mut Vec<Interest>) {
+        self.flow();
+        self.interests(interests);
+    }
+
     /// Lets it run until `done`, serving all of its pipes.
     ///
     /// # Errors

@@ -138,7 +138,7 @@ pub(super) fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let process = prepare(context, handle, None)?;
     let mut running = launch(context, handle, &process, plan, false)?;
     running.asks = false;
-    let talk = Conversation::new(context.heap(), running, binary);
+    let talk = Conversation::new(context.heap(), running, process.clone(), binary);
     let handle = ProcessHandle::talking(process, Rc::new(talk));
     Ok(Value::handle(context.heap(), Rc::new(handle)))
 }

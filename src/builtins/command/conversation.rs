@@ -6,7 +6,9 @@ use crate::builtins::scarce::{self, Scarce};
 use crate::builtins::{Table, arguments};
 use crate::diag::{self, Field, codes};
 use crate::limits::MAX_STRING;
+use crate::os::poll::Interest;
 use crate::os::{clock, name};
+use crate::process::Process;
 use crate::program::running::Source;
 use crate::program::{Pumped, Running};
 use crate::value::handle::Handle;
@@ -20,6 +22,7 @@ use std::rc::Rc;
 /// The streams of a program that was started with `start()`.
 pub struct Conversation {
     running: RefCell<Running>,
+    process: Process,
     /// What is read are bytes.
     binary: bool,
     _scarce: Scarce,
@@ -27,7 +30,7 @@ pub struct Conversation {
 
 /// Which of its streams.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Which {
+pub(super) enum Which {
     Input,
     Output,
     Errors,
@@ -132,18 +135,117 @@ fn conversation(method: &str, value: &Value) -> Outcome<(Rc<Conversation>, Which
     Err(diag::Error::new(codes::VALUE, message).into())
 }
 
+/// What a program writes, from a stream; `None` for other values.
+pub(super) fn output(method: &str, value: &Value) -> Outcome<Option<(Rc<Conversation>, Which)>> {
+    if value.as_handle::<Stream>().is_none() {
+        return Ok(None);
+    }
+    let found = conversation(method, value)?;
+    Ok(Some(found).filter(|(_, which)| *which != Which::Input))
+}
+
 impl Conversation {
+    /// Whether this process can talk with it.
+    pub fn is_own(&self) -> bool {
+        self.running.borrow().is_own()
+    }
+
+    /// The program.
+    pub(super) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The program gets no more input than it was given.
+    pub(super) fn end_input(&self) {
+        self.running.borrow_mut().end_input();
+    }
+
+    /// Whether nothing of an output is left.
+    pub(super) fn has_ended(&self, which: Which) -> bool {
+        let mut running = self.running.borrow_mut();
+        let source = which.source(&mut running);
+        source.is_none_or(|source| source.is_over() && source.rest().is_empty())
+    }
+
+    /// Moves what can be moved without waiting, and names what is waited for then. The answer is how much of an output was read and
+    /// not taken yet, of that of which there is most.
+    pub(super) fn serve(&self, interests: &mut Vec<Interest>) -> usize {
+        // Who talks with it at this moment serves it.
+        let Ok(mut running) = self.running.try_borrow_mut() else {
+            return 0;
+        };
+        running.serve(interests);
+        let sources = [&running.output, &running.errors];
+        let ahead = sources.into_iter().flatten();
+        ahead.map(|source| source.rest().len()).max().unwrap_or(0)
+    }
+
+    /// The next line with its end, if it is there; empty at the end. `searched` bytes have no end of a line.
+    pub(super) fn line_there(&self, which: Which, searched: &mut usize) -> Option<Vec<u8>> {
+        let mut running = self.running.borrow_mut();
+        let Some(source) = which.source(&mut running) else {
+            return Some(Vec::new());
+        };
+        let length = next_line(source, searched)?;
+        Some(source.take(length))
+    }
+
+    /// What `read(size)` gives, if it is there; empty at the end.
+    pub(super) fn output_there(&self, which: Which, size: Option<usize>) -> Option<Vec<u8>> {
+        let mut running = self.running.borrow_mut();
+        let source = which.source(&mut running);
+        let has_enough = self.has_enough(source.as_deref(), size);
+        has_enough.then(|| self.take(source, size))
+    }
+
+    /// How many of these bytes are at most so many: of a text, whole characters.
+    fn count_of(&self, rest: &[u8], most: usize) -> usize {
+        match self.binary {
+            true => most.min(rest.len()),
+            false => whole_characters(rest, most),
+        }
+    }
+
+    /// Whether `read(size)` need not wait any more.
+    fn has_enough(&self, source: Option<&Source>, size: Option<usize>) -> bool {
+        let Some(source) = source else {
+            return true;
+        };
+        let enough = size.is_some_and(|size| size == 0 || self.count_of(source.rest(), size) > 0);
+        enough || source.is_over()
+    }
+
+    /// What `read(size)` gives.
+    fn take(&self, source: Option<&mut Source>, size: Option<usize>) -> Vec<u8> {
+        let Some(source) = source else {
+            return Vec::new();
+        };
+        let count = match size {
+            // At the end there can be a part of a character: that is an error.
+            Some(size) if size > 0 && source.is_over() => self.count_of(source.rest(), size).max(1),
+            Some(size) => self.count_of(source.rest(), size),
+            None => usize::MAX,
+        };
+        source.take(count)
+    }
+
     /// The conversation with a program that was started for one.
-    pub(super) fn new(heap: &mut Heap, running: Running, binary: bool) -> Conversation {
+    pub(super) fn new(
+        heap: &mut Heap,
+        running: Running,
+        process: Process,
+        binary: bool,
+    ) -> Conversation {
         Conversation {
             running: RefCell::new(running),
+            process,
             binary,
             _scarce: Scarce::new(heap, scarce::PROGRAM),
         }
     }
 
     /// What was read, as a value.
-    fn value(&self, context: &mut dyn Context, method: &str, data: Vec<u8>) -> Outcome {
+    pub(super) fn value(&self, context: &mut dyn Context, method: &str, data: Vec<u8>) -> Outcome {
         match self.binary {
             true => Ok(Value::bytes(context.heap(), data)),
             false => decode(
@@ -267,36 +369,13 @@ fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let timeout = arguments::timeout("read", "timeout", &args[2])?;
     let mut length = 0;
-    // Of a text, whole characters.
-    let count_of = |rest: &[u8], most: usize| match of.binary {
-        true => most.min(rest.len()),
-        false => whole_characters(rest, most),
-    };
     of.pump(context, "output", timeout, |running| {
-        let Some(source) = which.source(running) else {
-            return true;
-        };
-        let rest = source.rest();
-        length = rest.len();
-        let enough = match size {
-            Some(size) => size == 0 || count_of(rest, size) > 0,
-            None => false,
-        };
-        enough || source.is_over() || length > MAX_STRING
+        let source = which.source(running);
+        length = source.as_ref().map_or(0, |source| source.rest().len());
+        length > MAX_STRING || of.has_enough(source.as_deref(), size)
     })?;
     operate::within("read", length, MAX_STRING)?;
-    let mut running = of.running.borrow_mut();
-    let source = which.source(&mut running);
-    let data = source.map_or_else(Vec::new, |source| {
-        let count = match size {
-            // At the end there can be a part of a character: that is an error.
-            Some(size) if size > 0 && source.is_over() => count_of(source.rest(), size).max(1),
-            Some(size) => count_of(source.rest(), size),
-            None => usize::MAX,
-        };
-        source.take(count)
-    });
-    drop(running);
+    let data = of.take(which.source(&mut of.running.borrow_mut()), size);
     of.value(context, "read", data)
 }
 

@@ -1,7 +1,8 @@
 //! Commands as values: what a literal in backticks and `sh` make, and the methods that say how it is to run.
 //!
 //! A command is not changed by its methods: each gives a new one. `run` has the methods that run it and wait, `lines` the
-//! one that reads while it runs, `background` those that give a process handle, `conversation` its streams.
+//! one that reads while it runs, `background` those that give a process handle, `conversation` its streams, `talks` what other
+//! waits do with these.
 
 mod background;
 mod conversation;
@@ -9,6 +10,7 @@ mod feed;
 mod lines;
 mod run;
 mod settings;
+mod talks;
 mod travel;
 
 use super::{Table, arguments};
@@ -26,6 +28,7 @@ use std::rc::Rc;
 
 pub use background::{spawn_value, start_prepared};
 pub use conversation::{Conversation, STDIN, STDOUT, stream};
+pub use talks::{Reading, Talks};
 pub use travel::{KIND, assemble};
 
 /// Sorted by name.

@@ -1,0 +1,129 @@
+//! Waits in which programs are talked with: `join`, `wait` and `select` read what programs of `start()` write meanwhile, and
+//! `select` waits for their lines.
+
+use super::conversation::{self, Conversation, Which};
+use crate::builtins::arguments;
+use crate::builtins::process::ProcessHandle;
+use crate::diag::{self, codes};
+use crate::limits::MAX_STRING;
+use crate::os::poll::Interest;
+use crate::process::Process;
+use crate::process::flow::Flow;
+use crate::value::Value;
+use crate::value::native::{Context, Outcome};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// The programs whose streams are served in one wait.
+#[derive(Default)]
+pub struct Talks {
+    /// What the script waits in, for messages.
+    what: &'static str,
+    all: Vec<Rc<Conversation>>,
+}
+
+impl Talks {
+    /// Of those of these values that are programs which this process talks with.
+    pub fn with(what: &'static str, values: &[Value]) -> Talks {
+        let handles = values
+            .iter()
+            .filter_map(|value| value.as_handle::<ProcessHandle>());
+        let all = handles.filter_map(|handle| handle.talk()).collect();
+        Talks { what, all }
+    }
+
+    /// One more.
+    pub fn add(&mut self, talk: Option<Rc<Conversation>>) {
+        self.all.extend(talk);
+    }
+
+    /// Ends their inputs: whoever could write to them waits for their ends, and nothing else ends this wait.
+    pub fn end_inputs(&self) {
+        self.all.iter().for_each(|talk| talk.end_input());
+    }
+
+    /// The flow of the wait; `None` where nothing flows.
+    pub fn flow(&self) -> Option<&dyn Flow> {
+        (!self.all.is_empty()).then_some(self)
+    }
+}
+
+impl Flow for Talks {
+    fn serve(&self, interests: &mut Vec<Interest>) -> diag::Result<()> {
+        for talk in &self.all {
+            let most = talk.serve(interests);
+            if most > MAX_STRING {
+                let what = self.what;
+                let message = format!(
+                    "{what}: what a program writes while it is waited for must be at most {MAX_STRING} bytes, but this is more"
+                );
+                let help = "read it before, or send it elsewhere: .stdout(path)";
+                return Err(diag::Error::new(codes::LIMIT, message).with_help(help));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What `select` waits for at a stream: its next line, or some of what comes.
+pub struct Reading {
+    of: Rc<Conversation>,
+    which: Which,
+    /// `None` for a line, else the size of `read`, if it has one.
+    read: Option<Option<usize>>,
+    /// So many bytes have no end of a line.
+    searched: Cell<usize>,
+}
+
+impl Reading {
+    /// A case of `select` from its operation, the object and the argument; `None` when the object is no stream to read from.
+    pub fn case(operation: &str, object: &Value, argument: &Value) -> Outcome<Option<Reading>> {
+        let read = match operation {
+            "readline" => None,
+            "read" => Some(match arguments::given(argument) {
+                Some(size) => Some(arguments::size("read", "size", size)?),
+                None => None,
+            }),
+            _ => return Ok(None),
+        };
+        let found = conversation::output(operation, object)?;
+        Ok(found.map(|(of, which)| Reading {
+            of,
+            which,
+            read,
+            searched: Cell::new(0),
+        }))
+    }
+
+    /// The program.
+    pub fn process(&self) -> &Process {
+        self.of.process()
+    }
+
+    /// The program's streams.
+    pub fn talk(&self) -> Rc<Conversation> {
+        self.of.clone()
+    }
+
+    /// Whether all is read.
+    pub fn is_over(&self) -> bool {
+        self.of.has_ended(self.which)
+    }
+
+    /// What is there, if it is enough; empty at the end.
+    pub fn attempt(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        let (method, data) = match self.read {
+            None => {
+                let mut searched = self.searched.get();
+                let line = self.of.line_there(self.which, &mut searched);
+                self.searched.set(searched);
+                ("readline", line)
+            }
+            Some(size) => ("read", self.of.output_there(self.which, size)),
+        };
+        match data {
+            Some(data) => self.of.value(context, method, data).map(Some),
+            None => Ok(None),
+        }
+    }
+}
