@@ -1,6 +1,7 @@
 //! A worker's place at a job: what it touches for every item, looked up once. An item of a few instructions costs little more
 //! than its call.
 
+use super::job::words::{AT, HUNGRY};
 use super::job::{ITEM, Job, Produced, state_of};
 use crate::arena::{Arena, Offset};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,9 @@ pub struct Desk<'a> {
     at: &'static AtomicU64,
     /// The word that says that nothing more is handed out.
     stop: &'static AtomicU64,
+    /// The word that says that others wait for items.
+    hungry: &'static AtomicU64,
+    worker: u64,
     /// The words of the first item.
     first: Offset,
     total: u64,
@@ -21,12 +25,13 @@ pub struct Desk<'a> {
 impl Job {
     /// The place of a worker.
     pub fn desk(&self, worker: u64) -> Desk<'_> {
-        let (at, stop) = self.words_of(worker);
         Desk {
             job: self,
             arena: self.arena(),
-            at,
-            stop,
+            at: self.record(worker, AT),
+            stop: self.stop_word(),
+            hungry: self.word(HUNGRY),
+            worker,
             first: self.first_item(),
             total: self.total(),
         }
@@ -39,6 +44,14 @@ impl Desk<'_> {
         match self.stop.load(Ordering::Acquire) {
             0 => false,
             _ => self.job.is_over_at(item),
+        }
+    }
+
+    /// Where the worker's claim, which ends at `end`, ends when it begins with an item: behind that, when others have nothing to do.
+    pub fn end_of_claim(&self, item: u64, end: u64) -> u64 {
+        match self.hungry.load(Ordering::Relaxed) {
+            0 => end,
+            _ => self.job.give_back(self.worker, item + 1, end),
         }
     }
 

@@ -1,18 +1,17 @@
 //! A job: a fixed number of items that several workers work off, each item once.
 //!
-//! One block of the arena holds a counter from which workers claim ranges of items, a record for each worker (what it has
-//! claimed, what it is at), and two words for each item: its state and its result. Inputs are not here: workers are
-//! forked at the call and inherit them. A worker records its claim before it takes it with a compare-and-swap, so a
-//! death loses nothing: what is behind the counter, not finished and in no live claim was the dead worker's.
+//! One block of the arena holds a counter from which workers claim ranges of items ([`claims`]), a record for each worker (what it
+//! has claimed, what it is at), and two words for each item: its state and its result. Inputs are not here: workers are
+//! forked at the call and inherit them.
 
-use super::{stop, tail};
+use super::{claims, stop, tail};
 use crate::arena::kinds::{KindOps, Visitor};
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
 use crate::diag::Result;
 use crate::os::clock;
 use crate::process::deadlock::{self, Enders, WaitOps};
-use crate::process::wait::Awaited;
+use crate::process::wait::{Awaited, Operation};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What became of an item.
@@ -47,11 +46,11 @@ const ERROR: u64 = 7;
 const LEFT_OUT: u64 = 8;
 
 // Words of the block's head.
-const TOTAL: u64 = 0;
-const NEXT: u64 = 8;
+pub(super) const TOTAL: u64 = 0;
+pub(super) const NEXT: u64 = 8;
 /// What of it is still to be done: see [`stop`].
 pub(super) const STOP: u64 = 16;
-const WORKERS: u64 = 24;
+pub(super) const WORKERS: u64 = 24;
 /// How many items failed.
 const FAILURES: u64 = 32;
 const FAILED: u64 = 40;
@@ -62,26 +61,31 @@ const ORDERED: u64 = 56;
 /// Not 0 where failures are results like others, and the map goes on.
 const COLLECTS: u64 = 64;
 /// The records begin on a line of the cache of their own.
-const HEAD: u64 = 128;
-// Words of a worker's record.
-const CLAIM_START: u64 = 0;
-const CLAIM_END: u64 = 8;
-const AT: u64 = 16;
-const SINCE: u64 = 24;
-const TASKS: u64 = 32;
-const BUSY: u64 = 40;
-/// The worker's process ([`SlotRef::to_bits`]), until its end has been looked after.
-const PROCESS: u64 = 48;
-/// When the worker was ready for its first item, its `init` included.
-const READY: u64 = 56;
-/// What it printed last.
-const TAIL: u64 = 64;
-const RECORD: u64 = TAIL + tail::SIZE;
+pub(super) const HEAD: u64 = 128;
+/// The words of a worker's record, and one of the head that only claims know.
+pub(super) mod words {
+    pub const CLAIM_START: u64 = 0;
+    pub const CLAIM_END: u64 = 8;
+    /// The item that it is at, plus 1.
+    pub const AT: u64 = 16;
+    pub const SINCE: u64 = 24;
+    pub const TASKS: u64 = 32;
+    pub const BUSY: u64 = 40;
+    /// The worker's process ([`crate::arena::SlotRef::to_bits`]), until its end has been looked after.
+    pub const PROCESS: u64 = 48;
+    /// When the worker was ready for its first item, its `init` included.
+    pub const READY: u64 = 56;
+    /// What it has given back of its claims: a range in one word.
+    pub const RETURNED: u64 = 64;
+    /// Of the head: not 0 while somebody waits for what others give back. Not in a line with what changes at each claim.
+    pub const HUNGRY: u64 = 72;
+}
+use words::*;
+/// What a worker printed last; in lines of the cache of its own.
+const TAIL: u64 = 128;
+pub(super) const RECORD: u64 = TAIL + tail::SIZE;
 // Words of an item.
 pub(super) const ITEM: u64 = 16;
-
-/// The longest that one claim should keep a worker, in nanoseconds: short against what people notice, long against a claim.
-const CLAIM_TIME: u64 = 2_000_000;
 
 /// A job of this process or of its parent.
 #[derive(Clone)]
@@ -119,8 +123,11 @@ pub(super) fn register() {
 static WAIT: WaitOps = WaitOps {
     noun: "pool map",
     keepers: deadlock::no_keepers,
-    ready: |arena, object, _, _, _| {
+    ready: |arena, object, _, operation, _| {
         let block = object.payload();
+        if operation == Operation::Work {
+            return claims::is_rest_over(arena, block);
+        }
         counted(arena, block) >= arena.get_word(block + TOTAL)
             || arena.get_word(block + FAILED) != 0 && arena.get_word(block + COLLECTS) == 0
             || stop::is_broken_off(arena, block)
@@ -271,11 +278,6 @@ impl Job {
         self.hold.object()
     }
 
-    /// The words of a worker that say which item it is at, and of all that nothing more is handed out.
-    pub(super) fn words_of(&self, worker: u64) -> (&'static AtomicU64, &'static AtomicU64) {
-        (self.record(worker, AT), self.word(STOP))
-    }
-
     /// Where the words of the first item are.
     pub(super) fn first_item(&self) -> Offset {
         item_at(self.arena(), self.object().payload(), 0)
@@ -292,7 +294,7 @@ impl Job {
         self.arena().word_at(self.object().payload() + offset)
     }
 
-    fn record(&self, worker: u64, field: u64) -> &'static AtomicU64 {
+    pub(super) fn record(&self, worker: u64, field: u64) -> &'static AtomicU64 {
         self.word(HEAD + worker.min(self.workers().saturating_sub(1)) * RECORD + field)
     }
 
@@ -301,7 +303,7 @@ impl Job {
         self.word(TOTAL).load(Ordering::Relaxed)
     }
 
-    fn workers(&self) -> u64 {
+    pub(super) fn workers(&self) -> u64 {
         self.word(WORKERS).load(Ordering::Relaxed)
     }
 
@@ -332,47 +334,6 @@ impl Job {
             tasks: read(TASKS),
             busy: read(BUSY),
             ready: read(READY),
-        }
-    }
-
-    /// The next range of items for a worker; `None` when there are no more. `chunk` fixes its length; otherwise it follows
-    /// from what is left and from how long this worker's items have taken.
-    pub fn claim(&self, worker: u64, chunk: Option<u64>) -> Option<(u64, u64)> {
-        let total = self.total();
-        let next = self.word(NEXT);
-        let mut start = next.load(Ordering::Acquire);
-        loop {
-            if start >= total || self.stopped() {
-                self.record(worker, CLAIM_END).store(0, Ordering::Release);
-                return None;
-            }
-            let length = chunk
-                .unwrap_or_else(|| self.fitting(worker, total - start))
-                .clamp(1, total - start);
-            let end = start + length;
-            // The claim is written down before it is made; whoever reads it after a death checks it against the counter.
-            self.record(worker, CLAIM_END).store(0, Ordering::Release);
-            self.record(worker, CLAIM_START)
-                .store(start, Ordering::Release);
-            self.record(worker, CLAIM_END).store(end, Ordering::Release);
-            crash_point!("job: claim written");
-            match next.compare_exchange(start, end, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => {
-                    crash_point!("job: claim made");
-                    return Some((start, end));
-                }
-                Err(now) => start = now,
-            }
-        }
-    }
-
-    /// A claim that leaves the others enough (a quarter of a fair share) and does not keep this worker for too long.
-    fn fitting(&self, worker: u64, left: u64) -> u64 {
-        let fair = left / (self.workers() * 4).max(1);
-        let progress = self.progress(worker);
-        match progress.busy.checked_div(progress.tasks) {
-            None => 1,
-            Some(each) => fair.min(CLAIM_TIME / each.max(1)).max(1),
         }
     }
 
@@ -441,17 +402,6 @@ impl Job {
             object: self.object(),
             side: 0,
         }
-    }
-
-    /// Says that a worker has worked off a claim of `items` items that it began at the given time.
-    pub fn end_claim(&self, worker: u64, items: u64, began: u64) {
-        let busy = clock::now().saturating_sub(began);
-        self.record(worker, BUSY).fetch_add(busy, Ordering::Relaxed);
-        self.record(worker, TASKS)
-            .fetch_add(items, Ordering::Relaxed);
-        self.record(worker, AT).store(0, Ordering::Release);
-        self.record(worker, CLAIM_END).store(0, Ordering::Release);
-        self.object().events[0].notify_all();
     }
 
     /// Stores what became of an item. An item that is finished already keeps its first result.
@@ -569,29 +519,5 @@ impl Job {
                 is_int.then(|| arena.get_word(at + 8) as i64)
             })
             .collect()
-    }
-
-    /// After the death of a worker: the items that it had claimed and not finished, and its record made empty. `live`
-    /// are the workers that still work.
-    pub fn lost(&self, dead: u64, live: &[u64]) -> Vec<u64> {
-        let claim = |worker: u64| {
-            let start = self.record(worker, CLAIM_START).load(Ordering::Acquire);
-            start..self.record(worker, CLAIM_END).load(Ordering::Acquire)
-        };
-        let next = self.word(NEXT).load(Ordering::Acquire);
-        let theirs: Vec<_> = live
-            .iter()
-            .filter(|&&worker| worker != dead)
-            .map(|&worker| claim(worker))
-            .collect();
-        let lost = claim(dead)
-            .filter(|&item| item < next)
-            .filter(|&item| self.result(item) == Produced::Pending)
-            .filter(|item| !theirs.iter().any(|range| range.contains(item)))
-            .collect();
-        self.record(dead, CLAIM_END).store(0, Ordering::Release);
-        self.record(dead, AT).store(0, Ordering::Release);
-        self.record(dead, PROCESS).store(0, Ordering::Release);
-        lost
     }
 }

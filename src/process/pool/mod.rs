@@ -1,10 +1,11 @@
-//! Pools: the shared state of `pool map` ([`job`], and [`desk`] for a worker's part in it, `stop` for its end before its time) and of
+//! Pools: the shared state of `pool map` ([`job`], `claims` for who works on what, [`desk`] for a worker's part in it, `stop` for its end before its time) and of
 //! `pool(n)` ([`tasks`], [`future`], `owner`, [`untold`] for failures that nobody asks for), what a worker printed last ([`tail`]), and what ends the
 //! reading of a map's source ([`reading`]).
 //!
 //! Imports `arena`, `os`, `diag`. **Invariant:** nothing here forks or runs a task: workers are processes like any other,
 //! made by the built-ins through [`super::spawn`], and what they work off arrives as bytes or as an index.
 
+mod claims;
 mod crew;
 pub mod desk;
 pub mod future;

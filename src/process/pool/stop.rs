@@ -26,8 +26,19 @@ pub(super) fn is_broken_off(arena: &Arena, block: Offset) -> bool {
     arena.get_word(block + ORDER) != 0 || (0..end).all(is_finished)
 }
 
+/// Whether an item of the job in a block is not to be begun any more.
+pub(super) fn is_over(arena: &Arena, block: Offset, item: u64) -> bool {
+    match arena.word_at(block + STOP).load(Ordering::Acquire) {
+        0 => false,
+        word => {
+            let is_ordered = arena.get_word(block + ORDER) == 0;
+            broken_at(word).is_none_or(|end| !is_ordered || item >= end)
+        }
+    }
+}
+
 impl Job {
-    fn stop_word(&self) -> &'static AtomicU64 {
+    pub(super) fn stop_word(&self) -> &'static AtomicU64 {
         self.word(STOP)
     }
 
@@ -38,6 +49,7 @@ impl Job {
     /// No further items are handed out, and none that were are begun.
     pub fn stop(&self) {
         self.stop_word().store(GIVEN_UP, Ordering::Release);
+        self.tell_hungry();
     }
 
     /// Whether items are no longer handed out.
@@ -54,6 +66,7 @@ impl Job {
                 let is_wanted = broken_at(word).is_none_or(|end| item < end);
                 is_wanted.then_some(GIVEN_UP)
             });
+        self.tell_hungry();
     }
 
     /// An item said `break`.
@@ -67,6 +80,7 @@ impl Job {
                 is_first.then_some(item + BROKEN)
             });
         self.object().events[0].notify_all();
+        self.tell_hungry();
     }
 
     /// The first item that said `break`, unless an error has ended the job.
@@ -76,10 +90,7 @@ impl Job {
 
     /// Whether an item is not to be begun any more.
     pub fn is_over_at(&self, item: u64) -> bool {
-        match self.stop_word().load(Ordering::Acquire) {
-            0 => false,
-            word => broken_at(word).is_none_or(|end| !self.is_ordered() || item >= end),
-        }
+        is_over(self.arena(), self.object().payload(), item)
     }
 
     /// Whether an item comes after one that said `break`, in a job whose results stand in the order of the items.

@@ -30,7 +30,7 @@ use crate::value::heap::Gc;
 use crate::value::list::{Items, List};
 use crate::value::native::{Args, Context, NativeIter, Outcome};
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 pub use results::{error_of_item, results_of, value_of};
@@ -350,32 +350,58 @@ impl Map {
         let live: Vec<u64> = (0..self.crew.len() as u64)
             .filter(|&other| self.crew.get(other as usize).is_some_and(Option::is_some))
             .collect();
-        let mut lost = self.job.lost(worker, &live);
-        let given = self.given.remove(&worker).unwrap_or_default().into_iter();
-        lost.extend(given.filter(|&item| !self.job.is_finished(item)));
-        lost.retain(|&item| !self.job.is_over_at(item));
-        lost.sort_unstable();
-        lost.dedup();
-        if !matches!(ended, Ended::Returned(_)) {
-            self.deaths = true;
-            if let Some(item) = item.filter(|item| lost.contains(item)) {
-                let tries = self.job.note_try(item);
-                let error = self.death(worker, &process, &ended, tries);
-                let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
-                context.protect(Value::Error(error));
-                let retry = self.settings.retry;
-                if tries > retry.count || !retry.is_worth_while(context, Value::Error(error))? {
-                    lost.retain(|&other| other != item);
-                    self.fail(context, item, Value::Error(error))?;
-                }
-            }
+        let died = !matches!(ended, Ended::Returned(_));
+        self.deaths |= died;
+        let mut lost = self.left_behind(worker, &live);
+        if let Some(item) = item.filter(|item| died && lost.contains(item)) {
+            self.died_at(context, worker, &process, &ended, item)?;
+            lost.retain(|&other| other != item);
+            self.job.give_back_left(worker, &mut lost);
+            lost.extend(Some(item).filter(|&item| !self.job.is_finished(item)));
+            lost.sort_unstable();
         }
-        let work_left = !lost.is_empty() || self.job.handed_out() < self.job.total();
-        let is_over = self.job.stopped() && lost.is_empty();
+        let work_left =
+            !lost.is_empty() || self.job.has_returned() || self.job.handed_out() < self.job.total();
+        let is_over = self.job.stopped() && lost.is_empty() && !self.job.has_returned();
         if work_left && !is_over && !self.has_failed() {
             self.hire(context, worker, lost)?;
         }
         Ok(())
+    }
+
+    /// A worker died at an item: that is tried again, or has failed.
+    fn died_at(
+        &self,
+        context: &mut dyn Context,
+        worker: u64,
+        process: &Process,
+        ended: &Ended,
+        item: u64,
+    ) -> Outcome<()> {
+        let tries = self.job.note_try(item);
+        let error = self.death(worker, process, ended, tries);
+        let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
+        context.protect(Value::Error(error));
+        let retry = self.settings.retry;
+        match tries > retry.count || !retry.is_worth_while(context, Value::Error(error))? {
+            true => self.fail(context, item, Value::Error(error)),
+            false => Ok(()),
+        }
+    }
+
+    /// What a worker that has ended leaves behind, to be begun anew; its record is made empty.
+    fn left_behind(&mut self, worker: u64, live: &[u64]) -> Vec<u64> {
+        self.job.bury(worker);
+        self.given.remove(&worker);
+        if !self.deaths {
+            return Vec::new();
+        }
+        self.finished
+            .set(self.job.first_unfinished(self.finished.get()));
+        let mut left = self.job.left_behind(self.finished.get(), live);
+        let given: HashSet<u64> = self.given.values().flatten().copied().collect();
+        left.retain(|&item| !self.job.is_over_at(item) && !given.contains(&item));
+        left
     }
 
     /// Raises what a worker has raised outside of any item: its `init` or its `exit` failed or took too long, or a result could

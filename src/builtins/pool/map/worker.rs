@@ -5,8 +5,10 @@ use super::super::journal::check_lasting;
 use super::super::{budget, item};
 use super::Map;
 use crate::builtins::modules::random;
+use crate::diag::codes;
 use crate::os::clock;
 use crate::process::pool::desk::Desk;
+use crate::process::wait::{self, Operation, WaitSpec};
 use crate::process::{ChildOutcome, Message};
 use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
@@ -61,25 +63,52 @@ impl Map {
         while left != Some(0) && !scales.is_too_heavy() {
             let chunk = self.settings.chunk.or(single.then_some(1));
             let chunk = chunk.map(|chunk| chunk.min(left.unwrap_or(chunk)));
-            let Some((start, end)) = self.job.claim(worker, chunk) else {
+            let Some((start, mut end)) = self.claim(worker, chunk)? else {
                 break;
             };
             let began = clock::now();
             let protected = context.protected();
-            for item in start..end {
-                if desk.stopped_at(item) {
-                    break;
+            let mut item = start;
+            while item < end && !desk.stopped_at(item) {
+                if chunk.is_none() {
+                    end = desk.end_of_claim(item, end);
                 }
                 self.one_item(context, worker, &desk, item, &mut message)?;
                 if !item::collect_if_wanted(context)? {
                     return Ok(());
                 }
+                item += 1;
             }
             context.release(protected);
             left = left.map(|left| left.saturating_sub(end - start));
             self.job.end_claim(worker, end - start, began);
         }
         self.settings.care.end(context)
+    }
+
+    /// The next items of a worker; `None` when it has nothing more to do. While others have more than they are at, it waits for what
+    /// they give back, unless the length of claims is fixed.
+    fn claim(&self, worker: u64, chunk: Option<u64>) -> Outcome<Option<(u64, u64)>> {
+        let first = self.job.claim(worker, chunk);
+        if first.is_some() || chunk.is_some() {
+            return Ok(first);
+        }
+        // Who waited for this worker's part of the items waits for somebody else now.
+        self.job.tell_hungry();
+        let awaited = [self.job.awaited_rest()];
+        let spec = WaitSpec::new(Operation::Work, &awaited, self.place);
+        let claimed = || {
+            Ok(match self.job.claim(worker, chunk) {
+                None if self.job.is_rest_coming() => None,
+                claim => Some(claim),
+            })
+        };
+        match wait::wait(&spec, claimed) {
+            Ok(claim) => Ok(claim.flatten()),
+            // Nobody can give anything back.
+            Err(error) if [codes::DEADLOCK, codes::END_OF_STREAM].contains(&error.code) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn one_item(
