@@ -16,6 +16,7 @@ use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Fault, IterBox, Native, NativeIter, Outcome};
 use std::any::Any;
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// The methods, sorted by name.
@@ -266,6 +267,14 @@ struct Several {
     values: Vec<Value>,
 }
 
+/// Whether a future is finished, or a process has ended.
+fn is_over(value: &Value) -> bool {
+    let future = value.as_handle::<FutureHandle>();
+    let process = value.as_handle::<ProcessHandle>();
+    future.is_some_and(|handle| handle.future.state().is_final())
+        || process.is_some_and(|handle| handle.process.ended().is_some())
+}
+
 impl Several {
     fn new(context: &mut dyn Context, function: &str, value: Value) -> Outcome<Several> {
         let values = super::map::gather(context, value)?.items().to_values();
@@ -292,12 +301,6 @@ impl Several {
             future
                 .map(|handle| handle.future.awaited())
                 .or_else(|| process.map(|handle| handle.process.awaited()))
-        };
-        let is_over = |value: &Value| {
-            let future = value.as_handle::<FutureHandle>();
-            let process = value.as_handle::<ProcessHandle>();
-            future.is_some_and(|handle| handle.future.state().is_final())
-                || process.is_some_and(|handle| handle.process.ended().is_some())
         };
         let all: Vec<Awaited<'_>> = self.values.iter().filter_map(awaited).collect();
         let pool = self
@@ -331,7 +334,8 @@ pub fn join_any(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 pub fn as_completed(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("as_completed", "timeout", &args[1])?;
     let iter = Completed {
-        waiting: RefCell::new(Several::new(context, "as_completed", args[0])?),
+        waiting: RefCell::new(Several::new(context, "as_completed", args[0])?.values),
+        over: RefCell::default(),
         deadline: timeout.map(clock::deadline),
         timeout,
     };
@@ -339,26 +343,42 @@ pub fn as_completed(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 struct Completed {
-    waiting: RefCell<Several>,
+    waiting: RefCell<Vec<Value>>,
+    /// Those that were found to be over and have not been given out. All that are over are found in one look, for a look goes through all
+    /// that wait.
+    over: RefCell<VecDeque<Value>>,
     deadline: Option<u64>,
     timeout: Option<f64>,
 }
 
 impl NativeIter for Completed {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
-        let values = self.waiting.borrow().values.clone();
-        if values.is_empty() {
-            return Ok(None);
-        }
-        match (Several { values }).first(context, self.deadline)? {
-            Some(at) => Ok(Some(self.waiting.borrow_mut().values.remove(at))),
-            None => Err(late("the next one was", self.timeout)),
+        loop {
+            if let Some(next) = self.over.borrow_mut().pop_front() {
+                return Ok(Some(next));
+            }
+            // A copy: callbacks that run meanwhile may ask this very iterator.
+            let values = self.waiting.borrow().clone();
+            if values.is_empty() {
+                return Ok(None);
+            }
+            if (Several { values })
+                .first(context, self.deadline)?
+                .is_none()
+            {
+                return Err(late("the next one was", self.timeout));
+            }
+            let mut waiting = self.waiting.borrow_mut();
+            let over = waiting.extract_if(.., |value| is_over(value));
+            self.over.borrow_mut().extend(over);
         }
     }
 
     fn trace(&self, marker: &mut Marker<'_>) {
-        for &value in &self.waiting.borrow().values {
-            marker.value(value);
-        }
+        let (waiting, over) = (self.waiting.borrow(), self.over.borrow());
+        waiting
+            .iter()
+            .chain(&*over)
+            .for_each(|&value| marker.value(value));
     }
 }
