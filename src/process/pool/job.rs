@@ -35,7 +35,10 @@ pub enum Produced<'a> {
     Error(&'a [u8]),
 }
 
+// The state of an item: the lowest byte says what became of it, those above it how often it was tried in vain while it is pending.
 const PENDING: u64 = 0;
+const KIND_OF_STATE: u64 = 0xff;
+const ONE_TRY: u64 = 0x100;
 const INT: u64 = 1;
 const FLOAT: u64 = 2;
 const FALSE: u64 = 3;
@@ -365,18 +368,22 @@ impl Job {
     pub fn tries(&self, item: u64) -> u64 {
         let at = item_at(self.arena(), self.object().payload(), item);
         match item < self.total() && !self.is_finished(item) {
-            true => self.arena().get_word(at + 8),
+            true => self.arena().get_word(at) / ONE_TRY,
             false => 0,
         }
     }
 
-    /// Counts a try of an item in vain; how many there are with it. The result will lie in the same word.
+    /// Counts a try of an item in vain; how many there are with it.
     pub fn note_try(&self, item: u64) -> u64 {
         if item >= self.total() || self.is_finished(item) {
             return 0;
         }
         let at = item_at(self.arena(), self.object().payload(), item);
-        self.arena().word_at(at + 8).fetch_add(1, Ordering::AcqRel) + 1
+        let before = self
+            .arena()
+            .word_at(at)
+            .fetch_add(ONE_TRY, Ordering::AcqRel);
+        before / ONE_TRY + 1
     }
 
     /// Whether an item is finished.
@@ -424,18 +431,22 @@ impl Job {
 
     pub(super) fn store(&self, arena: &Arena, at: Offset, item: u64, state: u64, payload: u64) {
         crash_point!("job: result written");
-        arena.word_at(at + 8).store(payload, Ordering::Release);
-        let stored =
-            arena
-                .word_at(at)
-                .compare_exchange(PENDING, state, Ordering::AcqRel, Ordering::Acquire);
+        let before = arena.word_at(at).load(Ordering::Acquire);
+        // The payload of a finished item is not touched: it is in use. Nobody else finishes the same item at the same time, for it is in
+        // one claim.
+        let is_pending = before & KIND_OF_STATE == PENDING;
+        if is_pending {
+            arena.word_at(at + 8).store(payload, Ordering::Release);
+            crash_point!("job: result placed");
+            arena.word_at(at).store(state, Ordering::Release);
+        }
         if matches!(state, VALUE | ERROR) {
-            match stored {
-                Ok(_) => arena.commit(payload),
-                Err(_) => arena.free(payload),
+            match is_pending {
+                true => arena.commit(payload),
+                false => arena.free(payload),
             }
         }
-        if stored.is_err() {
+        if !is_pending {
             return;
         }
         crash_point!("job: result stored");

@@ -343,8 +343,12 @@ impl Frame<'_> {
             STRUCTS if number() == structs => Produced::Value(self.content.get(8..).unwrap_or(&[])),
             _ => return Ok(false),
         };
-        job.finish(self.item, produced, &[])?;
-        Ok(true)
+        // One that stands there twice (two files put together) is done once.
+        let is_new = !job.is_finished(self.item);
+        if is_new {
+            job.finish(self.item, produced, &[])?;
+        }
+        Ok(is_new)
     }
 }
 
