@@ -37,7 +37,7 @@
 //! | --- | --- |
 //! | [`source`] | texts and places in them |
 //! | [`diag`] | one structure for every error and warning, the error reference, drawing |
-//! | [`limits`], [`operator`] | every limit with its reason; the operators |
+//! | [`limits`], [`operator`], [`constructs`] | every limit with its reason; the operators; the options of constructs |
 //! | [`syntax`] | text to tree |
 //! | [`check`] | what each name means, what each body captures, what is probably a mistake |
 //! | [`value`] | values and the collected heap |
@@ -59,6 +59,7 @@ pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod compile;
+pub mod constructs;
 pub mod diag;
 pub mod driver;
 pub mod engine;

@@ -77,6 +77,9 @@ pub const MAX_UNREADY: u32 = 20;
 /// Maps that can run over one pool at a time: each is a word of the pool, looked at by a worker that leaves. More processes than
 /// have ever been seen at one pool.
 pub const MAX_MAPS_OF_POOL: u64 = 64;
+/// Bytes of what items have printed that wait in memory for their turn; more goes to a file. Most prints are some lines, and a
+/// thousand of those fit.
+pub const MAX_SHELVED: usize = 1 << 20;
 /// Failed tasks of a pool that are told one by one when nobody asks for them; more are counted. Whoever reads a report of so many
 /// knows what is wrong.
 pub const MAX_UNTOLD: u64 = 16;

@@ -47,7 +47,7 @@ fn to_bytes(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn bytes_of_items(context: &mut dyn Context, items: Value) -> Outcome {
     let mut data = Vec::new();
-    gather::each(context, items, |_, item| {
+    gather::every(context, "bytes", items, |_, item| {
         let byte = match item {
             Value::Int(i) => u8::try_from(i).ok(),
             _ => {
@@ -246,7 +246,7 @@ pub fn add_entries(
         });
         return Ok(());
     }
-    gather::each(context, entries, |context, pair| {
+    gather::every(context, function, entries, |context, pair| {
         let (Some(key), Some(value)) = (match pair {
             Value::List(pair) if pair.len() == 2 => (pair.get(0), pair.get(1)),
             _ => (None, None),
@@ -283,7 +283,7 @@ pub fn add_items(
     items: Value,
 ) -> Outcome<()> {
     let into = arguments::set(function, "self", &into)?;
-    gather::each(context, items, |context, item| {
+    gather::every(context, function, items, |context, item| {
         operate::within(function, into.table().len() + 1, MAX_ITEMS)?;
         if !into.edit(context.heap(), |table| table.insert(item, Value::Nil)) {
             return Err(bad_item(&item));

@@ -107,7 +107,7 @@ fn reduce(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let so_far = gather::Slot::new(context);
     let mut any = !matches!(args[2], Value::Undef);
     so_far.keep(context, args[2]);
-    gather::each(context, args[0], |context, item| {
+    gather::every(context, "reduce", args[0], |context, item| {
         let next = if any {
             context.call(function, &[so_far.get(), item])?
         } else {
@@ -153,7 +153,7 @@ fn unique(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     // Values that cannot be keys are compared one by one.
     let mut others: Vec<Value> = Vec::new();
     let unique = gather::list(context);
-    gather::each(context, args[0], |context, item| {
+    gather::every(context, "unique", args[0], |context, item| {
         let known = match crate::value::map::hash_key(&item) {
             Some(_) => seen.position(&item).is_some() || !seen.insert(item, Value::Nil),
             None => others

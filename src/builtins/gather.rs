@@ -1,6 +1,7 @@
 //! Going through values in native code, safely: a collection may run whenever the script is called back, so whatever is
 //! needed across a call is kept reachable here.
 
+use crate::diag::{self, codes};
 use crate::limits::MAX_ITEMS;
 use crate::value::Value;
 use crate::value::heap::Gc;
@@ -32,6 +33,52 @@ pub fn each(
         }
     }
     Ok(())
+}
+
+/// The same where every item is needed: a value whose items are known never to end is refused at once.
+pub fn every(
+    context: &mut dyn Context,
+    function: &str,
+    value: Value,
+    step: impl FnMut(&mut dyn Context, Value) -> Outcome<ControlFlow<()>>,
+) -> Outcome<()> {
+    check_end(function, &value)?;
+    each(context, value, step)
+}
+
+/// An error for a value whose items are known never to end.
+pub fn check_end(function: &str, value: &Value) -> Outcome<()> {
+    let is_endless = match value {
+        Value::Range(range) => range.len().is_none(),
+        Value::Iter(iterator) => iterator.iter.never_ends(),
+        _ => false,
+    };
+    match is_endless {
+        true => Err(endless(function, value)),
+        false => Ok(()),
+    }
+}
+
+/// The error of a value whose items never end where all of them are needed.
+pub fn endless(function: &str, value: &Value) -> Fault {
+    let (what, help) = match value {
+        Value::Range(range) => (
+            "range is endless",
+            format!(
+                "write where it ends: {}..{}",
+                range.start,
+                range.start.saturating_add(10)
+            ),
+        ),
+        _ => (
+            "iterator never ends",
+            "take some of them: .take(10)".to_string(),
+        ),
+    };
+    let message = format!("{function}: items that end are needed, but this {what}");
+    diag::Error::new(codes::VALUE, message)
+        .with_help(help)
+        .into()
 }
 
 /// An iterator over a value that is kept alive until the native function returns.
@@ -68,7 +115,7 @@ pub fn collect(context: &mut dyn Context, function: &str, value: Value) -> Outco
         return Ok(list);
     }
     let all = list(context);
-    each(context, value, |context, item| {
+    every(context, function, value, |context, item| {
         operate::within(function, all.len() + 1, MAX_ITEMS)?;
         all.push(context.heap(), item);
         Ok(ControlFlow::Continue(()))

@@ -40,6 +40,10 @@ impl NativeIter for Enumerate {
         self.source.is_at_hand()
     }
 
+    fn never_ends(&self) -> bool {
+        self.source.never_ends()
+    }
+
     fn close(&self) {
         self.source.close();
     }
@@ -75,6 +79,10 @@ impl NativeIter for Zip {
 
     fn is_at_hand(&self) -> bool {
         self.sources.iter().all(|source| source.is_at_hand())
+    }
+
+    fn never_ends(&self) -> bool {
+        !self.sources.is_empty() && self.sources.iter().all(|source| source.never_ends())
     }
 
     fn close(&self) {
@@ -114,6 +122,10 @@ impl NativeIter for Pairs {
 
     fn is_at_hand(&self) -> bool {
         self.source.is_at_hand()
+    }
+
+    fn never_ends(&self) -> bool {
+        self.source.never_ends()
     }
 
     fn close(&self) {
@@ -173,6 +185,10 @@ impl NativeIter for Mapped {
         }
     }
 
+    fn never_ends(&self) -> bool {
+        self.source.never_ends()
+    }
+
     fn close(&self) {
         self.source.close();
     }
@@ -213,6 +229,10 @@ impl NativeIter for Filtered {
         Ok(None)
     }
 
+    fn never_ends(&self) -> bool {
+        !self.stops && !self.ended.get() && self.source.never_ends()
+    }
+
     fn close(&self) {
         self.source.close();
     }
@@ -249,6 +269,10 @@ impl NativeIter for After {
             }
         }
         self.source.next(context)
+    }
+
+    fn never_ends(&self) -> bool {
+        self.source.never_ends()
     }
 
     fn close(&self) {
@@ -293,6 +317,10 @@ impl NativeIter for Part {
         self.source.is_at_hand()
     }
 
+    fn never_ends(&self) -> bool {
+        self.take.get().is_none() && self.source.never_ends()
+    }
+
     fn close(&self) {
         self.source.close();
     }
@@ -327,6 +355,10 @@ impl NativeIter for Chunks {
 
     fn is_at_hand(&self) -> bool {
         self.source.is_at_hand()
+    }
+
+    fn never_ends(&self) -> bool {
+        self.source.never_ends()
     }
 
     fn close(&self) {

@@ -96,8 +96,7 @@ pub fn length(context: &mut dyn Context, value: Value) -> Outcome<Option<usize>>
         Value::Range(range) => match range.len() {
             Some(len) => usize::try_from(len).unwrap_or(usize::MAX),
             None => {
-                let message = "len: `value` must be something that ends, but is an endless range";
-                return Err(diag::Error::new(codes::VALUE, message).into());
+                return Err(gather::endless("len", &value));
             }
         },
         Value::Handle(handle) => return handle.share().len(context),
@@ -156,7 +155,7 @@ pub fn extreme_of(
         gather::Slot::new(context),
     );
     let mut any = false;
-    gather::each(context, items, |context, item| {
+    gather::every(context, function, items, |context, item| {
         let rank = match key {
             Some(key) => {
                 asked.keep(context, item);
@@ -277,7 +276,7 @@ pub fn sum_of(context: &mut dyn Context, items: Value, start: Value) -> Outcome 
     {
         return Ok(Value::Int(sum));
     }
-    gather::each(context, items, |context, item| {
+    gather::every(context, "sum", items, |context, item| {
         if item.as_str().is_some() && matches!(total.get(), Value::Int(0)) {
             let message = format!(
                 "sum: items must be numbers, but one is {}",

@@ -165,7 +165,7 @@ fn join(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 pub fn join_items(context: &mut dyn Context, separator: &str, items: Value) -> Outcome {
     let mut text = String::new();
     let mut first = true;
-    gather::each(context, items, |_, item| {
+    gather::every(context, "join", items, |_, item| {
         if !std::mem::take(&mut first) {
             text.push_str(separator);
         }

@@ -230,7 +230,7 @@ fn zip(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn count(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut count = 0;
-    gather::each(context, args[0], |_, _| {
+    gather::every(context, "count", args[0], |_, _| {
         count += 1;
         Ok(std::ops::ControlFlow::Continue(()))
     })?;

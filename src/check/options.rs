@@ -3,39 +3,10 @@
 use super::lost_writes::{Sent, SentMethod, Site};
 use super::scope::VarKind;
 use super::walk::Checker;
+use crate::constructs;
 use crate::diag::{self, codes, did_you_mean};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind, Ident};
-
-/// The options of each construct.
-const CONSTRUCTS: [(&str, &[&str]); 6] = [
-    ("spawn", &["name", "daemon", "start", "method"]),
-    ("join", &["timeout"]),
-    ("lock", &["timeout"]),
-    ("scope", &["timeout", "limit"]),
-    ("select", &["timeout"]),
-    (
-        "pool map",
-        &[
-            "workers",
-            "chunk",
-            "ordered",
-            "progress",
-            "timeout",
-            "retries",
-            "on_error",
-            "init",
-            "max_tasks",
-            "retry_delay",
-            "retry_if",
-            "max_memory",
-            "init_timeout",
-            "exit",
-            "exit_timeout",
-            "journal",
-        ],
-    ),
-];
 
 impl Checker<'_> {
     /// The options in parentheses after the word of a construct: all of them named.
@@ -47,7 +18,10 @@ impl Checker<'_> {
                 codes::UNKNOWN_OPTION,
                 format!("expected a named option of `{construct}`, found a plain value"),
             );
-            let example = options_of(construct).first().copied().unwrap_or("timeout");
+            let example = constructs::options(construct)
+                .first()
+                .copied()
+                .unwrap_or("timeout");
             self.report(
                 error
                     .with_span(arg.span)
@@ -59,7 +33,7 @@ impl Checker<'_> {
 
     /// The named arguments of a construct.
     pub fn check_named(&mut self, construct: &str, args: &[Arg]) {
-        self.check_names(construct, options_of(construct), args);
+        self.check_names(construct, constructs::options(construct), args);
     }
 
     /// The options of `spawn` that a program of its own cannot have.
@@ -196,12 +170,6 @@ impl Checker<'_> {
             None => {}
         }
     }
-}
-
-/// The names of a construct's options.
-fn options_of(construct: &str) -> &'static [&'static str] {
-    let row = CONSTRUCTS.iter().find(|row| row.0 == construct);
-    row.map_or(&[], |row| row.1)
 }
 
 fn list_of(known: &[&str]) -> String {

@@ -1,16 +1,24 @@
 //! A time limit that the kernel keeps: a process that is busy, waiting or stopped in a system call ends at it all the same.
 //!
-//! At the limit the process is told, so that it can clean up; when the grace is over as well, it dies by [`SIGNAL`].
+//! At the limit the process is told, so that it can clean up; when the grace is over as well, it dies by [`SIGNAL`]. A process that is
+//! stopped (`SIGSTOP`) would learn of neither: from the limit on it is continued, again and again.
 #![allow(unsafe_code)]
 
-use super::signal;
-use std::sync::atomic::{AtomicBool, Ordering};
+use super::{fork, signal};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
 /// What tells a process that its time is over, and ends it.
 pub const SIGNAL: i32 = libc::SIGALRM;
 
 /// Whether the limit that was armed last has passed.
 static PASSED: AtomicBool = AtomicBool::new(false);
+
+/// The timer that continues this process, and the process that made it: a child has none.
+static WAKER: AtomicPtr<libc::c_void> = AtomicPtr::new(std::ptr::null_mut());
+static WAKER_OF: AtomicI32 = AtomicI32::new(0);
+/// How long after the limit, and how often from then on, a stopped process is continued, in nanoseconds: what is pending for it is
+/// dealt with then.
+const WAKING: u64 = 20_000_000;
 
 /// After so many nanoseconds this process is told ([`signal::TIME_OVER`]), and ends by [`SIGNAL`] when the grace has passed as
 /// well, unless [`disarm`] comes first. Children do not inherit it.
@@ -44,6 +52,39 @@ fn set(first: u64, then: u64) {
     };
     // SAFETY: `once` is a valid timer value; the old one is not asked for.
     unsafe { libc::setitimer(libc::ITIMER_REAL, &once, std::ptr::null_mut()) };
+    set_waker(first);
+}
+
+/// Has this process continued from a moment after the limit on; 0 takes that back.
+fn set_waker(limit: u64) {
+    let timespec = |nanoseconds: u64| libc::timespec {
+        tv_sec: (nanoseconds / 1_000_000_000) as libc::time_t,
+        tv_nsec: (nanoseconds % 1_000_000_000) as libc::c_long,
+    };
+    let (first, then) = match limit {
+        0 => (0, 0),
+        limit => (limit.saturating_add(WAKING), WAKING),
+    };
+    let times = libc::itimerspec {
+        it_interval: timespec(then),
+        it_value: timespec(first),
+    };
+    if WAKER_OF.load(Ordering::Relaxed) != fork::pid() {
+        // SAFETY: an event is made of integers, for which zeros are valid values.
+        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+        event.sigev_notify = libc::SIGEV_SIGNAL;
+        event.sigev_signo = libc::SIGCONT;
+        let mut timer: libc::timer_t = std::ptr::null_mut();
+        // SAFETY: both point to valid memory of ours. A kernel without such timers leaves a stopped process stopped.
+        if unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) } != 0 {
+            return;
+        }
+        WAKER.store(timer, Ordering::Relaxed);
+        WAKER_OF.store(fork::pid(), Ordering::Relaxed);
+    }
+    let timer = WAKER.load(Ordering::Relaxed);
+    // SAFETY: the timer is this process's own and is never deleted; the old time is not asked for.
+    unsafe { libc::timer_settime(timer, 0, &times, std::ptr::null_mut()) };
 }
 
 /// So many nanoseconds, but what is not nothing is at least a microsecond: zero would mean no limit.

@@ -68,6 +68,17 @@ pub fn tell_of_tasks(failures: &[Future], more: u64) {
         .fetch_add(count, Ordering::Relaxed);
 }
 
+/// Tells of the failure of a worker for which nobody asked; the exit status of the main process is 1 then.
+pub fn tell_of_worker(process: &Process) {
+    let Some(arena) = arena::get().filter(|_| !signals::is_tree_interrupted()) else {
+        return;
+    };
+    if let Some(hooks) = hooks() {
+        (hooks.report)(process);
+    }
+    arena.cell(Cell::Failures).fetch_add(1, Ordering::Relaxed);
+}
+
 fn do_at_end() {
     tell::pay();
     held::write_out();

@@ -130,7 +130,11 @@ impl NativeIter for Walk {
     }
 
     fn is_at_hand(&self) -> bool {
-        !matches!(self.value, Value::Range(range) if range.len().is_none())
+        !self.never_ends()
+    }
+
+    fn never_ends(&self) -> bool {
+        matches!(self.value, Value::Range(range) if range.len().is_none())
     }
 
     fn trace(&self, marker: &mut Marker<'_>) {

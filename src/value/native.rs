@@ -178,6 +178,11 @@ pub trait NativeIter {
         false
     }
 
+    /// Whether it is known that its items never end: to ask for all of them is a mistake.
+    fn never_ends(&self) -> bool {
+        false
+    }
+
     /// The loop over it was left, perhaps before its end: what it gets its items from is ended.
     fn close(&self) {}
 

@@ -207,7 +207,7 @@ fn hypot(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn fsum(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut parts: Vec<f64> = Vec::new();
     let mut special = 0.0;
-    gather::each(context, args[0], |_, item| {
+    gather::every(context, "fsum", args[0], |_, item| {
         let mut x = arguments::number("fsum", "items", &item)?;
         if !x.is_finite() {
             special += x;
@@ -362,7 +362,7 @@ fn prod(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             args[1]
         },
     );
-    gather::each(context, args[0], |context, item| {
+    gather::every(context, "prod", args[0], |context, item| {
         arguments::number("prod", "items", &item)?;
         let next = operate::binary(context.heap(), BinaryOp::Mul, product.get(), item)?;
         product.keep(context, next);

@@ -1,7 +1,7 @@
 //! What workers are given and spared beside their tasks: how long `init` and `exit` may take, and how much memory a worker may have
 //! for itself before another takes its place.
 
-use super::super::arguments;
+use super::super::{arguments, spawn};
 use super::{item, settings};
 use crate::diag::{Error, Field, codes};
 use crate::os::{clock, limit, memory};
@@ -114,6 +114,19 @@ impl Care {
                 .with_field("worker", Field::Text(worker))
                 .with_field("pid", Field::Int(i64::from(pid))),
         )
+    }
+
+    /// Raises what the `exit` of a worker raised, or how it ended in it.
+    pub fn raise_end(
+        &self,
+        context: &mut dyn Context,
+        process: &Process,
+        ended: Ended,
+    ) -> Outcome<()> {
+        match self.late(process, &ended, false) {
+            Some(late) => Err(late.into()),
+            None => spawn::value_of(context, process, ended).map(|_| ()),
+        }
     }
 
     /// What a worker weighs itself with.

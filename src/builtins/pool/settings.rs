@@ -4,30 +4,11 @@ use super::super::arguments;
 use super::super::progress::Progress;
 use super::budget;
 use super::care::Care;
+use super::relay;
 use super::retry::Retry;
 use crate::diag::{Error, codes};
 use crate::value::Value;
 use crate::value::native::Outcome;
-
-/// The names of the options, in the order in which `@pool_call` has them.
-pub const NAMES: [&str; 16] = [
-    "workers",
-    "chunk",
-    "ordered",
-    "progress",
-    "timeout",
-    "retries",
-    "on_error",
-    "init",
-    "max_tasks",
-    "journal",
-    "retry_delay",
-    "retry_if",
-    "max_memory",
-    "init_timeout",
-    "exit",
-    "exit_timeout",
-];
 
 /// What a map was told.
 pub struct Settings {
@@ -53,6 +34,8 @@ pub struct Settings {
     pub progress: Progress,
     /// The file in which results are kept for the next run.
     pub journal: Option<String>,
+    /// What items print is told in their order.
+    pub relays: bool,
 }
 
 /// An int of `least` or more, when one was given.
@@ -148,7 +131,7 @@ pub fn workers(value: &Value) -> Outcome<u64> {
 }
 
 impl Settings {
-    /// From the values of the options in the order of [`NAMES`].
+    /// From the values of the options in the order of [`POOL_MAP`](crate::constructs::POOL_MAP).
     pub fn new(values: &[Value]) -> Outcome<Settings> {
         let function = "pool map";
         let value = |at: usize| values.get(at).copied().unwrap_or(Value::Undef);
@@ -177,6 +160,7 @@ impl Settings {
             )?,
             max_tasks: count(function, "max_tasks", &value(8), 1)?,
             journal: journal(function, &value(9))?,
+            relays: relay::is_ordered(function, &value(16))?,
         })
     }
 }

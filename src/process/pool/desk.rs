@@ -6,6 +6,9 @@ use super::job::{ITEM, Job, Produced, state_of};
 use crate::arena::{Arena, Offset};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// What a worker is said to be at that has begun to leave in order.
+pub const LEAVING: u64 = u64::MAX - 1;
+
 /// A worker's place at a job.
 pub struct Desk<'a> {
     job: &'a Job,

@@ -2,24 +2,27 @@
 //! The calling process looks after them: it replaces the dead and gathers the results.
 //!
 //! Here is the calling process; `worker` is what runs in a worker, `results` what the caller gets. `reading` is the map over a source that
-//! has to be read while its items are worked on.
+//! has to be read while its items are worked on; `relaying` tells what items print in their order.
 
 mod reading;
+mod relaying;
 mod results;
 mod worker;
 
 use super::super::lazy::{self, Pairs};
 use super::super::progress::Bar;
-use super::super::{arguments, options::Options, spawn, travel};
+use super::super::{arguments, gather, options::Options, spawn, travel};
 use super::budget;
 use super::death::{Death, Fruitless, never_ready};
 use super::journal::Journal;
-use super::settings::{NAMES, Settings};
+use super::settings::Settings;
 use super::stats::{Account, Tally};
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
-use crate::diag::{Error, codes};
+use crate::constructs::POOL_MAP;
+use crate::diag::Error;
 use crate::os::{clock, limit};
+use crate::process::pool::desk::LEAVING;
 use crate::process::pool::job::{Job, Produced};
 use crate::process::wait::{self, Operation, WaitSpec};
 use crate::process::{Ended, Process, SpawnSpec, spawn as nouns};
@@ -29,6 +32,7 @@ use crate::value::error::ErrorValue;
 use crate::value::heap::Gc;
 use crate::value::list::{Items, List};
 use crate::value::native::{Args, Context, NativeIter, Outcome};
+use relaying::Relaying;
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -38,7 +42,7 @@ pub use results::{error_of_item, results_of, value_of};
 /// The block form.
 pub fn block(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let options = Options::new("pool map", &args[0])?;
-    let values = NAMES.map(|name| options.get(name).unwrap_or(Value::Undef));
+    let values = POOL_MAP.map(|name| options.get(name).unwrap_or(Value::Undef));
     let settings = Settings::new(&values)?;
     let items = match args[3].truthy() {
         true => pairs(context, args[1])?,
@@ -92,17 +96,7 @@ pub fn gather(context: &mut dyn Context, items: Value) -> Outcome<Gc<List>> {
     if let Value::List(list) = items {
         return Ok(list);
     }
-    if let Value::Range(range) = items
-        && range.len().is_none()
-    {
-        let error = Error::new(
-            codes::VALUE,
-            "items that end are needed here, but this range is endless",
-        );
-        return Err(error
-            .with_help("a journal is of a number of items: write where the range ends, or leave the journal out")
-            .into());
-    }
+    gather::check_end("pool map", &items)?;
     if let Value::Range(range) = items {
         // Every number of the range fits an int, so wrapping arithmetic arrives at it.
         let (start, step) = (range.start, range.step);
@@ -156,9 +150,11 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
         given: HashMap::new(),
         finished: Cell::new(0),
         deaths: false,
+        failed_exit: None,
         fruitless: Fruitless::default(),
         tallies: vec![Tally::default(); workers as usize],
         bar: Bar::new(settings.progress, Some(total)),
+        relaying: settings.relays.then(Relaying::default),
         settings,
         journal,
     };
@@ -166,14 +162,15 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     let outcome = map.work(context, workers);
     // Before the workers are ended, which makes something of the items that they are at.
     let kept_back = map.items_at_break();
-    let bad = map.dismiss(outcome.is_ok() && kept_back.is_none());
+    let ended = map.dismiss(outcome.is_ok() && kept_back.is_none());
     let kept = map.keep(true);
+    let told = map.relay_rest(context, kept_back.is_some());
     Account::new("pool map", map.place, began, &map.tallies).book();
     outcome?;
+    ended?;
     kept?;
-    if let Some((worker, process, ended)) = bad {
-        map.check_end(context, worker, &process, &ended)?;
-    }
+    told?;
+    map.raise_failed_exit(context)?;
     map.results(context, kept_back)
 }
 
@@ -196,12 +193,16 @@ struct Map {
     finished: Cell<u64>,
     /// A worker has died: what the workers count is not all any more.
     deaths: bool,
+    /// A worker whose `exit` failed.
+    failed_exit: Option<(Process, Ended)>,
     /// Workers in a row that ended before they had begun anything.
     fruitless: Fruitless,
     /// What is known of each worker's time.
     tallies: Vec<Tally>,
     bar: Option<Bar>,
     journal: Option<Journal>,
+    /// Where what items print is told in their order.
+    relaying: Option<Relaying>,
 }
 
 impl Map {
@@ -221,6 +222,7 @@ impl Map {
             }
             self.draw();
             self.keep(false)?;
+            self.relay(context)?;
             if self.has_failed() {
                 self.job.stop();
                 return Ok(());
@@ -273,7 +275,8 @@ impl Map {
         let workers = (0..).zip(&self.crew).map(|(worker, process)| {
             let at = self.job.progress(worker);
             let seconds = now.saturating_sub(at.since.max(at.ready)) as f64 / 1e9;
-            process.as_ref().and(at.item).map(|item| (item, seconds))
+            let item = at.item.filter(|&item| item != LEAVING);
+            process.as_ref().and(item).map(|item| (item, seconds))
         });
         bar.at(done, self.job.failures(), workers);
     }
@@ -287,6 +290,9 @@ impl Map {
             place: self.place,
             ..SpawnSpec::default()
         };
+        if let Some(relaying) = &mut self.relaying {
+            relaying.make_room(worker)?;
+        }
         let process = nouns::prepare(&spec)?;
         if let Some(tally) = self.tallies.get_mut(worker as usize) {
             tally.hire();
@@ -310,7 +316,8 @@ impl Map {
             let mut journals = self.journal.iter();
             let over = self.has_failed()
                 || self.is_finished()
-                || journals.any(|journal| journal.is_behind(&self.job));
+                || journals.any(|journal| journal.is_behind(&self.job))
+                || self.is_relay_behind();
             Ok((over || crew.iter().any(|process| process.ended().is_some())).then_some(()))
         };
         wait::wait(&spec, news)?;
@@ -321,7 +328,8 @@ impl Map {
     fn next_deadline(&self) -> Option<u64> {
         let bar = self.bar.is_some().then(|| clock::deadline(0.1));
         // A long claim is written down item by item, though it only tells of its end.
-        let journal = self.journal.is_some().then(|| clock::deadline(0.05));
+        let looks = self.journal.is_some() || self.relaying.is_some();
+        let journal = looks.then(|| clock::deadline(0.05));
         bar.into_iter().chain(journal).min()
     }
 
@@ -341,8 +349,9 @@ impl Map {
         self.settle(worker);
         self.check_end(context, worker, &process, &ended)?;
         let progress = self.job.progress(worker);
+        let left = self.note_failed_exit(worker, process.clone(), ended.clone());
         let idly = progress.ready == 0 || progress.item.is_none();
-        let idly = idly && !matches!(ended, Ended::Returned(_));
+        let idly = idly && !left;
         if self.fruitless.count(idly, self.job.done()) {
             return Err(never_ready(&process, &ended).into());
         }
@@ -350,8 +359,11 @@ impl Map {
         let live: Vec<u64> = (0..self.crew.len() as u64)
             .filter(|&other| self.crew.get(other as usize).is_some_and(Option::is_some))
             .collect();
-        let died = !matches!(ended, Ended::Returned(_));
+        let died = !left;
         self.deaths |= died;
+        if died {
+            self.mark_last_prints(worker, item)?;
+        }
         let mut lost = self.left_behind(worker, &live);
         if let Some(item) = item.filter(|item| died && lost.contains(item)) {
             self.died_at(context, worker, &process, &ended, item)?;
@@ -418,12 +430,30 @@ impl Map {
             return fault.map(|_| ());
         }
         let progress = self.job.progress(worker);
-        let late = match (progress.ready, progress.item) {
-            (0, _) => self.settings.care.late(process, ended, true),
-            (_, None) => self.settings.care.late(process, ended, false),
-            _ => None,
-        };
+        let late = (progress.ready == 0)
+            .then(|| self.settings.care.late(process, ended, true))
+            .flatten();
         late.map_or(Ok(()), |late| Err(late.into()))
+    }
+
+    /// Whether a worker has left in order, or was about to: that its `exit` failed is raised at the end of the map.
+    fn note_failed_exit(&mut self, worker: u64, process: Process, ended: Ended) -> bool {
+        if matches!(ended, Ended::Returned(_)) {
+            return true;
+        }
+        let leaves = self.job.progress(worker).item == Some(LEAVING);
+        if leaves {
+            self.failed_exit.get_or_insert((process, ended));
+        }
+        leaves
+    }
+
+    /// Raises what the `exit` of a worker raised, or that it took too long or died.
+    fn raise_failed_exit(&mut self, context: &mut dyn Context) -> Outcome<()> {
+        match self.failed_exit.take() {
+            Some((process, ended)) => self.settings.care.raise_end(context, &process, ended),
+            None => Ok(()),
+        }
     }
 
     /// What a worker's end means for its item, which was tried so many times.
@@ -460,13 +490,12 @@ impl Map {
 
     /// Ends the workers: those of a finished map leave by themselves, the others are cancelled, so that their `finally` and
     /// `defer` run, and killed when they have not ended within the grace.
-    /// The first that did not leave in order comes back, if all were to.
-    fn dismiss(&mut self, finished: bool) -> Option<(u64, Process, Ended)> {
-        let mut bad = None;
+    fn dismiss(&mut self, finished: bool) -> Outcome<()> {
+        let mut ended = Ok(());
         self.job.stop();
         let in_order = finished && !self.has_failed();
         if !in_order {
-            super::workers::end_all(self.crew.iter().flatten(), self.place);
+            ended = super::workers::end_all(self.crew.iter().flatten(), self.place);
         }
         for worker in 0..self.crew.len() {
             let Some(process) = self.crew.get_mut(worker).and_then(Option::take) else {
@@ -476,14 +505,12 @@ impl Map {
                 process.kill();
             }
             self.settle(worker as u64);
-            if let Some(ended) = process.ended().filter(|_| in_order && bad.is_none()) {
-                bad = (!matches!(ended, Ended::Returned(_))).then_some((
-                    worker as u64,
-                    process,
-                    ended,
-                ));
+            let item = self.job.progress(worker as u64).item;
+            let _ = self.mark_last_prints(worker as u64, item);
+            if let Some(ended) = process.ended().filter(|_| in_order) {
+                self.note_failed_exit(worker as u64, process, ended);
             }
         }
-        bad
+        Ok(ended?)
     }
 }

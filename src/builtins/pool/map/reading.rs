@@ -38,6 +38,7 @@ pub(super) fn run(
         method: "pool map",
         ordered: settings.ordered,
         gathers: true,
+        relays: settings.relays,
     };
     let outcome = collect(context, plan, source, settings.progress);
     let ended = match &outcome {

@@ -7,11 +7,20 @@ use super::Map;
 use crate::builtins::modules::random;
 use crate::diag::codes;
 use crate::os::clock;
-use crate::process::pool::desk::Desk;
+use crate::process::pool::desk::{Desk, LEAVING};
+use crate::process::pool::spool::Capture;
 use crate::process::wait::{self, Operation, WaitSpec};
 use crate::process::{ChildOutcome, Message};
 use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
+
+/// A worker's place at the map.
+struct Place<'a> {
+    worker: u64,
+    desk: &'a Desk<'a>,
+    /// Where it prints into a spool.
+    capture: Option<&'a Capture>,
+}
 
 impl Map {
     /// In a worker: works off `first`, then whatever it can claim.
@@ -42,19 +51,25 @@ impl Map {
     }
 
     fn run_items(&self, context: &mut dyn Context, worker: u64, first: &[u64]) -> Outcome<()> {
+        let capture = self.capture(worker)?;
         self.settings.care.begin(context, self.settings.init)?;
         let mut scales = self.settings.care.scales();
         self.job.note_ready(worker);
         let mut left = self.settings.max_tasks;
         let mut message = Message::default();
         let desk = self.job.desk(worker);
+        let place = Place {
+            worker,
+            desk: &desk,
+            capture: capture.as_ref(),
+        };
         for &item in first {
             // Given by hand after a death: each is a claim of its own, noted as what the worker is at.
             if desk.stopped_at(item) {
                 break;
             }
             let began = clock::now();
-            self.one_item(context, worker, &desk, item, &mut message)?;
+            self.one_item(context, &place, item, &mut message)?;
             self.job.end_claim(worker, 1, began);
             left = left.map(|left| left.saturating_sub(1));
         }
@@ -73,7 +88,7 @@ impl Map {
                 if chunk.is_none() {
                     end = desk.end_of_claim(item, end);
                 }
-                self.one_item(context, worker, &desk, item, &mut message)?;
+                self.one_item(context, &place, item, &mut message)?;
                 if !item::collect_if_wanted(context)? {
                     return Ok(());
                 }
@@ -83,6 +98,7 @@ impl Map {
             left = left.map(|left| left.saturating_sub(end - start));
             self.job.end_claim(worker, end - start, began);
         }
+        desk.begin(LEAVING);
         self.settings.care.end(context)
     }
 
@@ -114,16 +130,16 @@ impl Map {
     fn one_item(
         &self,
         context: &mut dyn Context,
-        worker: u64,
-        desk: &Desk<'_>,
+        place: &Place<'_>,
         index: u64,
         message: &mut Message,
     ) -> Outcome<()> {
+        let desk = place.desk;
         let Some(value) = self.items.get(index as usize) else {
             return Ok(());
         };
         if self.bar.is_some() {
-            self.job.mark_time(worker);
+            self.job.mark_time(place.worker);
         }
         if self.journal.is_some() && self.job.is_finished(index) {
             // An earlier run has done it.
@@ -140,6 +156,10 @@ impl Map {
             .settings
             .retry
             .attempts(context, &(&self.job, index), call);
+        if let Some(capture) = place.capture {
+            // Before it is finished: then all that it has printed is marked.
+            capture.mark(index);
+        }
         if let Ok(value) = result
             && let Some(plain) = item::plain(value)
             && desk.finish(index, plain)

@@ -37,16 +37,29 @@ pub fn collect(
         failures: 0,
         bar: Bar::new(progress, None),
     };
-    let begun = pool.tasks.begin_map()?;
+    let begun = pool.tasks.begin_map().map_err(Fault::from);
+    let begun = pool.told_why(context, begun)?;
     let outcome = gathering.run(context);
+    if outcome.is_err()
+        && gathering.stream.relay.is_some()
+        && gathering.stream.plan.function.is_none()
+    {
+        // What is at work in workers of its own prints to its end before that is told.
+        let _ = pool.terminate(context.place());
+    }
     gathering.give_up();
+    let end = gathering.end.filter(|_| gathering.stream.plan.ordered);
+    let told = gathering
+        .stream
+        .relay_rest(context, end.unwrap_or(u64::MAX));
     pool.tasks.end_map(begun);
     // The collector would come upon the pool much later.
     root.0.take();
     if outcome.is_err() || gathering.end.is_some() {
         gathering.stream.source.close();
     }
-    outcome?;
+    pool.told_why(context, outcome)?;
+    told?;
     let results = gathering.list(context);
     context.protect(results);
     Ok((results, gathering.end.is_none()))
@@ -106,6 +119,7 @@ impl Gathering {
                 };
             };
             self.take(context, &part)?;
+            self.stream.relay(context)?;
             self.draw();
         }
     }
@@ -207,8 +221,9 @@ impl Gathering {
     fn give_up(&self) {
         self.stream.drained.set(true);
         self.stream.draft.take();
-        for part in self.stream.running.take() {
+        for mut part in self.stream.running.take() {
             part.give_up();
+            let _ = self.stream.take_prints(&mut part);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::diag::{Result, codes};
 use crate::os::clock;
 use crate::process::pool::job::Job;
 use crate::process::pool::reading::{self, Reader};
+use crate::process::pool::spool::Spool;
 use crate::process::tenders::Tender;
 use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
@@ -30,7 +31,7 @@ const MOST_ITEMS: u64 = 4_096;
 pub(super) struct Draft {
     /// For reports.
     pub(super) items: Vec<Value>,
-    parcel: Parcel,
+    pub(super) parcel: Parcel,
     /// How many items it is to have.
     aim: u64,
     /// When it was begun.
@@ -115,6 +116,7 @@ impl Stream {
                 job: None,
                 collect: plan.collect,
                 limit: plan.limits.timeout,
+                spool: None,
                 retries: plan.limits.retries,
                 items: Vec::new(),
             },
@@ -148,8 +150,8 @@ impl Stream {
         let Some(mut draft) = self.draft.take() else {
             return Ok(());
         };
-        let handle = match self.hand_in(&mut draft) {
-            Ok(handle) => handle,
+        let (handle, spool) = match self.hand_in(&mut draft) {
+            Ok(handed_in) => handed_in,
             Err(error) => {
                 *self.draft.borrow_mut() = Some(draft);
                 return Err(error);
@@ -162,12 +164,16 @@ impl Stream {
             parcel: draft.parcel,
             begun: 0,
             tries: (0, 0),
+            spool,
         };
         self.running.borrow_mut().push_back(part);
         Ok(())
     }
 
-    fn hand_in(&self, draft: &mut Draft) -> Result<FutureHandle> {
+    fn hand_in(&self, draft: &mut Draft) -> Result<(FutureHandle, Option<Spool>)> {
+        let relay = self.relay.as_ref();
+        let spool = relay.map(|relay| relay.borrow_mut().spool()).transpose()?;
+        draft.parcel.spool = spool.as_ref().map(Spool::address);
         let count = draft.items.len() as u64;
         if count > 1 || self.plan.gathers {
             // Errors of items are told one by one, and each item is tried again by itself.
@@ -175,7 +181,7 @@ impl Stream {
             draft.parcel.collect = self.plan.collect || !self.plan.gathers;
             draft.parcel.retries = 0;
         }
-        self.plan.pool.hand_in_parcel(&draft.parcel, 0)
+        Ok((self.plan.pool.hand_in_parcel(&draft.parcel, 0)?, spool))
     }
 
     /// Keeps an error until the results of what was handed in before have been delivered. What ends this process is not

@@ -8,6 +8,7 @@ mod fill;
 mod part;
 
 use super::super::arguments;
+use super::relay::{self, Relay};
 use super::retry::Retry;
 use super::settings;
 use super::workers::methods::retry_for;
@@ -60,12 +61,14 @@ fn stream(context: &mut dyn Context, args: Args<'_>, ordered: bool) -> Outcome {
         method,
         ordered,
         gathers: false,
+        relays: relay::is_ordered(method, &args[9])?,
     };
     let stream = Stream::new(context, plan, source);
     let iter = Value::Iter(IterBox::new(context.heap(), stream.clone()));
     context.protect(iter);
     // The workers begin at once, not only when somebody asks for the first result.
-    stream.fill(context)?;
+    let filled = stream.fill(context);
+    stream.plan.pool.told_why(context, filled)?;
     Ok(iter)
 }
 
@@ -93,6 +96,8 @@ pub struct Plan {
     pub ordered: bool,
     /// All results are wanted at once: the first error that is found ends the stream, wherever its item stands.
     pub gathers: bool,
+    /// What items print is told in their order.
+    pub relays: bool,
 }
 
 /// A source that is being worked on.
@@ -107,6 +112,8 @@ pub struct Stream {
     /// Tasks and busy time of the pool when it began.
     before: (u64, u64),
     drained: Cell<bool>,
+    /// What was printed and is not told yet, where that happens in the order of the items.
+    relay: Option<RefCell<Relay>>,
     /// What ended the reading of items: raised behind the results of those that were read before.
     broken: RefCell<Option<Fault>>,
     /// Items read so far.
@@ -125,6 +132,7 @@ impl Stream {
         let place = context.place();
         let stream = Rc::new_cyclic(|me| Stream {
             before: plan.pool.work_done(),
+            relay: plan.relays.then(RefCell::default),
             plan,
             source,
             me: me.clone(),
@@ -151,13 +159,16 @@ impl NativeIter for Stream {
                 return result.map(Some).map_err(Fault::Thrown);
             }
             let Some(part) = self.next_finished(context)? else {
+                self.relay(context)?;
                 let broken = self.broken.borrow_mut().take();
-                return broken.map_or(Ok(None), Err);
+                let told = broken.map_or(Ok(None), Err);
+                return self.plan.pool.told_why(context, told);
             };
             // The next one goes out before the results are looked at, so that no worker waits for the reader.
             if let Err(fault) = self.fill(context) {
                 self.put_off(fault)?;
             }
+            self.relay(context)?;
             *self.ready.borrow_mut() = self.results(context, &part)?;
         }
     }

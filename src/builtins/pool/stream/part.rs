@@ -8,6 +8,7 @@ use super::{Plan, Stream};
 use crate::diag::Result;
 use crate::process::pool::future::State;
 use crate::process::pool::job::Produced;
+use crate::process::pool::spool::Spool;
 use crate::process::wait::Awaited;
 use crate::value::Value;
 use crate::value::native::{Context, Outcome};
@@ -27,6 +28,8 @@ pub(super) struct Part {
     pub(super) begun: usize,
     /// The item that a worker died at last, and how many did.
     pub(super) tries: (u64, u64),
+    /// Where they print to.
+    pub(super) spool: Option<Spool>,
 }
 
 impl Part {
@@ -68,6 +71,10 @@ impl Part {
                 // The worker that goes on waits before it, if that was asked for.
                 job.note_try(at);
             }
+        }
+        if let Some(spool) = &self.spool {
+            let at = self.begun as u64 + self.handle.future.died_at();
+            spool.mark(self.first + at)?;
         }
         let begun = match &self.parcel.job {
             Some(job) => job.first_unfinished(0) as usize,
@@ -160,7 +167,10 @@ impl Stream {
     pub(super) fn next_finished(&self, context: &mut dyn Context) -> Outcome<Option<Part>> {
         while let Some((at, mut part)) = self.next_over(context)? {
             match self.look_after(context, &mut part)? {
-                false => return Ok(Some(part)),
+                false => {
+                    self.take_prints(&mut part)?;
+                    return Ok(Some(part));
+                }
                 true => self.running.borrow_mut().insert(at, part),
             }
         }
@@ -191,6 +201,41 @@ impl Stream {
         let at = at.unwrap_or(0);
         let part = self.running.borrow_mut().remove(at);
         Ok(part.map(|part| (at, part)))
+    }
+
+    /// What the items of a part have printed, when it is over or given up.
+    pub(super) fn take_prints(&self, part: &mut Part) -> Result<()> {
+        if let (Some(relay), Some(spool)) = (&self.relay, part.spool.take()) {
+            let first = part.first + part.begun as u64;
+            let mut relay = relay.borrow_mut();
+            relay.take_last(spool, &part.handle.future, first)?;
+        }
+        Ok(())
+    }
+
+    /// Tells what the items have printed that are finished, up to the first that is not.
+    pub(super) fn relay(&self, context: &mut dyn Context) -> Outcome<()> {
+        let Some(relay) = &self.relay else {
+            return Ok(());
+        };
+        let running = self.running.borrow();
+        let draft = self.draft.borrow();
+        let drafted = draft.iter().map(|draft| draft.parcel.base);
+        let firsts = running.iter().map(|part| part.first).chain(drafted);
+        let end = firsts.min().unwrap_or(self.read.get());
+        drop((running, draft));
+        match end.checked_sub(1) {
+            Some(last) => relay.borrow_mut().print(context, last),
+            None => Ok(()),
+        }
+    }
+
+    /// When a map is over: tells the rest up to the given item, also of what was given up.
+    pub(super) fn relay_rest(&self, context: &mut dyn Context, last: u64) -> Outcome<()> {
+        match &self.relay {
+            Some(relay) => relay.borrow_mut().print(context, last),
+            None => Ok(()),
+        }
     }
 
     /// The results of a finished hand-out, errors with their items.

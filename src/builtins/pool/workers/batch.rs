@@ -4,6 +4,7 @@
 use super::super::future::{self, FutureHandle};
 use super::super::journal::Journal;
 use super::super::map::results_of;
+use super::super::relay::Relay;
 use super::super::retry::Retry;
 use super::Pool;
 use super::task::Work;
@@ -13,13 +14,14 @@ use crate::os::clock;
 use crate::process::pool::future::State;
 use crate::process::pool::job::{Job, Produced};
 use crate::process::pool::owner::Limits;
+use crate::process::pool::spool::Spool;
 use crate::process::wait::Awaited;
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::error::ErrorValue;
 use crate::value::heap::Gc;
 use crate::value::list::List;
-use crate::value::native::{Context, Outcome};
+use crate::value::native::{Context, Fault, Outcome};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -39,6 +41,16 @@ pub struct Wishes {
     pub progress: Progress,
     /// The file in which results are kept for the next run.
     pub journal: Option<String>,
+    /// What items print is told in their order.
+    pub relays: bool,
+}
+
+/// Items that were handed in together.
+struct Given {
+    future: FutureHandle,
+    range: Range<u64>,
+    /// Where they print to.
+    spool: Option<Spool>,
 }
 
 /// A map over a pool that runs.
@@ -55,12 +67,14 @@ struct Batch {
     next: u64,
     /// Ranges that came back from workers that died.
     again: Vec<Range<u64>>,
-    running: Vec<(FutureHandle, Range<u64>)>,
+    running: Vec<Given>,
     began: u64,
     /// Items after which a worker is replaced: no hand-out is longer.
     max_tasks: Option<u64>,
     bar: Option<Bar>,
     journal: Option<Journal>,
+    /// What was printed and is not told yet, where that happens in the order of the items.
+    relay: Option<Relay>,
 }
 
 /// Ranges that wait for each worker beside the one that it is at.
@@ -99,6 +113,7 @@ pub fn map(
         place: context.place(),
         bar: Bar::new(wishes.progress, Some(total)),
         max_tasks: pool.tasks.limits().max_tasks,
+        relay: wishes.relays.then(Relay::default),
         pool,
         function,
         items,
@@ -109,13 +124,16 @@ pub fn map(
         running: Vec::new(),
         began: clock::now(),
     };
-    let begun = batch.pool.tasks.begin_map()?;
+    let begun = batch.pool.tasks.begin_map().map_err(Fault::from);
+    let begun = batch.pool.told_why(context, begun)?;
     let outcome = batch.run(context);
     batch.give_up();
     batch.pool.tasks.end_map(begun);
     let kept = batch.keep(true);
-    outcome?;
+    let told = batch.relay_rest(context);
+    batch.pool.told_why(context, outcome)?;
     kept?;
+    told?;
     let item = |item: u64| batch.items.get(item as usize).unwrap_or(Value::Nil);
     let collect = batch.wishes.collect;
     results_of(context, &batch.job, batch.place, collect, method, item)
@@ -131,15 +149,56 @@ impl Batch {
             self.wait(context)?;
             let (over, running) = std::mem::take(&mut self.running)
                 .into_iter()
-                .partition(|(future, _)| future.future.state().is_final());
+                .partition(|given| given.future.future.state().is_final());
             self.running = running;
-            for (future, range) in over {
-                self.look_after(context, &future, range)?;
+            for given in over {
+                self.take_prints(given.spool, &given.future, &given.range)?;
+                self.look_after(context, &given.future, given.range)?;
             }
             self.keep(false)?;
+            self.relay(context)?;
             if let Some(bar) = &self.bar {
                 bar.at(self.job.finished(), self.job.failures(), self.workers());
             }
+        }
+    }
+
+    /// What the items of a hand-out that is over have printed.
+    fn take_prints(
+        &mut self,
+        spool: Option<Spool>,
+        future: &FutureHandle,
+        range: &Range<u64>,
+    ) -> Outcome<()> {
+        if let (Some(relay), Some(spool)) = (&mut self.relay, spool) {
+            relay.take_last(spool, &future.future, range.start)?;
+        }
+        Ok(())
+    }
+
+    /// Tells what the items have printed that are finished, up to the first that is not.
+    fn relay(&mut self, context: &mut dyn Context) -> Outcome<()> {
+        let Some(relay) = &mut self.relay else {
+            return Ok(());
+        };
+        // What is at work may have finished some items, but what these have printed is not known yet.
+        let at_work = self.running.iter().map(|given| given.range.start);
+        let back = self.again.iter().map(|range| range.start);
+        let end = at_work.chain(back).min().unwrap_or(self.next);
+        match end.checked_sub(1) {
+            Some(last) => relay.print(context, last),
+            None => Ok(()),
+        }
+    }
+
+    /// When the map is over: tells the rest, also of what is at work still.
+    fn relay_rest(&mut self, context: &mut dyn Context) -> Outcome<()> {
+        for given in std::mem::take(&mut self.running) {
+            self.take_prints(given.spool, &given.future, &given.range)?;
+        }
+        match &mut self.relay {
+            Some(relay) => relay.print(context, u64::MAX),
+            None => Ok(()),
         }
     }
 
@@ -149,9 +208,9 @@ impl Batch {
         (0..tasks.workers()).map(|worker| {
             let (task, at) = (tasks.current(worker)?, tasks.progress(worker));
             let mut running = self.running.iter();
-            let (_, range) = running.find(|(future, _)| future.future.id() == task)?;
+            let given = running.find(|given| given.future.future.id() == task)?;
             let seconds = clock::now().saturating_sub(at.since) as f64 / 1e9;
-            Some((range.start + at.item?, seconds))
+            Some((given.range.start + at.item?, seconds))
         })
     }
 
@@ -188,8 +247,14 @@ impl Batch {
             task.job = Some(self.job.clone());
             task.collect = self.wishes.collect;
             task.lasting = self.journal.is_some();
+            let spool = self.relay.as_mut().map(Relay::spool).transpose()?;
+            task.spool = spool.as_ref().map(Spool::address);
             let future = self.pool.hand_in(context, task)?;
-            self.running.push((future, range));
+            self.running.push(Given {
+                future,
+                range,
+                spool,
+            });
         }
         Ok(())
     }
@@ -227,7 +292,7 @@ impl Batch {
             - self
                 .running
                 .iter()
-                .map(|(_, range)| range.end - range.start)
+                .map(|given| given.range.end - given.range.start)
                 .sum::<u64>();
         // One item at a time until something is known; a time limit is told apart best for single items.
         if done == 0 || self.wishes.limit.is_some() {
@@ -241,14 +306,14 @@ impl Batch {
         let awaited: Vec<Awaited<'_>> = self
             .running
             .iter()
-            .map(|(future, _)| future.future.awaited())
+            .map(|given| given.future.future.awaited())
             .collect();
         let deadline = self.bar.is_some().then(|| clock::deadline(0.1));
         let over = || {
             let any = self
                 .running
                 .iter()
-                .any(|(future, _)| future.future.state().is_final());
+                .any(|given| given.future.future.state().is_final());
             any.then_some(())
         };
         self.pool.wait_for(context, &awaited, deadline, over)?;
@@ -309,8 +374,8 @@ impl Batch {
     /// However the map ends: nothing more of it is begun.
     fn give_up(&self) {
         self.job.stop();
-        for (future, _) in &self.running {
-            future.future.give_up();
+        for given in &self.running {
+            given.future.future.give_up();
         }
     }
 }

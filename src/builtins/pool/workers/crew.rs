@@ -4,10 +4,10 @@ use super::super::super::spawn;
 use super::super::budget;
 use super::super::death::never_ready;
 use super::Pool;
-use crate::diag::Result;
+use crate::diag::{Result, codes};
 use crate::process::pool::tasks::Closing;
-use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, spawn as nouns};
-use crate::value::native::{Context, Outcome};
+use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, finish, spawn as nouns};
+use crate::value::native::{Context, Fault, Outcome};
 
 impl Pool {
     /// Looks after the workers: notes how the dead ended, and puts others in their place.
@@ -38,9 +38,12 @@ impl Pool {
                         let mut failed = self.failed_exit.borrow_mut();
                         failed.get_or_insert((process, ended));
                     }
+                } else if self.tasks.closing() == Closing::Terminated {
+                    // Who was ended in the middle of its `init` has not failed.
                 } else if matches!(ended, Ended::Raised(_)) || is_lost || late || too_many {
                     // `init` failed: every other worker would fail as well.
-                    *self.failed.borrow_mut() = Some((process, ended));
+                    *self.failed.borrow_mut() = Some((process.clone(), ended.clone()));
+                    *self.hopeless.borrow_mut() = Some((process, ended));
                     return self.kill(self.place);
                 }
             }
@@ -70,6 +73,30 @@ impl Pool {
     /// Raises what the `init` of a worker raised, once.
     pub(super) fn raise_failure(&self, context: &mut dyn Context) -> Outcome<()> {
         let failed = self.failed.borrow_mut().take();
+        self.raise(context, failed)
+    }
+
+    /// What an attempt to hand something in came to: where the workers could not begin, that is why.
+    pub fn told_why<T>(&self, context: &mut dyn Context, outcome: Outcome<T>) -> Outcome<T> {
+        let Err(Fault::Error(error)) = &outcome else {
+            return outcome;
+        };
+        if error.code == codes::CLOSED {
+            self.failed.borrow_mut().take();
+            let why = self.hopeless.borrow().clone();
+            self.raise(context, why)?;
+        }
+        outcome
+    }
+
+    /// At the end of this process, or when nobody can use the pool any more: tells that its workers could not begin, when nobody was.
+    pub(super) fn tell_failure(&self) {
+        if let Some((process, _)) = self.failed.borrow_mut().take() {
+            finish::tell_of_worker(&process);
+        }
+    }
+
+    fn raise(&self, context: &mut dyn Context, failed: Option<(Process, Ended)>) -> Outcome<()> {
         match failed {
             Some((process, ended @ Ended::Raised(_))) => {
                 spawn::value_of(context, &process, ended).map(|_| ())
@@ -87,10 +114,7 @@ impl Pool {
         let Some((process, ended)) = self.failed_exit.borrow_mut().take() else {
             return Ok(());
         };
-        match self.care.late(&process, &ended, false) {
-            Some(late) => Err(late.into()),
-            None => spawn::value_of(context, &process, ended).map(|_| ()),
-        }
+        self.care.raise_end(context, &process, ended)
     }
 
     pub(super) fn seat(&self, worker: usize, process: Option<Process>) {

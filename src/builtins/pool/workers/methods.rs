@@ -3,6 +3,7 @@
 use super::super::super::{Table, arguments};
 use super::super::future::FutureHandle;
 use super::super::map::{gather, lazy_source};
+use super::super::relay;
 use super::super::retry::Retry;
 use super::super::stream::Plan;
 use super::super::stream::collect::collect;
@@ -23,13 +24,13 @@ pub static METHODS: Table = natives! {
     "@leave" ("error") leave, "The end of a `with` block: works off what was handed in, or after an error gives it up.";
     "apply" ("function", "...arguments", "**named") apply, "Hands one call in and waits for its result.";
     "close" () close, "Takes no more tasks; the workers leave when all is done.";
-    "imap" ("function", "items", "chunk?", "on_error?", "timeout?", "retries?", "retry_delay?", "retry_if?") stream::imap, "An iterator over the results in order, reading only a little ahead of them. It begins at once.";
-    "imap_unordered" ("function", "items", "chunk?", "on_error?", "timeout?", "retries?", "retry_delay?", "retry_if?") stream::imap_unordered, "An iterator over the results as they come. It begins at once.";
+    "imap" ("function", "items", "chunk?", "on_error?", "timeout?", "retries?", "retry_delay?", "retry_if?", "output?") stream::imap, "An iterator over the results in order, reading only a little ahead of them. It begins at once.";
+    "imap_unordered" ("function", "items", "chunk?", "on_error?", "timeout?", "retries?", "retry_delay?", "retry_if?", "output?") stream::imap_unordered, "An iterator over the results as they come. It begins at once.";
     "join" ("timeout?") join, "Waits until a closed pool has ended.";
     "limited" ("timeout?", "retries?", "retry_delay?", "retry_if?") limited, "The same pool with other limits for what is handed in through this value: `p.limited(timeout: 1s).submit(f)`.";
-    "map" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?", "journal?", "retry_delay?", "retry_if?") map, "The results of the function for all items, in order.";
+    "map" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?", "journal?", "retry_delay?", "retry_if?", "output?") map, "The results of the function for all items, in order.";
     "resize" ("workers") resize, "Lets the pool have so many workers: new ones come at once, spare ones leave when they have finished their tasks.";
-    "starmap" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?", "journal?", "retry_delay?", "retry_if?") starmap, "As `map`, with the items of each item as arguments.";
+    "starmap" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?", "journal?", "retry_delay?", "retry_if?", "output?") starmap, "As `map`, with the items of each item as arguments.";
     "stats" () stats, "A list with a map for each worker: tasks, processes, the busy and the waiting share of its time, seconds of work, seconds until it was ready.";
     "submit" ("function", "...arguments", "**named") submit, "Hands one call in and gives a future for its result.";
     "terminate" () terminate, "Ends the pool at once; tasks that are not finished are given up.";
@@ -51,7 +52,8 @@ fn call(
     task.named = arguments::given(&args[2]).copied().unwrap_or(Value::Nil);
     task.stream = random::draw(context);
     task.from = from;
-    pool.hand_in(context, task)
+    let future = pool.hand_in(context, task);
+    pool.told_why(context, future)
 }
 
 fn submit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -89,6 +91,7 @@ fn map_with(
         retry: retry_for(method, &args[0], retries, &args[10], &args[11])?,
         progress: settings::progress(method, &args[8])?,
         journal: settings::journal(method, &args[9])?,
+        relays: relay::is_ordered(method, &args[12])?,
     };
     if let Some(source) = lazy_source(context, args[2], wishes.journal.as_ref())? {
         let plan = Plan {
@@ -107,6 +110,7 @@ fn map_with(
             method,
             ordered: wishes.ordered,
             gathers: true,
+            relays: wishes.relays,
         };
         return Ok(collect(context, plan, source, wishes.progress)?.0);
     }

@@ -72,6 +72,8 @@ pub struct Pool {
     seat: Seat,
     /// A worker whose `init` failed, until that was raised.
     failed: RefCell<Option<(Process, Ended)>>,
+    /// The same for good: it is why nothing can be handed in.
+    hopeless: RefCell<Option<(Process, Ended)>>,
     /// Workers in a row that ended before they had begun anything.
     fruitless: Fruitless,
     /// What is called in this process when futures are finished.
@@ -147,6 +149,7 @@ impl Drop for Pool {
         if self.owner != fork::pid() {
             return;
         }
+        self.tell_failure();
         let gone: *const Pool = self;
         match self.heir() {
             Some(heir) => {
@@ -225,18 +228,37 @@ pub fn with_limits(method: &str, value: &Value) -> Outcome<(Rc<Pool>, Limits)> {
     }
 }
 
-/// Cancels processes, all at one time, and kills those that have not ended within the grace.
-pub fn end_all<'a>(crew: impl IntoIterator<Item = &'a Process> + Clone, place: Option<Span>) {
+/// How often a wait for processes that have their grace goes on after this process was told something meanwhile.
+const MOST_NEWS: usize = 4;
+
+/// Cancels processes, all at one time, and kills those that have not ended within the grace. What this process is told meanwhile does
+/// not shorten it, unless the user presses Ctrl-C again; it is raised when they have ended.
+pub fn end_all<'a>(
+    crew: impl IntoIterator<Item = &'a Process> + Clone,
+    place: Option<Span>,
+) -> Result<()> {
     for process in crew.clone() {
         process.ask_to_end();
     }
     let deadline = clock::deadline(signals::GRACE);
+    let mut news = Vec::new();
     for process in crew {
-        let left = deadline.saturating_sub(clock::now()) as f64 / 1e9;
-        if !matches!(process.wait(Some(left), place), Ok(true)) {
+        loop {
+            let left = deadline.saturating_sub(clock::now()) as f64 / 1e9;
+            match process.wait(Some(left), place) {
+                Ok(true) => break,
+                Err(error) if error.code != codes::INTERRUPTED && news.len() < MOST_NEWS => {
+                    news.push(error);
+                    continue;
+                }
+                Err(error) => news.push(error),
+                Ok(false) => {}
+            }
             process.kill();
+            break;
         }
     }
+    news.into_iter().next().map_or(Ok(()), Err)
 }
 
 impl Tender for Pool {
@@ -277,6 +299,7 @@ impl Pool {
             holds: Vec::new(),
             seat: Seat::default(),
             failed: RefCell::default(),
+            hopeless: RefCell::default(),
             fruitless: Fruitless::default(),
             callbacks: Callbacks::default(),
             began: clock::now(),
@@ -399,13 +422,13 @@ impl Pool {
         self.tasks.close(Closing::Terminated);
         self.tasks.cancel_all(place);
         if self.owner != fork::pid() {
-            end_all(&self.tasks.crew(), place);
-            return Ok(());
+            return end_all(&self.tasks.crew(), place);
         }
         // A copy: while this waits, the pool is looked after.
         let crew = self.crew.borrow().clone();
-        end_all(crew.iter().flatten(), place);
-        self.kill(place)
+        let ended = end_all(crew.iter().flatten(), place);
+        self.kill(place)?;
+        ended
     }
 
     /// Ends the pool at once, in its owner.

@@ -44,6 +44,7 @@ fn tell_all() {
         REGISTER.with_borrow(|register| register.entries.iter().filter_map(Entry::pool).collect());
     for pool in pools.iter().filter(|pool| pool.owner == fork::pid()) {
         pool.tell(Look::AtEnd);
+        pool.tell_failure();
     }
 }
 
@@ -117,7 +118,9 @@ pub fn leave_scope(
             .filter(|entry| entry.scopes >= scopes);
         let open = inside.filter_map(|entry| {
             entry.scopes = 0;
-            entry.pool().filter(|_| !entry.is_over())
+            entry
+                .pool()
+                .filter(|pool| !entry.is_over() || pool.has_failed())
         });
         open.collect()
     });
@@ -142,6 +145,7 @@ pub fn leave_scope(
 
 fn work_off(context: &mut dyn Context, pools: &[Rc<Pool>], left: &Left) -> Outcome<()> {
     for pool in pools {
+        pool.raise_failure(context)?;
         if !pool.work_off(context, left.deadline)? {
             let message = format!(
                 "the pools of the scope were to end within {} s, but took longer",

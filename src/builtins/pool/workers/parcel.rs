@@ -14,6 +14,7 @@ use crate::diag::{Error, Result, codes};
 use crate::process::Message;
 use crate::process::pool::future::{Future, Terms};
 use crate::process::pool::job::Job;
+use crate::process::pool::spool::Address;
 use crate::value::Value;
 use crate::value::native::{Context, Outcome};
 use crate::wire;
@@ -40,6 +41,8 @@ pub struct Parcel {
     pub collect: bool,
     /// Seconds that each call may take.
     pub limit: Option<f64>,
+    /// Where what the items print goes, when it is told in their order.
+    pub spool: Option<Address>,
     /// How often it is tried again as a whole when its worker dies.
     pub retries: u64,
     /// The items.
@@ -52,6 +55,7 @@ impl Parcel {
         let job = self.job.as_ref().map(Job::id);
         let mut message = Message::default();
         message.bytes.push(MARK);
+        let [spool, more] = Address::to_words(self.spool);
         for fact in [
             self.work as u64,
             self.stream,
@@ -60,6 +64,8 @@ impl Parcel {
             u64::from(self.collect),
             job.map_or(0, |job| job.to_bits()),
             self.limit.unwrap_or(0.0).to_bits(),
+            spool,
+            more,
         ] {
             message.bytes.extend_from_slice(&fact.to_le_bytes());
         }
@@ -122,14 +128,14 @@ impl Pool {
         context: &mut dyn Context,
         rest: &mut Reader<'_>,
     ) -> Outcome<Option<Order>> {
-        let mut facts = [0; 7];
+        let mut facts = [0; 9];
         for fact in &mut facts {
             let Some(number) = rest.number() else {
                 return Ok(None);
             };
             *fact = number;
         }
-        let [work, stream, base, from, collect, job, limit] = facts;
+        let [work, stream, base, from, collect, job, limit, spool, more] = facts;
         let job = match job {
             0 => None,
             bits => match HandleId::from_bits(bits).and_then(Job::from_id) {
@@ -162,6 +168,7 @@ impl Pool {
             job,
             collect: collect != 0,
             lasting: false,
+            spool: Address::from_words([spool, more]),
         }))
     }
 }

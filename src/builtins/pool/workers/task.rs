@@ -17,6 +17,7 @@ use crate::os::{clock, fork};
 use crate::process::pool::future::{Future, State, Terms};
 use crate::process::pool::job::Job;
 use crate::process::pool::owner::Limits;
+use crate::process::pool::spool::{Address, Capture};
 use crate::process::pool::tasks::{Closing, Found};
 use crate::process::wait::{self, Operation, WaitSpec};
 use crate::process::{ChildOutcome, Message, signals};
@@ -63,6 +64,8 @@ pub struct Task {
     pub collect: bool,
     /// The results are kept for longer than the program runs.
     pub lasting: bool,
+    /// Where what the items print goes, when it is told in their order.
+    pub spool: Option<Address>,
     /// Where it is handed in, when its failure is to be told of if nobody asks for it.
     pub from: Option<Span>,
 }
@@ -83,6 +86,7 @@ impl Pool {
             job: None,
             collect: false,
             lasting: false,
+            spool: None,
             from: None,
         }
     }
@@ -102,6 +106,7 @@ impl Pool {
         }
         let values = List::new(context.heap(), task.values);
         let job = task.job.as_ref().map(Job::id);
+        let [spool, more] = Address::to_words(task.spool);
         let facts = [
             Value::Int(task.work as i64),
             task.function,
@@ -114,6 +119,8 @@ impl Pool {
             Value::Bool(task.collect),
             Value::Int(task.base as i64),
             Value::Bool(task.lasting),
+            Value::Int(spool as i64),
+            Value::Int(more as i64),
         ];
         let facts = Value::list(context.heap(), facts.to_vec());
         let mut message = match travel::pack_with_globals(context, facts) {
@@ -269,6 +276,7 @@ impl Pool {
                 })
             });
         }
+        let capture = order.spool.map(Capture::open).transpose()?;
         let results = List::new(context.heap(), Vec::new());
         context.protect(Value::List(results));
         let mut message = Message::default();
@@ -287,6 +295,10 @@ impl Pool {
             let result = retry.attempts(context, tries, |context| {
                 order.timed(context, at, |context| context.call(function, &arguments))
             });
+            if let Some(capture) = &capture {
+                // Before it is finished: then all that it has printed is marked.
+                capture.mark(order.first + at);
+            }
             if let Some(job) = &order.job {
                 let result = result.and_then(|value| {
                     let has_structs = order.lasting && check_lasting(value)?;
@@ -360,6 +372,7 @@ pub(super) struct Order {
     pub(super) job: Option<Job>,
     pub(super) collect: bool,
     pub(super) lasting: bool,
+    pub(super) spool: Option<Address>,
 }
 
 impl Order {
@@ -398,6 +411,7 @@ impl Order {
             job,
             collect: fact(8).truthy(),
             lasting: fact(10).truthy(),
+            spool: Address::from_words([11, 12].map(|at| number(at).unwrap_or(0))),
         })
     }
 
