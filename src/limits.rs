@@ -70,6 +70,9 @@ pub const MAX_OBJECTS: usize = 1 << 22;
 /// How often an item that is taken by lease may fail its taker (by its death, or by an error that leaves the body) before it
 /// is set aside, unless the queue says otherwise: one death may be chance and two bad luck, a third means the item.
 pub const MAX_FAILURES: u64 = 3;
+/// Bytes of memory for each worker of a pool that was not told how many: a container of 128 MiB with many processors gets four. An idle
+/// worker has less than 1 MiB to itself; this is room for what it works on.
+pub const WORKER_MEMORY: u64 = 32 << 20;
 /// Workers of a pool that may die one after the other before they have begun anything: a kill from outside may hit one in its
 /// `init`, but when this many end there, the next would as well.
 pub const MAX_UNREADY: u32 = 20;

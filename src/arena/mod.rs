@@ -33,7 +33,7 @@ pub use table::SlotRef;
 use crate::diag::{Error, Result, codes};
 use crate::limits::{ARENA_LEAST, ARENA_RESERVE};
 use crate::os::robust::{Guard, RobustMutex};
-use crate::os::{clock, fork, memory, signal};
+use crate::os::{cgroup, clock, fork, memory, signal};
 use layout::Layout;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -241,6 +241,7 @@ impl Arena {
             .collect_at_chunks
             .store(collect::LEAST_CHUNKS, Ordering::Relaxed);
         // Touching a sparse page when memory is out would end us; three quarters leave room for the heaps.
+        cgroup::begin();
         let limit = memory::usable_memory() / 4 * 3 / layout::CHUNK;
         header.chunk_limit.store(
             u64::from(layout.chunks).min(limit) as u32,

@@ -17,7 +17,7 @@ use std::rc::Rc;
 /// Sorted by name.
 pub static FUNCTIONS: Table = natives! {
     "active_children" () active_children, "The children of this process that run, oldest first.";
-    "cpu_count" () cpu_count, "How many processors this process may use.";
+    "cpu_count" () cpu_count, "How many processors this process may use: those of its affinity, and no more than the quotas of its control groups, rounded up.";
     "current_process" () current_process, "The process that runs this line.";
     "parent_process" () parent_process, "The process that spawned this one; nil in the main process.";
     "set_start_method" ("method", "force?") set_start_method, "Chooses how children come into being; once, before the first spawn.";

@@ -1,15 +1,15 @@
 //! How much processor this process may use.
 #![allow(unsafe_code)]
 
+use super::cgroup;
 use std::sync::OnceLock;
 
-/// Processors that this process may use: its affinity, and the quota of its control group rounded up; at least 1.
+/// Processors that this process may use: its affinity, and the quota of its control groups rounded up; at least 1.
 pub fn count() -> usize {
-    let allowed = affinity();
-    match quota() {
-        Some(quota) => allowed.min(quota).max(1),
-        None => allowed.max(1),
-    }
+    // Each pool asks; the files of the groups are read once.
+    static QUOTA: OnceLock<Option<usize>> = OnceLock::new();
+    let quota = QUOTA.get_or_init(cgroup::processors);
+    affinity().min(quota.unwrap_or(usize::MAX)).max(1)
 }
 
 /// True when somebody else can run while we spin. Asked once: it is on the way into every wait.
@@ -28,30 +28,6 @@ fn affinity() -> usize {
         }
         libc::CPU_COUNT(set.assume_init_ref()).max(1) as usize
     }
-}
-
-/// The quota of the control group (version 2, then version 1), in whole processors rounded up.
-fn quota() -> Option<usize> {
-    if let Ok(text) = std::fs::read_to_string("/sys/fs/cgroup/cpu.max") {
-        let mut words = text.split_whitespace();
-        let quota: u64 = words.next()?.parse().ok()?;
-        let period: u64 = words.next()?.parse().ok()?;
-        return processors(quota, period);
-    }
-    let read = |name: &str| -> Option<i64> {
-        std::fs::read_to_string(format!("/sys/fs/cgroup/cpu/{name}"))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
-    };
-    let quota = u64::try_from(read("cpu.cfs_quota_us")?).ok()?;
-    let period = u64::try_from(read("cpu.cfs_period_us")?).ok()?;
-    processors(quota, period)
-}
-
-fn processors(quota: u64, period: u64) -> Option<usize> {
-    (period > 0).then(|| quota.div_ceil(period).max(1) as usize)
 }
 
 /// What a process has used so far.

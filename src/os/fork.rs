@@ -77,17 +77,27 @@ pub fn leave(code: i32) -> ! {
 
 /// The end of a child of this process, if it has ended; `block` waits for it. `None` also when `pid` is no child of ours.
 pub fn wait_for(pid: i32, block: bool) -> Option<WaitStatus> {
+    wait_for_all_of(pid, block).map(|(status, _)| status)
+}
+
+/// As [`wait_for`], and the bytes of memory that it had at most.
+pub fn wait_for_all_of(pid: i32, block: bool) -> Option<(WaitStatus, u64)> {
     let flags = if block { 0 } else { libc::WNOHANG };
     loop {
         let mut status = 0;
-        // SAFETY: `status` is valid to write to.
-        let result = unsafe { libc::waitpid(pid, &mut status, flags) };
+        let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+        // SAFETY: `status` and `usage` are valid to write to; zeroed memory is a valid usage.
+        let (result, usage) = unsafe {
+            let result = libc::wait4(pid, &mut status, flags, usage.as_mut_ptr());
+            (result, usage.assume_init())
+        };
         if result == pid {
-            return Some(if libc::WIFSIGNALED(status) {
+            let status = if libc::WIFSIGNALED(status) {
                 WaitStatus::Signalled(libc::WTERMSIG(status))
             } else {
                 WaitStatus::Exited(libc::WEXITSTATUS(status))
-            });
+            };
+            return Some((status, usage.ru_maxrss.max(0) as u64 * 1024));
         }
         let again = std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR);
         if result == 0 || !again {

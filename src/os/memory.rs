@@ -151,7 +151,7 @@ pub fn private() -> Option<u64> {
     Some(text.lines().filter_map(of_line).sum())
 }
 
-/// Bytes that this machine, or the control group that we are in, lets us use.
+/// Bytes that this machine, or the control groups that we are in, let us use.
 pub fn usable_memory() -> u64 {
     // SAFETY: sysconf has no preconditions.
     let (pages, size) = unsafe {
@@ -161,9 +161,6 @@ pub fn usable_memory() -> u64 {
         )
     };
     let machine = (pages.max(0) as u64).saturating_mul(size.max(0) as u64);
-    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max")
-        .ok()
-        .and_then(|text| text.trim().parse::<u64>().ok());
-    let total = group.map_or(machine, |group| group.min(machine));
+    let total = super::cgroup::memory().map_or(machine, |group| group.min(machine));
     if total == 0 { 1 << 30 } else { total }
 }

@@ -7,6 +7,7 @@ pub mod alarm;
 #[cfg(feature = "cli")]
 pub mod alloc;
 pub mod arrival;
+pub mod cgroup;
 pub mod clock;
 #[cfg(feature = "jit")]
 pub mod code;

@@ -138,9 +138,9 @@ fn reap_ended(patience: Patience) {
             if !waits && lives {
                 return true;
             }
-            match fork::wait_for(child.pid, waits) {
-                Some(status) => {
-                    ended.push((child.slot, child.hold.clone(), status));
+            match fork::wait_for_all_of(child.pid, waits) {
+                Some(end) => {
+                    ended.push((child.slot, child.hold.clone(), end));
                     false
                 }
                 None => true,
@@ -148,7 +148,8 @@ fn reap_ended(patience: Patience) {
         });
     });
     let mut killed = false;
-    for (slot, hold, status) in ended {
+    for (slot, hold, (status, peak)) in ended {
+        Record::of(hold.object()).note_peak(peak);
         killed |= note_end(arena, slot, hold, status);
     }
     reap_orphans();

@@ -73,6 +73,8 @@ pub const PASSED: u64 = 1 << 18;
 const PID: u64 = 0;
 const SLOT: u64 = 8;
 const PARENT: u64 = 16;
+/// Bytes of memory that it had at most, once its parent has waited for it.
+const PEAK: u64 = 24;
 const RESULT: u64 = 32;
 /// A result of a few bytes: how many in the lowest byte, themselves above it.
 const SMALL_RESULT: u64 = 40;
@@ -217,6 +219,16 @@ impl<'a> Record<'a> {
     /// Notes the process id.
     pub fn note_pid(&self, pid: i32) {
         self.word(PID).store(pid as u64, Ordering::Release);
+    }
+
+    /// Notes the bytes of memory that it had at most.
+    pub fn note_peak(&self, bytes: u64) {
+        self.word(PEAK).store(bytes, Ordering::Release);
+    }
+
+    /// Bytes of memory that it had at most, those included that it shared with others; `None` until its parent has waited for it.
+    pub fn peak(&self) -> Option<u64> {
+        Some(self.get(PEAK)).filter(|&bytes| bytes > 0)
     }
 
     /// Seals the end: the first to say it wins. `result` is a message in our hands, or 0. Everybody who waits is woken.

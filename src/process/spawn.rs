@@ -392,6 +392,11 @@ impl Process {
         }
     }
 
+    /// Bytes of memory that it had at most, those included that it shared with others; `None` until it has ended and its parent knows.
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.record().peak()
+    }
+
     /// What a wait for its end waits for, for `select` and others that wait for several things.
     pub fn awaited(&self) -> Awaited<'static> {
         Awaited {

@@ -1,18 +1,16 @@
 //! From a command to programs that run: files and pipes are opened, then the programs are started one after the other.
 
 use super::command::{Command, Errors, Input, Output, Stage};
-use super::lookup;
 use super::running::{Feed, Running, Source, Tail};
+use super::{environment, lookup};
 use crate::diag::{Error, Field, Result, codes};
 use crate::os::name::{self, Name};
 use crate::os::program::{self, Group, ProgramSpec, Refused};
 use crate::os::{clock, descriptor};
 use crate::process::programs::{self, JobId, Mark};
-use std::collections::BTreeMap;
-use std::ffi::{CString, OsString};
+use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::OpenOptionsExt;
 
 /// What whoever runs a command wants of it.
@@ -114,7 +112,7 @@ fn launch(
     let text = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| lookup::no_zeros());
     let words = stage.words.iter().cloned().map(text);
     let arguments = words.collect::<Result<Vec<_>>>()?;
-    let environment = environment(stage, &mark.text)?;
+    let environment = environment::of(stage, &mark.text)?;
     let folder = stage
         .folder
         .as_deref()
@@ -166,26 +164,6 @@ fn refusal(stage: &Stage, path: &CString, refused: Refused) -> Box<Error> {
         )
         .with_field("errno", Field::Int(i64::from(refused.errno))),
     }
-}
-
-fn environment(stage: &Stage, mark: &str) -> Result<Vec<CString>> {
-    let inherited = (!stage.bare).then(std::env::vars_os);
-    let mut all: BTreeMap<OsString, OsString> = inherited.into_iter().flatten().collect();
-    let os = |text: &str| name::os(text).into_owned();
-    for (name, value) in &stage.environment {
-        match value {
-            Some(value) => all.insert(os(name), os(value)),
-            None => all.remove(&os(name)),
-        };
-    }
-    all.insert(programs::VARIABLE.into(), mark.into());
-    let join = |(name, value): (OsString, OsString)| {
-        let mut bytes = name.into_vec();
-        bytes.push(b'=');
-        bytes.extend(value.into_vec());
-        CString::new(bytes).map_err(|_| lookup::no_zeros())
-    };
-    all.into_iter().map(join).collect()
 }
 
 fn open_input(command: &Command, plan: Plan) -> Result<(End, Option<Feed>)> {

@@ -2,7 +2,7 @@
 
 use crate::diag::{Error, Field, codes};
 use crate::limits::MAX_UNREADY;
-use crate::os::signal;
+use crate::os::{cgroup, signal};
 use crate::process::{Ended, Process};
 use std::cell::Cell;
 
@@ -20,6 +20,8 @@ pub struct Death<'a> {
     pub limit: Option<f64>,
     /// What it printed last.
     pub last_words: Option<String>,
+    /// Bytes of memory that it had at most, if that is known.
+    pub peak: Option<u64>,
     /// How often the task was tried.
     pub tries: u64,
 }
@@ -34,7 +36,29 @@ impl Death<'_> {
             ended,
             limit: None,
             last_words: None,
+            peak: process.peak_memory(),
             tries: 1,
+        }
+    }
+
+    /// Whether memory may be the reason for a death by SIGKILL: what the worker had, and what the kernel says of its own kills.
+    fn of_memory(&self) -> String {
+        let had = match self.peak {
+            Some(peak) => format!(
+                "the worker had {:.1} MiB of memory at most",
+                peak as f64 / 1048576.0
+            ),
+            None => "the worker's memory is not known".to_string(),
+        };
+        let again = "try fewer workers, or smaller items";
+        match cgroup::memory_kills() {
+            Some(0) => format!(
+                "{had}, and the kernel has killed nobody here because memory ran out: somebody has sent the signal"
+            ),
+            Some(kills) => format!(
+                "{had}, and the kernel has killed {kills} here since the script began because memory ran out: {again}"
+            ),
+            None => format!("the kernel kills so when memory runs out ({had}): {again}"),
         }
     }
 
@@ -47,7 +71,9 @@ impl Death<'_> {
                 let message = format!("{task} was to take at most {limit} s, but took longer");
                 Error::new(codes::TIMEOUT, message)
                     .with_field("seconds", Field::Float(limit))
-                    .with_note(format!("{who} was ended with everything that it had started"))
+                    .with_note(format!(
+                        "{who} was ended with everything that it had started"
+                    ))
             }
             (None, Some(Ended::Killed(number))) => {
                 let name = signal::name_of(*number);
@@ -56,9 +82,7 @@ impl Death<'_> {
                 let error = Error::new(codes::PROCESS_DIED, message)
                     .with_field("signal", Field::Int(i64::from(*number)));
                 let error = match &*name {
-                    "SIGKILL" => error.with_help(
-                        "the kernel kills so when memory runs out: try fewer workers, or smaller items",
-                    ),
+                    "SIGKILL" => error.with_help(self.of_memory()),
                     _ => error,
                 };
                 error.with_field("signal_name", Field::Text(name))
@@ -76,6 +100,9 @@ impl Death<'_> {
         }
         .with_field("worker", Field::Text(self.name.clone()))
         .with_field("pid", Field::Int(i64::from(self.pid)));
+        if let Some(peak) = self.peak {
+            error = error.with_field("peak_memory", Field::Int(peak as i64));
+        }
         if let Some(words) = &self.last_words {
             error = error
                 .with_note(format!("the last that {} printed: {words}", self.name))
