@@ -1,8 +1,7 @@
 //! Methods of bytes.
 
-use super::text::Encoding;
+use super::encoding::Coding;
 use super::{Table, arguments};
-use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::text::checked;
@@ -14,7 +13,7 @@ use std::fmt::Write;
 pub static METHODS: Table = natives! {
     "contains" ("part") contains, "Whether there is a part.";
     "count" ("part") count, "How often a part stands in the bytes, without overlaps.";
-    "decode" ("encoding?", "errors?") decode, "The bytes as a text, of UTF-8, `ascii` or `latin-1`; `errors: \"replace\"` or `\"ignore\"` takes any bytes.";
+    "decode" ("encoding?", "errors?") decode, "The bytes as a text, of UTF-8 or another encoding; `errors: \"replace\"` or `\"ignore\"` takes any bytes.";
     "endswith" ("suffix") endswith, "Whether the bytes end with others.";
     "find" ("part", "start?") find, "The index of the first place of a part, -1 when there is none.";
     "hex" () hex, "The bytes as hexadecimal digits.";
@@ -56,47 +55,8 @@ fn count(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn decode(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let data = receiver(args);
-    let encoding = Encoding::argument("decode", &args[1])?;
-    let errors = match arguments::given(&args[2]) {
-        None => "strict",
-        Some(errors) => match arguments::text("decode", "errors", errors)? {
-            name @ ("strict" | "replace" | "ignore") => name,
-            _ => {
-                let rule = "must be \"strict\", \"replace\" or \"ignore\"";
-                return Err(arguments::refuse("decode", "errors", rule, errors));
-            }
-        },
-    };
-    let first_bad = match encoding {
-        Encoding::Latin1 => None,
-        Encoding::Ascii => data.iter().position(|b| !b.is_ascii()),
-        Encoding::Utf8 => std::str::from_utf8(data).err().map(|e| e.valid_up_to()),
-    };
-    if let (Some(at), "strict") = (first_bad, errors) {
-        let byte = data.get(at).copied().unwrap_or_default();
-        let message = format!(
-            "decode: the bytes must be {}, but there is \\x{byte:02x} at index {at}",
-            encoding.name()
-        );
-        return Err(diag::Error::new(codes::VALUE, message).into());
-    }
-    let mut text = match encoding {
-        Encoding::Utf8 => String::from_utf8_lossy(data).into_owned(),
-        Encoding::Latin1 => data.iter().map(|&b| char::from(b)).collect(),
-        Encoding::Ascii => {
-            let ascii = |&b: &u8| {
-                if b.is_ascii() {
-                    char::from(b)
-                } else {
-                    char::REPLACEMENT_CHARACTER
-                }
-            };
-            data.iter().map(ascii).collect()
-        }
-    };
-    if errors == "ignore" && first_bad.is_some() {
-        text.retain(|c| c != char::REPLACEMENT_CHARACTER);
-    }
+    let coding = Coding::named("decode", &args[1], &args[2])?;
+    let text = coding.decode("decode", data)?;
     checked(context.heap(), text)
 }
 

@@ -4,7 +4,9 @@
 //! several processes append stay whole, not to pipes and terminals. A file is of its process alone: it has no identity, so it
 //! cannot be sent.
 
+use super::encoding::{Coding, OTHERS};
 use super::file_gather::{self, Gathered, Unwritten};
+use super::file_stream::Stream;
 use super::scarce::Scarce;
 use super::{Table, arguments, file_place, gather, system};
 use crate::diag::{self, codes};
@@ -14,16 +16,17 @@ use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Fault, Native, NativeIter, Outcome};
 use crate::value::{Value, operate, show, text};
 use std::any::Any;
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
 /// Sorted by name.
 pub static FUNCTIONS: Table = natives! {
-    "open" ("path", "mode?") open, "Opens a file to read (\"r\"), write anew (\"w\"), append (\"a\"), create (\"x\"), also \"+\" and \"b\" for bytes.";
+    "open" ("path", "mode?", "encoding?", "errors?") open, "Opens a file to read (\"r\"), write anew (\"w\"), append (\"a\"), create (\"x\"), also \"+\" and \"b\" for bytes; a text may be in another encoding than UTF-8.";
 };
 
 /// Sorted by name.
@@ -41,9 +44,6 @@ pub static METHODS: Table = natives! {
     "writelines" ("items") writelines, "Writes all strs (bytes in mode \"b\") of something.";
 };
 
-/// Bytes asked for at once.
-const CHUNK: usize = 64 * 1024;
-
 /// A file.
 struct FileHandle {
     inner: Rc<Inner>,
@@ -53,21 +53,12 @@ pub(super) struct Inner {
     path: String,
     mode: String,
     binary: bool,
+    /// How its text is written, if not in UTF-8 that must be right.
+    coding: Option<Coding>,
+    /// Nothing was written yet: a mark of the encoding belongs at the beginning.
+    is_new: Cell<bool>,
     /// `None` once it is closed.
     open: RefCell<Option<Stream>>,
-}
-
-pub(super) struct Stream {
-    pub(super) file: File,
-    _scarce: Scarce,
-    /// Reading can take as long as somebody else likes: a pipe, a terminal.
-    waits: bool,
-    /// What was read and not given out yet.
-    ahead: Vec<u8>,
-    /// How much of `ahead` was given out.
-    used: usize,
-    /// What was written and is not in the file yet; `None` where each write goes to the system.
-    gathered: Option<Gathered>,
 }
 
 impl Handle for FileHandle {
@@ -145,6 +136,7 @@ fn open(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         None => "r",
     };
     let (options, binary) = parse_mode(mode, &args[1])?;
+    let coding = coding(mode, args)?;
     let file = system::retry(context, "open", &path, || options.open(&path))?;
     let kind = file.metadata().map(|data| data.file_type());
     if kind.as_ref().is_ok_and(|kind| kind.is_dir()) {
@@ -152,25 +144,38 @@ fn open(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         return Err(system::failed("open", &path, &error));
     }
     let waits = !kind.is_ok_and(|kind| kind.is_file());
-    let stream = Stream {
-        file,
-        waits,
-        ahead: Vec::new(),
-        used: 0,
-        _scarce: Scarce::new(context.heap(), 1),
-        gathered: (!waits && (mode.contains('w') || mode.contains('x')) && !mode.contains('+'))
-            .then(Gathered::default),
-    };
+    let mut stream = Stream::new(file, Scarce::new(context.heap(), 1), waits);
+    stream.reader = coding.map(Coding::reader);
+    let gathers = !waits && (mode.contains('w') || mode.contains('x')) && !mode.contains('+');
+    stream.gathered = gathers.then(Gathered::default);
     let inner = Inner {
         path: path.to_string(),
         mode: mode.to_string(),
         binary,
+        coding,
+        is_new: Cell::new(!mode.contains('a')),
         open: RefCell::new(Some(stream)),
     };
     let handle = FileHandle {
         inner: Rc::new(inner),
     };
     Ok(Value::handle(context.heap(), Rc::new(handle)))
+}
+
+/// The encoding that a file is opened with.
+fn coding(mode: &str, args: Args<'_>) -> Outcome<Option<Coding>> {
+    let coding = Coding::given("open", &args[2], &args[3])?;
+    if coding.is_some() && mode.contains(['b', '+']) {
+        let mode = show::quoted(mode);
+        let message = format!(
+            "open: a file with an encoding is read or written as a text from one end to the other, but its mode is {mode}"
+        );
+        let help = "modes \"r\", \"w\", \"a\" and \"x\" do so";
+        return Err(diag::Error::new(codes::VALUE, message)
+            .with_help(help)
+            .into());
+    }
+    Ok(coding)
 }
 
 /// The open file of a file value, for a program to use at the same place; `None` for other values.
@@ -276,8 +281,20 @@ impl Inner {
             operate::within(function, searched, MAX_STRING)?;
             self.wait(context)?;
             if self.with(context, function, Stream::fill)? == 0 {
-                return self.with(context, function, |stream| Ok(stream.take(usize::MAX)));
+                let line = self.with(context, function, |stream| Ok(stream.take(usize::MAX)))?;
+                self.check(context, function)?;
+                return Ok(line);
             }
+        }
+    }
+
+    /// Refuses what does not fit the encoding, once all before it was given out.
+    fn check(&self, context: &mut dyn Context, function: &str) -> Outcome<()> {
+        match self.coding {
+            Some(coding) if self.with(context, function, |stream| Ok(stream.is_spoilt()))? => {
+                Err(coding.spoilt(function, &show::quoted(&self.path)))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -292,7 +309,7 @@ impl Inner {
                 let path = show::quoted(&self.path);
                 let message =
                     format!("{function}: a text must be UTF-8, but {path} has other bytes");
-                let help = "open it with mode \"rb\" to read bytes";
+                let help = format!("{OTHERS}, or open it with mode \"rb\" to read bytes");
                 Err(diag::Error::new(codes::VALUE, message)
                     .with_help(help)
                     .into())
@@ -301,10 +318,15 @@ impl Inner {
     }
 
     /// What an argument of `write` puts into the file.
-    fn bytes<'a>(&self, value: &'a Value) -> Outcome<&'a [u8]> {
+    fn bytes<'a>(&self, value: &'a Value) -> Outcome<Cow<'a, [u8]>> {
         match (value, value.as_str()) {
-            (_, Some(text)) if !self.binary => Ok(text.as_bytes()),
-            (Value::Bytes(bytes), _) if self.binary => Ok(bytes.data()),
+            (_, Some(text)) if !self.binary => Ok(match self.coding {
+                Some(coding) => coding
+                    .encode("write", text, self.is_new.replace(false))?
+                    .into(),
+                None => text.as_bytes().into(),
+            }),
+            (Value::Bytes(bytes), _) if self.binary => Ok(bytes.data().into()),
             _ if self.binary => Err(arguments::wrong(
                 "write",
                 "data",
@@ -341,7 +363,9 @@ impl Inner {
         while written < data.len() {
             let rest = data.get(written..).unwrap_or_default();
             written += self.with(context, "write", |stream| {
-                stream.forget_ahead()?;
+                if stream.reader.is_none() {
+                    stream.forget_ahead()?;
+                }
                 match stream.file.write(rest)? {
                     0 => Err(std::io::ErrorKind::WriteZero.into()),
                     count => Ok(count),
@@ -370,58 +394,6 @@ impl Unwritten for Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.write_out();
-    }
-}
-
-impl Stream {
-    /// Writes what was gathered.
-    fn settle(&mut self) -> std::io::Result<()> {
-        match &mut self.gathered {
-            Some(gathered) => gathered.write_to(&mut self.file),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn rest(&self) -> &[u8] {
-        self.ahead.get(self.used..).unwrap_or_default()
-    }
-
-    /// Reads a chunk more; 0 at the end of the file.
-    fn fill(&mut self) -> std::io::Result<usize> {
-        if self.used > CHUNK {
-            self.ahead.drain(..self.used);
-            self.used = 0;
-        }
-        let before = self.ahead.len();
-        self.ahead.resize(before + CHUNK, 0);
-        let result = self
-            .file
-            .read(self.ahead.get_mut(before..).unwrap_or_default());
-        self.ahead.truncate(before + *result.as_ref().unwrap_or(&0));
-        result
-    }
-
-    /// Gives out so many bytes of what was read, or all.
-    fn take(&mut self, count: usize) -> Vec<u8> {
-        let end = self.used.saturating_add(count).min(self.ahead.len());
-        let taken = self.ahead.get(self.used..end).unwrap_or_default().to_vec();
-        self.used = end;
-        if self.used == self.ahead.len() {
-            self.ahead.clear();
-            self.used = 0;
-        }
-        taken
-    }
-
-    /// Goes back to where the script believes it is, before writing or seeking.
-    pub(super) fn forget_ahead(&mut self) -> std::io::Result<()> {
-        let ahead = self.rest().len();
-        if ahead > 0 {
-            self.file.seek(SeekFrom::Current(-(ahead as i64)))?;
-        }
-        self.ahead.clear();
-        self.used = 0;
-        Ok(())
     }
 }
 
@@ -495,6 +467,9 @@ fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         };
         Ok(stream.take(count))
     })?;
+    if size.is_none() || data.is_empty() {
+        file.check(context, "read")?;
+    }
     file.value(context, "read", data)
 }
 
@@ -533,7 +508,7 @@ fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         let help = "modes \"w\", \"a\" and \"x\" write";
         return Err(diag::Error::new(codes::IO, message).with_help(help).into());
     }
-    file.put(context, data)?;
+    file.put(context, &data)?;
     let count = if file.binary {
         data.len()
     } else {
@@ -545,7 +520,7 @@ fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn writelines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let file = receiver(args)?;
     gather::each(context, args[1], |context, item| {
-        let data = file.bytes(&item)?.to_vec();
+        let data = file.bytes(&item)?.into_owned();
         file.put(context, &data)?;
         Ok(ControlFlow::Continue(()))
     })?;

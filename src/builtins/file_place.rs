@@ -46,6 +46,7 @@ pub fn seek(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 pub fn tell(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let file = receiver(args)?;
     let at = file.with(context, "tell", |stream| {
+        stream.check_place()?;
         Ok(stream.file.stream_position()? as i64 - stream.rest().len() as i64)
     })?;
     Ok(Value::Int(at))

@@ -1,7 +1,7 @@
 //! Methods of strings that look at or change characters: case, edges, padding, questions about all characters.
 
+use super::encoding::Coding;
 use super::{Table, arguments};
-use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::process::signals;
 use crate::value::native::{Args, Context, Outcome};
@@ -14,7 +14,7 @@ pub static METHODS: Table = natives! {
     "casefold" () casefold, "The text for a comparison that ignores case: as lower, and ß becomes ss.";
     "center" ("width", "fill?") center, "The text in the middle of so many characters.";
     "chars" () chars, "A list of the characters.";
-    "encode" ("encoding?") encode, "The text as bytes, in UTF-8 or as `ascii` or `latin-1`.";
+    "encode" ("encoding?", "errors?") encode, "The text as bytes, in UTF-8 or another encoding; `errors: \"replace\"` or `\"ignore\"` takes any text.";
     "isalnum" () isalnum, "Whether there are characters and all are letters or digits.";
     "isalpha" () isalpha, "Whether there are characters and all are letters.";
     "isascii" () isascii, "Whether all characters are ASCII.";
@@ -66,65 +66,12 @@ fn chars(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn encode(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let text = receiver(args);
-    let encoding = Encoding::argument("encode", &args[1])?;
-    let limit = match encoding {
-        Encoding::Utf8 => return Ok(Value::bytes(context.heap(), text.as_bytes().to_vec())),
-        Encoding::Ascii => 0x7f,
-        Encoding::Latin1 => 0xff,
+    let data = match Coding::given("encode", &args[1], &args[2])? {
+        None => text.as_bytes().to_vec(),
+        Some(coding) => coding.encode("encode", text, true)?,
     };
-    let mut data = Vec::with_capacity(text.len());
-    for c in text.chars() {
-        match u8::try_from(u32::from(c)) {
-            Ok(byte) if byte <= limit => data.push(byte),
-            _ => {
-                let message = format!(
-                    "encode: the text must have only characters of {}, but has {c:?}",
-                    encoding.name()
-                );
-                return Err(diag::Error::new(codes::VALUE, message).into());
-            }
-        }
-    }
+    operate::within("encode", data.len(), MAX_STRING)?;
     Ok(Value::bytes(context.heap(), data))
-}
-
-/// How characters are written as bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// UTF-8.
-    Utf8,
-    /// ASCII.
-    Ascii,
-    /// One byte per character, the first 256 of Unicode.
-    Latin1,
-}
-
-impl Encoding {
-    /// The encoding that an optional argument names.
-    pub fn argument(function: &str, value: &Value) -> Outcome<Encoding> {
-        let Some(value) = arguments::given(value) else {
-            return Ok(Encoding::Utf8);
-        };
-        let name = arguments::text(function, "encoding", value)?;
-        match name.to_ascii_lowercase().replace(['-', '_'], "").as_str() {
-            "utf8" => Ok(Encoding::Utf8),
-            "ascii" => Ok(Encoding::Ascii),
-            "latin1" | "iso88591" => Ok(Encoding::Latin1),
-            _ => {
-                let rule = "must be \"utf-8\", \"ascii\" or \"latin-1\"";
-                Err(arguments::refuse(function, "encoding", rule, value))
-            }
-        }
-    }
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Encoding::Utf8 => "utf-8",
-            Encoding::Ascii => "ascii",
-            Encoding::Latin1 => "latin-1",
-        }
-    }
 }
 
 /// Whether there are characters and all of them are so.

@@ -46,9 +46,18 @@ pub struct Feed {
     last: bool,
 }
 
+/// What makes UTF-8 of what a program writes.
+pub trait Transform {
+    /// Takes the next bytes, the last ones or not, and adds what they mean; false when they mean nothing, and no more is to come.
+    fn take(&mut self, raw: &[u8], is_last: bool, to: &mut Vec<u8>) -> bool;
+}
+
 /// The way out of the last program.
 pub struct Source {
     pipe: Option<Pipe>,
+    transform: Option<Box<dyn Transform>>,
+    /// What came was refused by the transform; what was there before is still to be taken.
+    spoilt: bool,
     /// What came and was not taken yet.
     pub ahead: Vec<u8>,
     /// How much of that was taken.
@@ -188,6 +197,8 @@ impl Source {
     pub(super) fn new(pipe: OwnedFd) -> Source {
         Source {
             pipe: Some(Pipe::new(pipe)),
+            transform: None,
+            spoilt: false,
             ahead: Vec::new(),
             used: 0,
             most: MAX_STRING + 1,
@@ -197,7 +208,30 @@ impl Source {
     /// Reads what is there now, as far ahead as it may.
     fn flow(&mut self) {
         let room = self.most.saturating_sub(self.rest().len());
-        pull(&mut self.pipe, &mut self.ahead, room.min(AT_ONCE));
+        let Some(transform) = self.transform.as_mut().filter(|_| self.pipe.is_some()) else {
+            pull(&mut self.pipe, &mut self.ahead, room.min(AT_ONCE));
+            return;
+        };
+        let mut raw = Vec::new();
+        pull(&mut self.pipe, &mut raw, room.min(AT_ONCE));
+        if !transform.take(&raw, self.pipe.is_none(), &mut self.ahead) {
+            (self.spoilt, self.pipe) = (true, None);
+        }
+    }
+
+    /// From now on what comes is made UTF-8 by this.
+    pub fn transform(&mut self, transform: impl Transform + 'static) {
+        self.transform = Some(Box::new(transform));
+    }
+
+    /// Whether something was refused by the transform.
+    pub fn was_spoilt(&self) -> bool {
+        self.spoilt
+    }
+
+    /// Whether what could be read is taken, and what came behind it was refused.
+    pub fn is_spoilt(&self) -> bool {
+        self.spoilt && self.rest().is_empty()
     }
 
     /// Whether nothing more can come than what is there.

@@ -1,8 +1,10 @@
 //! Commands in the background: their process handles.
 
-use super::conversation::Conversation;
+use super::conversation::{Conversation, Kind};
+use super::run::text_only;
 use super::{CommandHandle, receiver};
 use crate::builtins::arguments;
+use crate::builtins::encoding::Coding;
 use crate::builtins::options::Options;
 use crate::builtins::process::ProcessHandle;
 use crate::diag::{self, codes};
@@ -129,6 +131,8 @@ pub(super) fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(flag) => arguments::boolean("start", "binary", flag)?,
         None => false,
     };
+    let coding = Coding::given("start", &args[3], &args[4])?;
+    text_only("start", binary, coding)?;
     let plan = Plan {
         captures: true,
         reads_errors,
@@ -138,7 +142,19 @@ pub(super) fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let process = prepare(context, handle, None)?;
     let mut running = launch(context, handle, &process, plan, false)?;
     running.asks = false;
-    let talk = Conversation::new(context.heap(), running, process.clone(), binary);
+    if let Some(coding) = coding {
+        for source in [&mut running.output, &mut running.errors] {
+            source
+                .iter_mut()
+                .for_each(|source| source.transform(coding.reader()));
+        }
+    }
+    let kind = match (binary, coding) {
+        (true, _) => Kind::Bytes,
+        (false, Some(coding)) => Kind::Coded(coding),
+        (false, None) => Kind::Text,
+    };
+    let talk = Conversation::new(context.heap(), running, process.clone(), kind);
     let handle = ProcessHandle::talking(process, Rc::new(talk));
     Ok(Value::handle(context.heap(), Rc::new(handle)))
 }

@@ -1,7 +1,8 @@
 //! Conversations with a program: the streams of what was started with `start()`.
 
 use super::lines::{AHEAD, found_line, next_line, trim};
-use super::run::decode;
+use super::run::{OUTPUT, decode};
+use crate::builtins::encoding::Coding;
 use crate::builtins::scarce::{self, Scarce};
 use crate::builtins::{Table, arguments};
 use crate::diag::{self, Field, codes};
@@ -16,17 +17,32 @@ use crate::value::heap::{Heap, Marker};
 use crate::value::native::{Args, Context, Native, NativeIter, Outcome};
 use crate::value::{Value, operate};
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// The streams of a program that was started with `start()`.
 pub struct Conversation {
     running: RefCell<Running>,
     process: Process,
-    /// What is read are bytes.
-    binary: bool,
+    kind: Kind,
+    /// Something was written to its input.
+    has_written: Cell<bool>,
     _scarce: Scarce,
 }
+
+/// What is read and written.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    /// Bytes.
+    Bytes,
+    /// Texts in UTF-8.
+    Text,
+    /// Texts in another encoding, or in one that is not strict.
+    Coded(Coding),
+}
+
+/// What to do where what is read is no text.
+const IS_NO_TEXT: &str = "start the program with start(encoding: \"latin-1\"), start(errors: \"replace\") or start(binary: true)";
 
 /// Which of its streams.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -181,28 +197,48 @@ impl Conversation {
     }
 
     /// The next line with its end, if it is there; empty at the end. `searched` bytes have no end of a line.
-    pub(super) fn line_there(&self, which: Which, searched: &mut usize) -> Option<Vec<u8>> {
+    pub(super) fn line_there(
+        &self,
+        which: Which,
+        searched: &mut usize,
+    ) -> Outcome<Option<Vec<u8>>> {
         let mut running = self.running.borrow_mut();
         let Some(source) = which.source(&mut running) else {
-            return Some(Vec::new());
+            return Ok(Some(Vec::new()));
         };
-        let length = next_line(source, searched)?;
-        Some(source.take(length))
+        let Some(length) = next_line(source, searched) else {
+            return Ok(None);
+        };
+        let line = source.take(length);
+        if !line.ends_with(b"\n") {
+            self.check("readline", Some(source))?;
+        }
+        Ok(Some(line))
     }
 
     /// What `read(size)` gives, if it is there; empty at the end.
-    pub(super) fn output_there(&self, which: Which, size: Option<usize>) -> Option<Vec<u8>> {
+    pub(super) fn output_there(
+        &self,
+        which: Which,
+        size: Option<usize>,
+    ) -> Outcome<Option<Vec<u8>>> {
         let mut running = self.running.borrow_mut();
-        let source = which.source(&mut running);
-        let has_enough = self.has_enough(source.as_deref(), size);
-        has_enough.then(|| self.take(source, size))
+        let mut source = which.source(&mut running);
+        if !self.has_enough(source.as_deref(), size) {
+            return Ok(None);
+        }
+        let data = self.take(source.as_deref_mut(), size);
+        if size.is_none() || data.is_empty() {
+            self.check("read", source.as_deref())?;
+        }
+        Ok(Some(data))
     }
 
     /// How many of these bytes are at most so many: of a text, whole characters.
     fn count_of(&self, rest: &[u8], most: usize) -> usize {
-        match self.binary {
-            true => most.min(rest.len()),
-            false => whole_characters(rest, most),
+        match self.kind {
+            Kind::Bytes => most.min(rest.len()),
+            Kind::Text | Kind::Coded(_) => whole_characters(rest, most),
         }
     }
 
@@ -234,26 +270,41 @@ impl Conversation {
         heap: &mut Heap,
         running: Running,
         process: Process,
-        binary: bool,
+        kind: Kind,
     ) -> Conversation {
         Conversation {
             running: RefCell::new(running),
             process,
-            binary,
+            kind,
+            has_written: Cell::new(false),
             _scarce: Scarce::new(heap, scarce::PROGRAM),
+        }
+    }
+
+    /// A text as the program reads it.
+    fn encoded(&self, text: &str) -> Outcome<Vec<u8>> {
+        match self.kind {
+            Kind::Coded(coding) => {
+                let is_first = !self.has_written.replace(true);
+                coding.encode("write", text, is_first)
+            }
+            Kind::Bytes | Kind::Text => Ok(name::bytes(text).into_owned()),
         }
     }
 
     /// What was read, as a value.
     pub(super) fn value(&self, context: &mut dyn Context, method: &str, data: Vec<u8>) -> Outcome {
-        match self.binary {
-            true => Ok(Value::bytes(context.heap(), data)),
-            false => decode(
-                context,
-                method,
-                data,
-                "start the program with start(binary: true)",
-            ),
+        match self.kind {
+            Kind::Bytes => Ok(Value::bytes(context.heap(), data)),
+            Kind::Text | Kind::Coded(_) => decode(context, method, data, IS_NO_TEXT),
+        }
+    }
+
+    /// Refuses what is not of its encoding, once all before that was taken.
+    fn check(&self, method: &str, source: Option<&Source>) -> Outcome<()> {
+        match (self.kind, source.is_some_and(Source::is_spoilt)) {
+            (Kind::Coded(coding), true) => Err(coding.spoilt(method, OUTPUT)),
+            _ => Ok(()),
         }
     }
 
@@ -312,7 +363,13 @@ impl Conversation {
         }
         pumped?;
         operate::within("readline", searched, MAX_STRING)?;
-        Ok(source.map_or_else(Vec::new, |source| source.take(found.unwrap_or(0))))
+        let line = source
+            .as_mut()
+            .map_or_else(Vec::new, |source| source.take(found.unwrap_or(0)));
+        if !line.ends_with(b"\n") {
+            self.check("readline", source.as_deref())?;
+        }
+        Ok(line)
     }
 }
 
@@ -320,7 +377,7 @@ fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (of, _) = conversation("write", &args[0])?;
     let timeout = arguments::timeout("write", "timeout", &args[2])?;
     let data = match (args[1], args[1].as_str()) {
-        (_, Some(text)) => name::bytes(text).into_owned(),
+        (_, Some(text)) => of.encoded(text)?,
         (Value::Bytes(bytes), _) => bytes.data().to_vec(),
         (other, _) => return Err(arguments::wrong("write", "data", "a str or bytes", &other)),
     };
@@ -375,7 +432,7 @@ fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         length > MAX_STRING || of.has_enough(source.as_deref(), size)
     })?;
     operate::within("read", length, MAX_STRING)?;
-    let data = of.take(which.source(&mut of.running.borrow_mut()), size);
+    let data = of.output_there(which, size)?.unwrap_or_default();
     of.value(context, "read", data)
 }
 

@@ -1,6 +1,7 @@
 //! The lines of a command while it runs.
 
 use super::run::{AS_BYTES, Foreground, decode, start_captured};
+use crate::builtins::encoding::Coding;
 use crate::builtins::lazy;
 use crate::builtins::scarce::{self, Scarce};
 use crate::diag::{self, codes};
@@ -22,11 +23,14 @@ struct Lines {
     open: RefCell<Option<Foreground>>,
     /// What its input is read from.
     feed: Option<Rc<dyn NativeIter>>,
+    /// How its output is written, if not in UTF-8.
+    coding: Option<Coding>,
     _open: Scarce,
 }
 
 pub(super) fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let mut foreground = start_captured(context, "lines", &args[0])?;
+    let coding = Coding::given("lines", &args[1], &args[2])?;
+    let mut foreground = start_captured(context, "lines", &args[0], coding)?;
     if let Some(output) = &mut foreground.running.output {
         output.most = AHEAD;
     }
@@ -35,6 +39,7 @@ pub(super) fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let lines = Lines {
         open: RefCell::new(Some(foreground)),
         feed,
+        coding,
         _open: Scarce::new(context.heap(), scarce::PROGRAM),
     };
     Ok(lazy::value(context, lines))
@@ -95,6 +100,9 @@ impl NativeIter for Lines {
         operate::within("lines", searched, MAX_STRING)?;
         let source = foreground.running.output.as_mut();
         let line = source.map_or_else(Vec::new, |source| source.take(found.unwrap_or(0)));
+        if !line.ends_with(b"\n") {
+            foreground.check_output("lines", self.coding)?;
+        }
         if line.is_empty() {
             foreground.pump(context, |running| running.is_over())?;
             let verdict = foreground.finish(context)?;

@@ -46,23 +46,23 @@ pub static INTRINSICS: Table = natives! {
 /// Sorted by name.
 pub static METHODS: Table = natives! {
     "bytes" () run::bytes, "Runs it and gives its standard output as bytes; ExitError when it fails.";
-    "capture" ("binary?") run::capture, "Runs it and gives {code, ok, out, err, ...} whatever its code is; with `binary: true` the outputs are bytes.";
+    "capture" ("binary?", "encoding?", "errors?") run::capture, "Runs it and gives {code, ok, out, err, ...} whatever its code is; with `binary: true` the outputs are bytes.";
     "check" () run::check, "Runs it with its output to the terminal; ExitError when it fails.";
     "cwd" ("folder") settings::cwd, "With another folder to run in.";
     "env" ("variables?", "clear?") settings::env, "With changed variables in its environment: nil takes one away, `clear: true` all others.";
     "input" ("data") settings::input, "With this input: a str, bytes, or something to go through, whose strs are lines.";
     "json" () run::json, "Runs it and reads its standard output as JSON; ExitError when it fails.";
-    "lines" () lines::lines, "Runs it and goes through the lines of its standard output while it runs; leaving the loop ends it.";
+    "lines" ("encoding?", "errors?") lines::lines, "Runs it and goes through the lines of its standard output while it runs; leaving the loop ends it.";
     "merge" () settings::merge, "With its standard error going where its standard output goes.";
     "name" ("text") settings::name, "With a name for messages and process handles.";
     "ok_codes" ("codes") settings::ok_codes, "With exit codes other than 0 that are no failure.";
     "run" () run::run, "Runs it with its output to the terminal and gives {code, ok, ...} without raising.";
     "spawn" ("name?") background::spawn, "Runs it in the background and gives its process handle, as `spawn` does.";
-    "start" ("stderr?", "binary?") background::start, "Runs it in the background and gives its process handle with `stdin` to write and `stdout` to read, with `stderr: true` also `stderr`; with `binary: true` they give bytes.";
+    "start" ("stderr?", "binary?", "encoding?", "errors?") background::start, "Runs it in the background and gives its process handle with `stdin` to write and `stdout` to read, with `stderr: true` also `stderr`; with `binary: true` they give bytes.";
     "stderr" ("target", "append?") settings::stderr, "With its standard error going to a file (a path or an open file), or nowhere (nil).";
     "stdin" ("source") settings::stdin, "With its standard input coming from a file (a path or an open file), or from nowhere (nil).";
     "stdout" ("target", "append?") settings::stdout, "With its standard output going to a file (a path or an open file), or nowhere (nil).";
-    "text" () run::text, "Runs it and gives its standard output as a str; ExitError when it fails.";
+    "text" ("encoding?", "errors?") run::text, "Runs it and gives its standard output as a str; ExitError when it fails.";
     "timeout" ("seconds") settings::timeout, "With a time after which it is ended with everything that it started: Timeout.";
 };
 

@@ -1,6 +1,7 @@
 //! Running a command to its end.
 
 use super::{CommandHandle, feed, receiver};
+use crate::builtins::encoding::Coding;
 use crate::builtins::modules::json_read;
 use crate::builtins::{arguments, gather};
 use crate::diag::{self, codes};
@@ -8,7 +9,7 @@ use crate::limits::MAX_STRING;
 use crate::os::poll::{self, Interest};
 use crate::process::wait;
 use crate::program::failure::{self, Verdict};
-use crate::program::running::TAIL;
+use crate::program::running::{Source, TAIL};
 use crate::program::{Plan, Pumped, Running};
 use crate::value::map::{Map, Table};
 use crate::value::native::{Args, Context, Fault, NativeIter, Outcome};
@@ -46,6 +47,22 @@ impl Foreground {
             feed,
             is_read_meanwhile,
         })
+    }
+
+    /// Its output is a text in this encoding.
+    fn read_as(&mut self, coding: Option<Coding>) {
+        if let (Some(coding), Some(output)) = (coding, &mut self.running.output) {
+            output.transform(coding.reader());
+        }
+    }
+
+    /// Refuses an output that is not of its encoding, once all before that was taken.
+    pub(super) fn check_output(&self, method: &str, coding: Option<Coding>) -> Outcome<()> {
+        let output = self.running.output.as_ref();
+        match (coding, output.is_some_and(Source::is_spoilt)) {
+            (Some(coding), true) => Err(coding.spoilt(method, OUTPUT)),
+            _ => Ok(()),
+        }
     }
 
     /// Lets it run until `done`, feeding it and passing on what it complains about.
@@ -135,6 +152,7 @@ pub(super) fn start_captured(
     context: &mut dyn Context,
     method: &str,
     value: &Value,
+    coding: Option<Coding>,
 ) -> Outcome<Foreground> {
     let handle = receiver(method, value)?;
     if !matches!(handle.command.output, crate::program::Output::Default) {
@@ -150,12 +168,19 @@ pub(super) fn start_captured(
         captures_errors: true,
         ..Plan::default()
     };
-    Foreground::start(context, handle, plan)
+    let mut foreground = Foreground::start(context, handle, plan)?;
+    foreground.read_as(coding);
+    Ok(foreground)
 }
 
 /// Runs it and gives its output, or raises its error.
-fn output_of(context: &mut dyn Context, method: &str, value: &Value) -> Outcome<Vec<u8>> {
-    let mut foreground = start_captured(context, method, value)?;
+fn output_of(
+    context: &mut dyn Context,
+    method: &str,
+    value: &Value,
+    coding: Option<Coding>,
+) -> Outcome<Vec<u8>> {
+    let mut foreground = start_captured(context, method, value, coding)?;
     foreground.running.held = TAIL;
     let mut length = 0;
     foreground.pump(context, |running| {
@@ -166,6 +191,10 @@ fn output_of(context: &mut dyn Context, method: &str, value: &Value) -> Outcome<
         length > MAX_STRING || is_finished(running)
     })?;
     operate::within(method, length, MAX_STRING)?;
+    let whole = foreground.running.output.as_ref();
+    if let Some(coding) = coding.filter(|_| whole.is_some_and(Source::was_spoilt)) {
+        return Err(coding.spoilt(method, OUTPUT));
+    }
     let verdict = foreground.finish(context)?;
     if let Some(error) = verdict.error(&foreground.running) {
         return Err(error.into());
@@ -175,7 +204,19 @@ fn output_of(context: &mut dyn Context, method: &str, value: &Value) -> Outcome<
 }
 
 /// What to do where an output is no text.
-pub(super) const AS_BYTES: &str = "read it with .bytes(); os.fsdecode makes strs of names of files";
+pub(super) const AS_BYTES: &str = "say what it is, as encoding: \"latin-1\", take any bytes with errors: \"replace\", or read it with .bytes(); os.fsdecode makes strs of names of files";
+/// What an output is called in errors.
+pub(super) const OUTPUT: &str = "the output of the command";
+
+/// Refuses an encoding where bytes are wanted.
+pub(super) fn text_only(method: &str, binary: bool, coding: Option<Coding>) -> Outcome<()> {
+    if !binary || coding.is_none() {
+        return Ok(());
+    }
+    let message =
+        format!("{method}: bytes have no encoding, but `binary` and an encoding were given");
+    Err(diag::Error::new(codes::VALUE, message).into())
+}
 
 /// Bytes that a program wrote, as a text; `help` says how to read what is none.
 pub(super) fn decode(
@@ -187,8 +228,7 @@ pub(super) fn decode(
     match String::from_utf8(data) {
         Ok(text) => texts::checked(context.heap(), text),
         Err(_) => {
-            let message =
-                format!("{method}: the output of the command must be UTF-8, but has other bytes");
+            let message = format!("{method}: {OUTPUT} must be UTF-8, but has other bytes");
             Err(diag::Error::new(codes::VALUE, message)
                 .with_help(help)
                 .into())
@@ -197,18 +237,19 @@ pub(super) fn decode(
 }
 
 pub(super) fn text(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let data = output_of(context, "text", &args[0])?;
+    let coding = Coding::given("text", &args[1], &args[2])?;
+    let data = output_of(context, "text", &args[0], coding)?;
     decode(context, "text", data, AS_BYTES)
 }
 
 pub(super) fn bytes(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let data = output_of(context, "bytes", &args[0])?;
+    let data = output_of(context, "bytes", &args[0], None)?;
     Ok(Value::bytes(context.heap(), data))
 }
 
 pub(super) fn json(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let data = output_of(context, "json", &args[0])?;
-    let text = decode(context, "json", data, AS_BYTES)?;
+    let data = output_of(context, "json", &args[0], None)?;
+    let text = decode(context, "json", data, "JSON is written in UTF-8")?;
     context.protect(text);
     let read = json_read::read(context.heap(), text.as_str().unwrap_or_default());
     read.map_err(|fault| match fault {
@@ -255,6 +296,8 @@ pub(super) fn capture(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(flag) => arguments::boolean("capture", "binary", flag)?,
         None => false,
     };
+    let coding = Coding::given("capture", &args[2], &args[3])?;
+    text_only("capture", binary, coding)?;
     let handle = receiver("capture", &args[0])?;
     let plan = Plan {
         captures: true,
@@ -263,6 +306,7 @@ pub(super) fn capture(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let mut foreground = Foreground::start(context, handle, plan)?;
     foreground.running.held = usize::MAX;
+    foreground.read_as(coding);
     let mut length = 0;
     foreground.pump(context, |running| {
         let output = running
@@ -273,6 +317,10 @@ pub(super) fn capture(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         length > MAX_STRING || is_finished(running)
     })?;
     operate::within("capture", length, MAX_STRING)?;
+    let whole = foreground.running.output.as_ref();
+    if let Some(coding) = coding.filter(|_| whole.is_some_and(Source::was_spoilt)) {
+        return Err(coding.spoilt("capture", OUTPUT));
+    }
     foreground.running.drain_errors();
     let verdict = failure::judge(&foreground.running)?;
     let source = foreground.running.output.as_mut();
@@ -288,9 +336,15 @@ pub(super) fn capture(context: &mut dyn Context, args: Args<'_>) -> Outcome {
                 context,
                 "capture",
                 out,
-                "take bytes: .capture(binary: true)",
+                "say what it is, as encoding: \"latin-1\", take any bytes with errors: \"replace\", or as bytes: .capture(binary: true)",
             )?,
-            Value::str(context.heap(), &String::from_utf8_lossy(&err)),
+            match coding {
+                Some(coding) => {
+                    let err = coding.lenient().decode("capture", &err)?;
+                    Value::str(context.heap(), &err)
+                }
+                None => Value::str(context.heap(), &String::from_utf8_lossy(&err)),
+            },
         ),
     };
     context.protect(out);

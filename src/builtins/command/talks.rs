@@ -115,11 +115,11 @@ impl Reading {
         let (method, data) = match self.read {
             None => {
                 let mut searched = self.searched.get();
-                let line = self.of.line_there(self.which, &mut searched);
+                let line = self.of.line_there(self.which, &mut searched)?;
                 self.searched.set(searched);
                 ("readline", line)
             }
-            Some(size) => ("read", self.of.output_there(self.which, size)),
+            Some(size) => ("read", self.of.output_there(self.which, size)?),
         };
         match data {
             Some(data) => self.of.value(context, method, data).map(Some),

@@ -1,6 +1,7 @@
 //! `fs`: whole files and directories. Paths are strs, also those of names that are no UTF-8 ([`crate::os::name`]).
 
 use super::{copying, file_lock, glob, path, temporary, walk};
+use crate::builtins::encoding::{Coding, OTHERS};
 use crate::builtins::{Module, Table, arguments, lazy, system};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
@@ -31,13 +32,13 @@ static FUNCTIONS: Table = natives! {
     "glob" ("pattern") glob_files, "A sorted list of the paths that fit a pattern with `*`, `?`, `[abc]` and `**`.";
     "isdir" ("path") path::isdir, "Whether there is a directory at the path.";
     "isfile" ("path") path::isfile, "Whether there is a file at the path.";
-    "lines" ("path") lines, "A list of the lines of a file, without their ends.";
+    "lines" ("path", "encoding?", "errors?") lines, "A list of the lines of a file, without their ends.";
     "listdir" ("path?") listdir, "A sorted list of the names in a directory.";
     "lock" ("path", "timeout?", "shared?") file_lock::lock, "Takes the lock of a file, which is made if it is not there; `with fs.lock(path) as l { ... }`. It counts between programs too.";
     "makedirs" ("path") makedirs, "Makes a directory and those around it; one that is there is fine.";
     "mkdir" ("path", "exist_ok?") mkdir, "Makes a directory.";
     "move" ("from", "to") copying::move_to, "Gives a file or directory another path, also on another file system; into a directory when `to` is one.";
-    "read" ("path") read, "The text of a file.";
+    "read" ("path", "encoding?", "errors?") read, "The text of a file, in UTF-8 or another encoding.";
     "read_bytes" ("path") read_bytes, "The bytes of a file.";
     "readlink" ("path") readlink, "What a symbolic link leads to.";
     "remove" ("path") remove, "Removes a file.";
@@ -171,11 +172,16 @@ fn contents(context: &mut dyn Context, function: &str, args: Args<'_>) -> Outcom
 }
 
 fn contents_text(context: &mut dyn Context, function: &str, args: Args<'_>) -> Outcome<String> {
-    String::from_utf8(contents(context, function, args)?).map_err(|_| {
+    let coding = Coding::given(function, &args[1], &args[2])?;
+    let data = contents(context, function, args)?;
+    if let Some(coding) = coding {
+        return coding.decode(function, &data);
+    }
+    String::from_utf8(data).map_err(|_| {
         let path = show::repr(args[0]);
         let message = format!("{function}: a text must be UTF-8, but {path} has other bytes");
         diag::Error::new(codes::VALUE, message)
-            .with_help("use `read_bytes`")
+            .with_help(format!("{OTHERS}, or use `read_bytes`"))
             .into()
     })
 }

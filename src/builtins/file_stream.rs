@@ -1,0 +1,123 @@
+//! What a file reads ahead and holds back.
+
+use super::encoding::Reader;
+use super::file_gather::Gathered;
+use super::scarce::Scarce;
+use crate::program::running::Transform;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+/// Bytes asked for at once.
+const CHUNK: usize = 64 * 1024;
+
+/// An open file.
+pub(super) struct Stream {
+    pub(super) file: File,
+    _scarce: Scarce,
+    /// Reading can take as long as somebody else likes: a pipe, a terminal.
+    pub(super) waits: bool,
+    /// What makes UTF-8 of what is read, if it is not.
+    pub(super) reader: Option<Reader>,
+    /// Something did not fit the encoding, behind what is ahead.
+    spoilt: bool,
+    /// What was read and not given out yet.
+    ahead: Vec<u8>,
+    /// How much of `ahead` was given out.
+    used: usize,
+    /// What was written and is not in the file yet; `None` where each write goes to the system.
+    pub(super) gathered: Option<Gathered>,
+}
+
+impl Stream {
+    /// Of a file that was opened.
+    pub(super) fn new(file: File, scarce: Scarce, waits: bool) -> Stream {
+        Stream {
+            file,
+            _scarce: scarce,
+            waits,
+            reader: None,
+            spoilt: false,
+            ahead: Vec::new(),
+            used: 0,
+            gathered: None,
+        }
+    }
+
+    /// Writes what was gathered.
+    pub(super) fn settle(&mut self) -> std::io::Result<()> {
+        match &mut self.gathered {
+            Some(gathered) => gathered.write_to(&mut self.file),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn rest(&self) -> &[u8] {
+        self.ahead.get(self.used..).unwrap_or_default()
+    }
+
+    /// Reads a chunk more; 0 at the end of the file.
+    pub(super) fn fill(&mut self) -> std::io::Result<usize> {
+        if self.used > CHUNK {
+            self.ahead.drain(..self.used);
+            self.used = 0;
+        }
+        let before = self.ahead.len();
+        self.ahead.resize(before + CHUNK, 0);
+        let result = self
+            .file
+            .read(self.ahead.get_mut(before..).unwrap_or_default());
+        self.ahead.truncate(before + *result.as_ref().unwrap_or(&0));
+        match &mut self.reader {
+            Some(reader) if !self.spoilt && result.is_ok() => {
+                let raw = self.ahead.split_off(before);
+                self.spoilt = !reader.take(&raw, raw.is_empty(), &mut self.ahead);
+                // What may be the beginning of a character is not the end of the file.
+                Ok(raw.len())
+            }
+            Some(_) if self.spoilt => {
+                self.ahead.truncate(before);
+                Ok(0)
+            }
+            _ => result,
+        }
+    }
+
+    /// Whether all before something that does not fit the encoding was given out.
+    pub(super) fn is_spoilt(&self) -> bool {
+        self.spoilt && self.rest().is_empty()
+    }
+
+    /// Gives out so many bytes of what was read, or all.
+    pub(super) fn take(&mut self, count: usize) -> Vec<u8> {
+        let end = self.used.saturating_add(count).min(self.ahead.len());
+        let taken = self.ahead.get(self.used..end).unwrap_or_default().to_vec();
+        self.used = end;
+        if self.used == self.ahead.len() {
+            self.ahead.clear();
+            self.used = 0;
+        }
+        taken
+    }
+
+    /// Refuses what is about a place where bytes and characters are not counted alike.
+    pub(super) fn check_place(&self) -> std::io::Result<()> {
+        match self.reader {
+            Some(_) => Err(std::io::Error::other(
+                "a file with an encoding has no places: open it with mode \"rb\"",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Goes back to where the script believes it is, before writing or seeking.
+    pub(super) fn forget_ahead(&mut self) -> std::io::Result<()> {
+        self.check_place()?;
+        let ahead = self.rest().len();
+        if ahead > 0 {
+            self.file.seek(SeekFrom::Current(-(ahead as i64)))?;
+        }
+        self.ahead.clear();
+        self.used = 0;
+        Ok(())
+    }
+}
