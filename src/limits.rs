@@ -59,6 +59,8 @@ pub const MAX_NAME: usize = 64;
 pub const MAX_STRING: usize = 1 << 30;
 /// Items of one list, map or set that a single operation may make: 4 GiB of memory.
 pub const MAX_ITEMS: usize = 1 << 28;
+/// Numbers of a range that are gathered where all of something is wanted at once: half a second of work. A longer one is read as it is used.
+pub const AT_HAND: u64 = 1 << 25;
 /// Bytes of address space that the arena of a process tree reserves. It is sparse: only what is touched is memory. Sixteen
 /// terabytes would do as well; 64 GiB is more than the machines have that Par was measured on.
 pub const ARENA_RESERVE: usize = 64 << 30;

@@ -7,6 +7,7 @@ use super::heap::{Heap, Marker};
 use super::native::{Context, Fault, NativeIter, Outcome};
 use super::{Value, show};
 use crate::diag::{self, codes};
+use crate::limits::AT_HAND;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -130,7 +131,10 @@ impl NativeIter for Walk {
     }
 
     fn is_at_hand(&self) -> bool {
-        !self.never_ends()
+        match self.value {
+            Value::Range(range) => range.len().is_some_and(|len| len <= AT_HAND),
+            _ => true,
+        }
     }
 
     fn never_ends(&self) -> bool {

@@ -21,6 +21,16 @@ pub fn is_word(value: Value) -> bool {
     matches!(value, Value::Native(native) if [LEFT_OUT, BROKEN_OFF].contains(&native.name))
 }
 
+/// Whether a function is a body that may say `break`.
+pub fn may_break(function: Value) -> bool {
+    let Value::Fn(closure) = function else {
+        return false;
+    };
+    let mut constants = closure.proto.constants.iter();
+    constants
+        .any(|&constant| matches!(constant, Value::Native(native) if native.name == BROKEN_OFF))
+}
+
 /// What stands for a word of the loop is returned, never called.
 pub fn not_called(_: &mut dyn Context, _: Args<'_>) -> Outcome {
     Ok(Value::Nil)

@@ -61,8 +61,12 @@ const FAILED: u64 = 40;
 pub(super) const ORDER: u64 = 48;
 /// How many places of it are taken.
 const ORDERED: u64 = 56;
-/// Not 0 where failures are results like others, and the map goes on.
-const COLLECTS: u64 = 64;
+/// What a failure means: 0 where it ends the job at once.
+const FAILING: u64 = 64;
+/// Failures are results like others, and the job goes on.
+const COLLECTS: u64 = 1;
+/// An item in front of one that failed may say `break`: then it has not failed.
+const AWAITS: u64 = 2;
 /// The records begin on a line of the cache of their own.
 pub(super) const HEAD: u64 = 128;
 /// The words of a worker's record, and one of the head that only claims know.
@@ -132,7 +136,7 @@ static WAIT: WaitOps = WaitOps {
             return claims::is_rest_over(arena, block);
         }
         counted(arena, block) >= arena.get_word(block + TOTAL)
-            || arena.get_word(block + FAILED) != 0 && arena.get_word(block + COLLECTS) == 0
+            || arena.get_word(block + FAILED) != 0 && arena.get_word(block + FAILING) == 0
             || stop::is_broken_off(arena, block)
             || has_dead_worker(arena, block)
     },
@@ -252,7 +256,7 @@ impl Job {
                     let block = arena.alloc_zeroed(size)?;
                     arena.put_word(block + TOTAL, total);
                     arena.put_word(block + WORKERS, workers);
-                    arena.put_word(block + COLLECTS, u64::from(collects));
+                    arena.put_word(block + FAILING, if collects { COLLECTS } else { 0 });
                     arena.put_word(block + ORDER, if ordered { 0 } else { order });
                     object.set_payload(block);
                     arena.commit(block);
@@ -261,6 +265,17 @@ impl Job {
             )
         })?;
         Ok(Job { hold })
+    }
+
+    /// An item that fails ends the job only when those in front of it are finished, for they may say `break`. To be called before it
+    /// begins.
+    pub fn await_breaks(&self) {
+        self.word(FAILING).fetch_or(AWAITS, Ordering::Relaxed);
+    }
+
+    /// Whether a failure waits for the items in front of it.
+    pub fn awaits_breaks(&self) -> bool {
+        self.word(FAILING).load(Ordering::Relaxed) & AWAITS != 0
     }
 
     /// The job of a handle that came with a task.

@@ -60,6 +60,9 @@ impl Job {
     /// An item has failed, and that ends the job: unless its result is not wanted any more, because an item in front of it said
     /// `break`.
     pub fn stop_by_failure(&self, item: u64) {
+        if self.awaits_breaks() {
+            return self.break_at(item);
+        }
         let _ = self
             .stop_word()
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
@@ -69,7 +72,7 @@ impl Job {
         self.tell_hungry();
     }
 
-    /// An item said `break`.
+    /// An item said `break`, or has failed where those in front of it are waited for.
     pub fn break_at(&self, item: u64) {
         let is_ordered = self.is_ordered();
         let _ = self

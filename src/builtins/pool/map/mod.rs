@@ -12,11 +12,11 @@ mod worker;
 use super::super::lazy::{self, Pairs};
 use super::super::progress::Bar;
 use super::super::{arguments, gather, options::Options, spawn, travel};
-use super::budget;
 use super::death::{Death, Fruitless, never_ready};
 use super::journal::Journal;
 use super::settings::Settings;
 use super::stats::{Account, Tally};
+use super::{budget, item};
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
 use crate::constructs::POOL_MAP;
@@ -30,7 +30,7 @@ use crate::source::Span;
 use crate::value::Value;
 use crate::value::error::ErrorValue;
 use crate::value::heap::Gc;
-use crate::value::list::{Items, List};
+use crate::value::list::List;
 use crate::value::native::{Args, Context, NativeIter, Outcome};
 use relaying::Relaying;
 use std::cell::Cell;
@@ -97,22 +97,7 @@ pub fn gather(context: &mut dyn Context, items: Value) -> Outcome<Gc<List>> {
         return Ok(list);
     }
     gather::check_end("pool map", &items)?;
-    if let Value::Range(range) = items {
-        // Every number of the range fits an int, so wrapping arithmetic arrives at it.
-        let (start, step) = (range.start, range.step);
-        let numbers = (0..range.len().unwrap_or(0))
-            .map(|at| start.wrapping_add((at as i64).wrapping_mul(step)));
-        let list = List::from_items(context.heap(), Items::Ints(numbers.collect()));
-        context.protect(Value::List(list));
-        return Ok(list);
-    }
-    let list = List::new(context.heap(), Vec::new());
-    context.protect(Value::List(list));
-    let iter = context.iterate(items)?;
-    while let Some(item) = iter.next(context)? {
-        list.push(context.heap(), item);
-    }
-    Ok(list)
+    gather::collect(context, "pool map", items)
 }
 
 fn run(context: &mut dyn Context, function: Value, items: Value, settings: Settings) -> Outcome {
@@ -130,6 +115,9 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     }
     let workers = settings.workers.min(total);
     let job = Job::new(total, workers, settings.ordered, settings.collect)?;
+    if settings.ordered && !settings.collect && item::may_break(function) {
+        job.await_breaks();
+    }
     let stream = random::draw(context);
     let journal = match &settings.journal {
         Some(path) => Some(Journal::of_map(
@@ -246,7 +234,10 @@ impl Map {
 
     /// Whether an error ends the map.
     fn has_failed(&self) -> bool {
-        !self.settings.collect && self.job.failed().is_some() && self.job.broken_at().is_none()
+        !self.settings.collect
+            && !self.job.awaits_breaks()
+            && self.job.failed().is_some()
+            && self.job.broken_at().is_none()
     }
 
     /// Whether every item is finished, or as many as are wanted after a `break`.

@@ -27,7 +27,8 @@ impl Map {
     pub(super) fn items_at_break(&self) -> Option<Vec<u64>> {
         let end = self.job.broken_at()?;
         let end = if self.settings.ordered { end } else { u64::MAX };
-        let wanted = |&item: &u64| item < end && self.job.is_finished(item);
+        // The item at the end has said `break` and stays without a result, or it has failed.
+        let wanted = |&item: &u64| item <= end && self.job.is_finished(item);
         Some(self.job.order().into_iter().filter(wanted).collect())
     }
 }
