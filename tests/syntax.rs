@@ -327,3 +327,23 @@ fn unfinished_input_is_incomplete_and_wrong_input_is_not() {
         );
     }
 }
+
+#[test]
+fn code_is_the_same_however_it_is_laid_out() {
+    let code = |text: &str| syntax::code(&source(text));
+    let one = code("fn f(x) {\n  let y = x * k\n  \"a {y  + 1} b\"\n}");
+    for same in [
+        "fn f( x ){ let y=x*k; \"a {y+1} b\" }",
+        "fn f(x) {  # a comment\n\n  let y = x *\n    k\n\n  # another\n  \"a { y + 1 } b\"\n\n}",
+    ] {
+        assert_eq!(code(same), one, "{same}");
+    }
+    for other in [
+        "fn f(x) {\n  let y = x * k\n  \"a  {y + 1} b\"\n}",
+        "fn f(x) {\n  let y = x\n  (k)\n  \"a {y + 1} b\"\n}",
+        "fn f(x) { let y = xk\n \"a {y + 1} b\" }",
+    ] {
+        assert_ne!(code(other), one, "{other}");
+    }
+    assert_ne!(code("{ a\n(b) }"), code("{ a(b) }"));
+}

@@ -45,6 +45,28 @@ pub struct Lexeme {
     pub class: Class,
 }
 
+/// The tokens of a text with a blank behind each and a newline behind each statement: without comments, and the same however the text
+/// is laid out.
+pub fn code(source: &Source) -> String {
+    let checked = brackets::check(source, lexer::lex(source));
+    let mut code = String::with_capacity(source.text.len());
+    for (start, token, end) in filter::filter(&source.text, &checked.tokens) {
+        match token {
+            Token::End => code.push('\n'),
+            _ => {
+                code.push_str(
+                    source
+                        .text
+                        .get(start as usize..end as usize)
+                        .unwrap_or_default(),
+                );
+                code.push(' ');
+            }
+        }
+    }
+    code
+}
+
 /// The tokens of any text, right or wrong, in its order; blanks and newlines lie between them.
 pub fn tokens(source: &Source) -> Vec<Lexeme> {
     let raw = lexer::lex(source);

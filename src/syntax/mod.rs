@@ -25,7 +25,7 @@ mod words;
 
 pub use format::format;
 pub use habits::{SHARED_VALUE, habit_for_name};
-pub use lexemes::{Class, Lexeme, dump as dump_tokens, tokens};
+pub use lexemes::{Class, Lexeme, code, dump as dump_tokens, tokens};
 
 use crate::diag::{Error, codes};
 use crate::source::{Source, SourceId, Span};

@@ -63,8 +63,8 @@ pub trait Context {
     /// `name:line` of a place.
     fn describe(&self, place: Span) -> String;
 
-    /// The text of the script at a place.
-    fn source_text(&self, place: Span) -> Option<String>;
+    /// The code of the script at a place: its tokens, however they are laid out, without comments.
+    fn code_text(&self, place: Span) -> Option<String>;
 
     /// An iterator over a value, or a `TypeError`.
     fn iterate(&mut self, value: Value) -> Outcome<Rc<dyn NativeIter>>;

@@ -4,7 +4,8 @@ use super::state::Machine;
 use crate::arena;
 use crate::diag::{self, codes};
 use crate::os::output;
-use crate::source::Span;
+use crate::source::{Source, Span};
+use crate::syntax;
 use crate::value::Value;
 use crate::value::function::Proto;
 use crate::value::heap::{Gc, Heap};
@@ -58,9 +59,10 @@ impl Context for Machine {
         self.sources.place(place)
     }
 
-    fn source_text(&self, place: Span) -> Option<String> {
+    fn code_text(&self, place: Span) -> Option<String> {
         let source = self.sources.get(place.source)?;
-        Some(source.slice(place).to_string())
+        let part = Source::new(source.id, "", source.slice(place));
+        Some(syntax::code(&part))
     }
 
     fn iterate(&mut self, value: Value) -> Outcome<Rc<dyn NativeIter>> {

@@ -3,7 +3,7 @@
 
 use super::super::{arguments, spawn};
 use super::{item, settings};
-use crate::diag::{Error, Field, codes};
+use crate::diag::{Error, Field, Result, codes};
 use crate::os::{clock, limit, memory};
 use crate::process::{Ended, Process};
 use crate::value::Value;
@@ -130,11 +130,28 @@ impl Care {
     }
 
     /// What a worker weighs itself with.
-    pub fn scales(&self) -> Scales {
-        Scales {
+    ///
+    /// # Errors
+    /// It is too heavy before it has begun anything: those in its place would be as well.
+    pub fn scales(&self) -> Result<Scales> {
+        let mut scales = Scales {
             most: self.max_memory,
             next: 0,
+        };
+        if let Some(most) = self.max_memory
+            && scales.is_too_heavy()
+        {
+            let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
+            let own = memory::private().unwrap_or_default();
+            let message = format!(
+                "`max_memory` must be more than what a worker has before its first item, but is {:.1} MiB, and it has {:.1} MiB",
+                mib(most),
+                mib(own)
+            );
+            return Err(Error::new(codes::VALUE, message)
+                .with_help("give more; what `init` makes counts, what is inherited does not"));
         }
+        Ok(scales)
     }
 }
 

@@ -162,7 +162,7 @@ impl Context for Bench {
         String::new()
     }
 
-    fn source_text(&self, _: Span) -> Option<String> {
+    fn code_text(&self, _: Span) -> Option<String> {
         None
     }
 

@@ -54,8 +54,13 @@ impl Desk<'_> {
     pub fn end_of_claim(&self, item: u64, end: u64) -> u64 {
         match self.hungry.load(Ordering::Relaxed) {
             0 => end,
-            _ => self.job.give_back(self.worker, item + 1, end),
+            _ => self.give_back(item, end),
         }
+    }
+
+    /// Leaves what lies behind an item in the worker's claim, which ends at `end`, to others. Where the claim ends now.
+    pub fn give_back(&self, item: u64, end: u64) -> u64 {
+        self.job.give_back(self.worker, item + 1, end)
     }
 
     /// Says that the worker begins with an item.

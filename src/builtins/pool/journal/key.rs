@@ -305,7 +305,7 @@ impl Search {
             return Ok(());
         }
         let proto = closure.proto.clone();
-        let text = context.source_text(proto.span).unwrap_or_default();
+        let text = context.code_text(proto.span).unwrap_or_default();
         self.code.bytes(text.as_bytes());
         self.draws |= random::is_named_in(&text);
         let names = proto.capture_names.iter();

@@ -53,7 +53,8 @@ impl Map {
     fn run_items(&self, context: &mut dyn Context, worker: u64, first: &[u64]) -> Outcome<()> {
         let capture = self.capture(worker)?;
         self.settings.care.begin(context, self.settings.init)?;
-        let mut scales = self.settings.care.scales();
+        let mut scales = self.settings.care.scales()?;
+        let weighs = self.settings.care.max_memory.is_some();
         self.job.note_ready(worker);
         let mut left = self.settings.max_tasks;
         let mut message = Message::default();
@@ -75,7 +76,8 @@ impl Map {
         }
         // An item with a time-out is a claim of its own, and so is one of a worker that is soon replaced.
         let single = self.settings.timeout.is_some() || left.is_some();
-        while left != Some(0) && !scales.is_too_heavy() {
+        let mut is_heavy = scales.is_too_heavy();
+        while left != Some(0) && !is_heavy {
             let chunk = self.settings.chunk.or(single.then_some(1));
             let chunk = chunk.map(|chunk| chunk.min(left.unwrap_or(chunk)));
             let Some((start, mut end)) = self.claim(worker, chunk)? else {
@@ -91,6 +93,10 @@ impl Map {
                 self.one_item(context, &place, item, &mut message)?;
                 if !item::collect_if_wanted(context)? {
                     return Ok(());
+                }
+                is_heavy = weighs && scales.is_too_heavy();
+                if is_heavy {
+                    end = desk.give_back(item, end);
                 }
                 item += 1;
             }

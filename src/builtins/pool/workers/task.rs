@@ -177,7 +177,7 @@ impl Pool {
         let mut left = self.tasks.limits().max_tasks.unwrap_or(u64::MAX);
         let awaited = [self.tasks.awaited(0)];
         let mut spec = WaitSpec::new(Operation::Work, &awaited, self.place);
-        let mut scales = self.care.scales();
+        let mut scales = self.care.scales()?;
         while left > 0 && !scales.is_too_heavy() {
             spec.deadline = self.care.idle.map(clock::deadline);
             let known = &*context;
