@@ -165,6 +165,8 @@ impl Arena {
                 slot.life.initialise();
                 slot.prepared.store(1, Ordering::Release);
             }
+            // Somebody may have cancelled the process before, in the moment of its death.
+            slot.cancelled.store(0, Ordering::Relaxed);
             slot.parent
                 .store(parent.map_or(0, SlotRef::to_bits), Ordering::Relaxed);
             slot.serial.store(

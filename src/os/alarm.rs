@@ -1,12 +1,29 @@
-//! One alarm for this process: a signal at an instant.
+//! One alarm for this process: a signal at the first of the instants that somebody has set.
 #![allow(unsafe_code)]
 
 use super::{clock, fork, signal};
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
 
-/// The timer of this process, with the process that made it: a forked child has none.
-struct Timer(libc::timer_t, i32);
+/// Who sets an instant. Each has one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Setter {
+    /// Programs that have had their time.
+    Programs,
+    /// Processes that were asked to end, and have had the time for that.
+    Grace,
+}
+
+/// How many setters there are.
+const SETTERS: usize = 2;
+
+/// The timer of this process.
+struct Timer {
+    id: libc::timer_t,
+    /// The process that made it: a forked child has none.
+    owner: i32,
+    wanted: [Option<u64>; SETTERS],
+}
 
 // SAFETY: a timer is a number to the kernel, whatever its type says.
 unsafe impl Send for Timer {}
@@ -14,33 +31,35 @@ unsafe impl Send for Timer {}
 static TIMER: Mutex<Option<Timer>> = Mutex::new(None);
 
 /// Sends this process [`signal::alarm_signal`] at an instant (monotonic nanoseconds; at once when it is past); it takes the
-/// place of what was set before. `None` sets none.
-pub fn set(at: Option<u64>) {
+/// place of what the same setter has set before. `None` sets none.
+pub fn set(setter: Setter, at: Option<u64>) {
     let Ok(mut guard) = TIMER.lock() else {
         return;
     };
-    if at.is_none() && guard.is_none() {
-        return;
-    }
     let me = fork::pid();
-    let timer = match &*guard {
-        Some(Timer(timer, owner)) if *owner == me => *timer,
-        _ => match make() {
-            Some(timer) => {
-                *guard = Some(Timer(timer, me));
-                timer
-            }
-            // Without a timer (`ulimit -i`) the time-out is found when this process waits next.
-            None => return,
-        },
-    };
+    if guard.as_ref().is_none_or(|timer| timer.owner != me) {
+        // Without a timer (`ulimit -i`) the instant is noticed when this process waits next.
+        let Some(id) = at.and_then(|_| make()) else {
+            return;
+        };
+        *guard = Some(Timer {
+            id,
+            owner: me,
+            wanted: [None; SETTERS],
+        });
+    }
+    let Some(timer) = &mut *guard else { return };
+    if let Some(wanted) = timer.wanted.get_mut(setter as usize) {
+        *wanted = at;
+    }
+    let first = timer.wanted.iter().flatten().min();
     let value = libc::itimerspec {
         it_interval: clock::timespec(0),
         // 0 would mean never.
-        it_value: clock::timespec(at.map_or(0, |at| at.max(1))),
+        it_value: clock::timespec(first.map_or(0, |&at| at.max(1))),
     };
     // SAFETY: the timer is this process's own and never deleted; the time is valid and absolute.
-    unsafe { libc::timer_settime(timer, libc::TIMER_ABSTIME, &value, std::ptr::null_mut()) };
+    unsafe { libc::timer_settime(timer.id, libc::TIMER_ABSTIME, &value, std::ptr::null_mut()) };
 }
 
 fn make() -> Option<libc::timer_t> {

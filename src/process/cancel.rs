@@ -1,10 +1,11 @@
 //! Cancelling a process: it gets an error, wherever it is, so that it can clean up.
 
 use super::record::{ASKED, OBSERVED, Record};
-use super::signals;
 use super::spawn::Process;
+use super::{doom, signals};
 use crate::arena;
 use crate::diag::Result;
+use crate::os::clock;
 use crate::source::Span;
 
 impl Process {
@@ -16,8 +17,11 @@ impl Process {
         }
         // It may be gone before we wait for it, and what it ends with is ours to know.
         Record::of(self.hold().object()).flag(OBSERVED);
+        // Whatever becomes of us meanwhile.
+        doom::process_at(clock::deadline(grace), self);
         self.ask_to_cancel();
         if self.wait(Some(grace), place)? {
+            doom::spare(self);
             return Ok(true);
         }
         self.kill();

@@ -96,6 +96,17 @@ pub fn running() -> Vec<Hold> {
     })
 }
 
+/// Holds on the children that have not been waited for.
+pub(super) fn open_children() -> Vec<Hold> {
+    with(|children| {
+        children
+            .running
+            .iter()
+            .map(|child| child.hold.clone())
+            .collect()
+    })
+}
+
 /// Takes the ends of children that have ended. Cheap when none has: a look at a word for each child.
 pub fn reap() {
     reap_ended(Patience::None);

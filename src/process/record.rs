@@ -83,7 +83,9 @@ const PLACE_RANGE: u64 = 56;
 const SERIAL: u64 = 64;
 const PARENT_OBJECT: u64 = 72;
 const NAME_LENGTH: u64 = 80;
-const NAME: u64 = 88;
+/// When it is killed unless it has ended by then, until its parent has taken that over (monotonic nanoseconds); 0 for never.
+const DOOM: u64 = 88;
+const NAME: u64 = 96;
 const SIZE: u64 = NAME + MAX_NAME as u64;
 
 /// The event word at which its end is announced.
@@ -207,6 +209,21 @@ impl<'a> Record<'a> {
         self.word(PARENT).store(parent.to_bits(), Ordering::Relaxed);
         self.word(SLOT).store(slot.to_bits(), Ordering::Release);
         self.flag(STARTED);
+    }
+
+    /// Notes that it is killed at an instant (monotonic nanoseconds) unless it has ended by then: its parent is to take that over.
+    /// Who asks first is served first, and the others in time.
+    pub fn doom(&self, instant: u64) {
+        let word = self.word(DOOM);
+        let sooner = |noted: u64| (noted == 0 || instant < noted).then_some(instant);
+        let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, sooner);
+    }
+
+    /// Takes over when it is killed.
+    pub fn take_doom(&self) -> Option<u64> {
+        let word = self.word(DOOM);
+        let noted = word.load(Ordering::Acquire) != 0;
+        Some(noted.then(|| word.swap(0, Ordering::AcqRel))?).filter(|&instant| instant != 0)
     }
 
     /// Notes that a program was started by `parent`, which will say how it ends.

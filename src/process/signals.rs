@@ -84,6 +84,10 @@ pub fn check() -> Result<()> {
         // Before the reaping: programs of the terminal's group have had the same signal, and their deaths are no news.
         interrupt_tree();
     }
+    if happened & signal::CANCELLED != 0 {
+        // Somebody may have asked a child of ours to end.
+        doom::take_over();
+    }
     if happened & signal::CHILD_ENDED != 0 {
         reaper::reap();
     }

@@ -212,6 +212,14 @@ impl Process {
         }
         crash_point!("spawn: alive");
         signal::forget_pending();
+        // Who cancels a process that has no process id yet has nothing to send a signal to.
+        let slot_of = |arena: &'static Arena| arena.slot(slot.index);
+        if arena::get()
+            .map(slot_of)
+            .is_some_and(|slot| slot.cancelled.load(Ordering::SeqCst) != 0)
+        {
+            signal::raise_flag(signal::CANCELLED);
+        }
         signal::leave_interrupt_to_main();
         reaper::forget_all();
         scope::forget_all();

@@ -15,10 +15,11 @@ use super::scope;
 use super::spawn::{self, Process};
 use crate::arena::{self, Hold};
 use crate::diag::Result;
+use crate::os::alarm::{self, Setter};
+use crate::os::clock;
 use crate::os::fork::{self, WaitStatus};
 use crate::os::poll::{self, Interest};
 use crate::os::program::Started;
-use crate::os::{alarm, clock};
 use crate::source::Span;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::os::fd::AsRawFd;
@@ -437,7 +438,7 @@ fn set_alarm() {
         let deadlines = open.filter_map(|job| job.deadline);
         deadlines.chain(doubts).min()
     });
-    alarm::set(next);
+    alarm::set(Setter::Programs, next);
 }
 
 /// Ends a job with everything that it started: SIGTERM, SIGKILL after [`GRACE`]. Its own programs have ended then.
