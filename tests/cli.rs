@@ -286,6 +286,44 @@ print(\"ready\"); try { join wanter } finally { print(\"finally\") }";
     assert_eq!(child.wait().unwrap().signal(), Some(nix::libc::SIGINT));
 }
 
+#[test]
+fn sigquit_names_programs_and_who_is_stopped() {
+    let code = "let programs = [spawn { `sleep 60.5`.run() }, spawn { `sleep 60.5`.text() }, spawn { join spawn `sleep 60.5` },
+  spawn { for line in `sleep 60.5`.lines() { } }, spawn { `sleep 60.5`.check() }]
+let rests = spawn { sleep(60) }
+let burns = spawn { while true { } }
+rests.signal(\"STOP\")
+burns.signal(\"STOP\")
+print(\"ready\"); sleep(60)";
+    let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
+        .args(["-e", code])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut err = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert_eq!(out.next().unwrap().unwrap(), "ready");
+    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    loop {
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGQUIT).unwrap();
+        assert_eq!(err.next().unwrap().unwrap(), "par: 8 processes");
+        let rows: Vec<String> = (0..8).map(|_| err.next().unwrap().unwrap()).collect();
+        // The one that spawns its program waits in a `join`, where a process has a name and a pid too.
+        let named = |row: &String| {
+            row.contains(" waits for `sleep 60.5` (pid ")
+                || row.contains(" waits in `join` of sleep 60.5 (pid ")
+        };
+        let rests = rows[6].contains("is stopped by a signal; waits in `sleep` at <-e>:3");
+        let burns = rows[7].contains("is stopped by a signal;") && !rows[7].contains("runs");
+        if rows[1..6].iter().all(named) && rests && burns {
+            break;
+        }
+    }
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(nix::libc::SIGINT));
+}
+
 /// The session's answers, without the greeting.
 fn session(lines: &str) -> String {
     let home = tempfile::tempdir().unwrap();

@@ -71,7 +71,10 @@ pub struct WaitRecord {
     pub objects: [AtomicU64; MAX_WAIT_OBJECTS],
     /// When there are more: a block with the bits of all of them, in the hands of the waiter; 0 when there was no room for
     /// one. The epoch guards it too: who reads a block that is used for something else by now throws away what it read.
+    /// Or a block with the program that is waited for.
     pub list: AtomicU64,
+    /// Bytes of the text in that block.
+    pub text: AtomicU32,
     /// For object i, bits 2i and 2i+1: whether its event word 0 or 1 counts us as a waiter. Objects past the first sixteen
     /// go on counting a waiter that died, which costs those who wake them a system call.
     pub announced: AtomicU32,

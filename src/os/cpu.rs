@@ -36,6 +36,8 @@ pub struct Used {
     pub seconds: f64,
     /// Bytes of memory that are in use, those that it shares with others too.
     pub memory: u64,
+    /// A signal (SIGSTOP, Ctrl-Z), or a debugger, has stopped it.
+    pub stopped: bool,
 }
 
 /// What a process has used, from `/proc`; `None` when that cannot be read (it has ended).
@@ -56,6 +58,7 @@ pub fn used(pid: i32) -> Option<Used> {
     Some(Used {
         seconds: (number(11)? + number(12)?) as f64 / ticks.max(1) as f64,
         memory: number(21)? * page.max(0) as u64,
+        stopped: matches!(*fields.first()?, "T" | "t"),
     })
 }
 

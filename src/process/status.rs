@@ -3,10 +3,11 @@
 //! The main process writes the table to standard error and everybody goes on. What a waiting process waits for stands in its wait
 //! record; a computing one is asked for its line by a signal and answers where its machine polls.
 
-use super::wait::Operation;
+use super::wait::{self, Operation};
 use super::{deadlock, place, record};
 use crate::arena::{self, Arena, SlotRef};
-use crate::os::{clock, cpu, fork, futex, signal};
+use crate::os::cpu::{self, Used};
+use crate::os::{clock, fork, futex, signal};
 use crate::source::Span;
 use std::io::Write;
 use std::sync::atomic::Ordering;
@@ -50,7 +51,9 @@ fn ask(arena: &Arena, asked: u64) {
         }
     }
     let owes = |process: SlotRef| {
+        let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
         computes(&process)
+            && !cpu::used(pid).is_some_and(|used| used.stopped)
             && arena.slot(process.index).cells[ANSWER_CELL].load(Ordering::Acquire) < asked
     };
     let wake = &arena.slot(me.index).wake;
@@ -98,8 +101,13 @@ fn depth(arena: &Arena, process: SlotRef) -> usize {
 }
 
 fn doing(arena: &Arena, process: SlotRef, asked: u64) -> String {
+    let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
+    let used = cpu::used(pid);
+    let is_stopped = used.as_ref().is_some_and(|used| used.stopped);
     let did = match waiting(arena, process) {
+        Some(text) if is_stopped => format!("is stopped by a signal; {text}"),
         Some(text) => text,
+        None if is_stopped => String::from("is stopped by a signal"),
         None => {
             let cells = &arena.slot(process.index).cells;
             match cells[ANSWER_CELL].load(Ordering::Acquire) >= asked || process == arena::me() {
@@ -111,39 +119,43 @@ fn doing(arena: &Arena, process: SlotRef, asked: u64) -> String {
             }
         }
     };
-    let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
-    format!("{did}{}", used(pid))
+    format!("{did}{}", costs(used))
 }
 
 /// What a waiting process waits for; `None` when it does not wait, or its record is just changing.
 fn waiting(arena: &Arena, process: SlotRef) -> Option<String> {
-    let wait = &arena.slot(process.index).wait;
-    let epoch = wait.epoch.load(Ordering::SeqCst);
+    let own = &arena.slot(process.index).wait;
+    let epoch = own.epoch.load(Ordering::SeqCst);
     if epoch.is_multiple_of(2) {
         return None;
     }
-    let operation = Operation::from_number(wait.operation.load(Ordering::Acquire))?;
-    let ids = deadlock::awaited(arena, wait).unwrap_or_default();
+    let operation = Operation::from_number(own.operation.load(Ordering::Acquire))?;
+    let ids = deadlock::awaited(arena, own).unwrap_or_default();
     let at = place::unpack(
-        u64::from(wait.place_source.load(Ordering::Acquire)),
-        wait.place_range.load(Ordering::Acquire),
+        u64::from(own.place_source.load(Ordering::Acquire)),
+        own.place_range.load(Ordering::Acquire),
     );
     let (since, deadline) = (
-        wait.since.load(Ordering::Acquire),
-        wait.deadline.load(Ordering::Acquire),
+        own.since.load(Ordering::Acquire),
+        own.deadline.load(Ordering::Acquire),
     );
+    let program = (operation == Operation::Outside)
+        .then(|| wait::program_of(arena, own).unwrap_or_else(|| String::from("a program")));
     let nouns: Vec<String> = ids.iter().map(|&id| deadlock::wanted(arena, id)).collect();
     let holders: Vec<String> = ids
         .iter()
         .flat_map(|&id| deadlock::owners(arena, id, operation, process))
         .map(|owner| record::label(arena, owner))
         .collect();
-    if wait.epoch.load(Ordering::SeqCst) != epoch {
+    if own.epoch.load(Ordering::SeqCst) != epoch {
         return None;
     }
     let now = clock::now();
     let seconds = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e9;
-    let mut text = format!("waits in `{}`", operation.words());
+    let mut text = match program {
+        Some(program) => format!("waits for {program}"),
+        None => format!("waits in `{}`", operation.words()),
+    };
     if !nouns.is_empty() {
         text += &format!(" of {}", nouns.join(", "));
     }
@@ -157,8 +169,8 @@ fn waiting(arena: &Arena, process: SlotRef) -> Option<String> {
     Some(text)
 }
 
-fn used(pid: i32) -> String {
-    cpu::used(pid).map_or_else(String::new, |used| {
+fn costs(used: Option<Used>) -> String {
+    used.map_or_else(String::new, |used| {
         let megabytes = used.memory as f64 / (1024.0 * 1024.0);
         format!("; {:.2} s of CPU, {megabytes:.1} MB", used.seconds)
     })
@@ -167,7 +179,11 @@ fn used(pid: i32) -> String {
 /// The line of a script that has shared nothing yet.
 fn alone(at: Option<Span>) -> String {
     let pid = fork::pid();
-    format!("  main  pid {pid} runs at {}{}", place::text(at), used(pid))
+    format!(
+        "  main  pid {pid} runs at {}{}",
+        place::text(at),
+        costs(cpu::used(pid))
+    )
 }
 
 fn write(lines: Vec<String>) {

@@ -102,7 +102,7 @@ impl Verdict {
         }
         Some(
             error
-                .with_field("command", Field::Text(running.label.clone()))
+                .with_field("command", Field::Text(running.label.to_string()))
                 .with_field("stage", Field::Int(at as i64 + 1))
                 .with_field("codes", Field::List(codes))
                 .with_field("stderr", Field::Text(said)),
@@ -134,7 +134,7 @@ pub fn out_of_time(running: &Running) -> Box<Error> {
     let text = |bytes: &[u8]| Field::Text(String::from_utf8_lossy(bytes).into_owned());
     Error::new(codes::TIMEOUT, message)
         .with_field("seconds", Field::Float(seconds))
-        .with_field("command", Field::Text(label.clone()))
+        .with_field("command", Field::Text(label.to_string()))
         .with_field("output", end_of_output(running))
         .with_field("stderr", text(&words))
 }

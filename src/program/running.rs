@@ -9,10 +9,11 @@ use crate::os::clock;
 use crate::os::fork::WaitStatus;
 use crate::os::poll::Interest;
 use crate::process::programs::{self, JobId, Pipe};
-use crate::process::wait;
+use crate::process::wait::{self, Program};
 use crate::source::Span;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::rc::Rc;
 
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
@@ -80,7 +81,7 @@ pub struct Running {
     /// Its programs.
     pub stages: Vec<Stage>,
     /// What messages call it.
-    pub label: String,
+    pub label: Rc<str>,
     /// The process id of its first program.
     pub pid: i32,
     /// Seconds that it may take, for messages.
@@ -282,7 +283,7 @@ impl Running {
             job,
             owner: std::process::id(),
             stages: command.stages.clone(),
-            label: command.label(),
+            label: command.label().into(),
             pid: 0,
             seconds: command.timeout.unwrap_or(0.0),
             deadline,
@@ -336,6 +337,14 @@ impl Running {
     /// Its programs, as the table of programs knows them.
     pub fn job(&self) -> JobId {
         self.job
+    }
+
+    /// How reports name it.
+    pub fn program(&self) -> Program<'_> {
+        Program {
+            label: &self.label,
+            pid: self.pid,
+        }
     }
 
     /// From now on somebody else ends it.
@@ -450,7 +459,12 @@ impl Running {
         deadline: Option<u64>,
         mut done: impl FnMut(&mut Running) -> bool,
     ) -> Result<Pumped> {
-        let pumped = wait::outside(place, deadline, |interests| {
+        let label = self.label.clone();
+        let program = Program {
+            label: &label,
+            pid: self.pid,
+        };
+        let pumped = wait::outside(program, place, deadline, |interests| {
             loop {
                 let known = programs::known_ends(self.job);
                 if let Some(pumped) = self.look(&mut done) {

@@ -109,7 +109,8 @@ impl Foreground {
         let ours = Interest::Writable(libc::STDERR_FILENO);
         for piece in self.running.complaints().chunks(PASSED) {
             loop {
-                let has_room = wait::outside(place, self.running.deadline(), |interests| {
+                let (program, deadline) = (self.running.program(), self.running.deadline());
+                let has_room = wait::outside(program, place, deadline, |interests| {
                     interests.push(ours);
                     Ok(poll::is_met(ours).then_some(()))
                 })?;

@@ -4,18 +4,22 @@
 //! can end a wait: the object itself, time, Ctrl-C and cancellation, ended children, the death of whoever is watched, and
 //! (after a grace) a deadlock.
 
+mod outside;
+mod record;
+
 use super::deadlock::{self, Verdict};
 use super::flow::{Flow, Flowing};
-use super::{doom, place, reaper, scope, signals, tenders, willing};
+use super::{reaper, scope, signals, tenders, willing};
 use crate::arena::object::numbered;
-use crate::arena::table::{MAX_WAIT_OBJECTS, Slot};
-use crate::arena::{self, Arena, HandleId, Object, Offset, SlotRef};
+use crate::arena::{self, Arena, HandleId, Object, SlotRef};
 use crate::diag::{Error, Field, Result, codes};
 use crate::os::futex::{self, Woken, Word};
-use crate::os::poll::{self, Interest};
 use crate::os::{clock, cpu};
 use crate::source::Span;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+pub(super) use outside::program_of;
+pub use outside::{Program, outside};
+use record::Record;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 numbered! {
     /// What a process can wait in.
@@ -39,7 +43,7 @@ numbered! {
         Children,
         /// Time passes: never part of a deadlock.
         Sleep,
-        /// Input, or a program that runs: never part of a deadlock.
+        /// A program that runs: never part of a deadlock.
         Outside,
         /// A worker of a pool waits for work.
         Work,
@@ -67,7 +71,7 @@ impl Operation {
             Operation::Pool | Operation::Work => "pool",
             Operation::Children => "end",
             Operation::Sleep => "sleep",
-            Operation::Outside => "input",
+            Operation::Outside => "program",
         }
     }
 
@@ -104,6 +108,8 @@ pub struct WaitSpec<'a> {
     pub watch: Option<SlotRef>,
     /// The same where it may become another while we wait: a word with the process ([`SlotRef::to_bits`]) or 0.
     pub watch_word: Option<&'a AtomicU64>,
+    /// The program that is waited for, for reports.
+    pub program: Option<Program<'a>>,
     /// When nobody but processes in the same wait could end it, it is `EndOfStream` for all of them rather than `Deadlock`
     /// for one: for `get` and `recv`.
     pub ends_stream: bool,
@@ -121,6 +127,7 @@ impl<'a> WaitSpec<'a> {
             deadline: None,
             watch: None,
             watch_word: None,
+            program: None,
             ends_stream: false,
             flow: None,
         }
@@ -219,47 +226,6 @@ struct Sleep<'a> {
     willing: bool,
     /// The pipes that are served meanwhile.
     flowing: Flowing<'a>,
-}
-
-/// Waits for what comes through descriptors: pipes to and from programs, and their ends. `step` does what can be done
-/// without waiting, and names what it waits for if it gives nothing. `Ok(None)`: the deadline (monotonic nanoseconds) came
-/// first. Never part of a deadlock; an error of the step ends it too, and `Interrupted` and `Cancelled` do.
-pub fn outside<T>(
-    place: Option<Span>,
-    deadline: Option<u64>,
-    mut step: impl FnMut(&mut Vec<Interest>) -> Result<Option<T>>,
-) -> Result<Option<T>> {
-    let mut interests = Vec::new();
-    if let Some(value) = step(&mut interests)? {
-        return Ok(Some(value));
-    }
-    let arena = super::start()?;
-    let mut spec = WaitSpec::new(Operation::Outside, &[], place);
-    spec.deadline = deadline;
-    let since = clock::now();
-    loop {
-        tenders::tend();
-        let record = Record::write(arena, &spec, since);
-        while !tenders::have_news() {
-            if deadline.is_some_and(|deadline| deadline <= clock::now()) {
-                return Ok(None);
-            }
-            scope::check_deadline()?;
-            let looks = tenders::are_behind() || doom::is_pending();
-            let slice = looks.then(|| clock::now() + LAST_SLICE);
-            let around = scope::nearest_deadline();
-            let until = deadline.into_iter().chain(around).chain(slice).min();
-            poll::wait(&interests, until, signals::check)?;
-            interests.clear();
-            if let Some(value) = step(&mut interests)? {
-                return Ok(Some(value));
-            }
-            if slice.is_some() {
-                break;
-            }
-        }
-        drop(record);
-    }
 }
 
 /// Tries the condition again and again for a short time.
@@ -444,126 +410,6 @@ pub fn timed_out_together(mut error: Box<Error>, seconds: f64) -> Box<Error> {
         }
     }
     error
-}
-
-/// The wait record of this process while it is in a wait; dropping it ends the wait.
-struct Record<'a> {
-    slot: &'a Slot,
-    spec: &'a WaitSpec<'a>,
-    epoch: u64,
-    /// The block with the objects when they are many.
-    list: Offset,
-}
-
-impl<'a> Record<'a> {
-    fn write(arena: &'a Arena, spec: &'a WaitSpec<'a>, since: u64) -> Record<'a> {
-        let slot = arena.slot(arena::me().index);
-        let wait = &slot.wait;
-        // Whoever sees a word of this wait must not take it for one of the last.
-        fence(Ordering::SeqCst);
-        wait.operation
-            .store(spec.operation as u32, Ordering::Relaxed);
-        wait.count
-            .store(spec.objects.len() as u32, Ordering::Relaxed);
-        let (source, range) = place::pack(spec.place);
-        wait.place_source.store(source as u32, Ordering::Relaxed);
-        wait.place_range.store(range, Ordering::Relaxed);
-        wait.since.store(since, Ordering::Relaxed);
-        let deadline = ends_by_itself(spec).unwrap_or(0);
-        wait.deadline.store(deadline, Ordering::Relaxed);
-        for (cell, awaited) in wait.objects.iter().zip(spec.objects) {
-            cell.store(awaited.id.to_bits(), Ordering::Relaxed);
-        }
-        let list = match spec.objects.len() > MAX_WAIT_OBJECTS {
-            true => write_list(arena, spec.objects),
-            false => 0,
-        };
-        wait.list.store(list, Ordering::Relaxed);
-        for (at, awaited) in spec.objects.iter().enumerate() {
-            let side = awaited.side & 1;
-            // First counted, then noted: a death in between leaves a count too high, which is harmless.
-            awaited.object.events[side].announce();
-            crate::crash_point!("wait: announced");
-            if at < MAX_WAIT_OBJECTS {
-                wait.announced
-                    .fetch_or(1 << (2 * at + side), Ordering::SeqCst);
-            }
-        }
-        slot.cells[deadlock::AWAKE_CELL].store(1, Ordering::Relaxed);
-        let epoch = wait.epoch.fetch_add(1, Ordering::SeqCst) + 1;
-        crate::crash_point!("wait: recorded");
-        Record {
-            slot,
-            spec,
-            epoch,
-            list,
-        }
-    }
-
-    /// Somebody who looked for deadlocks may have found that nothing can come to us any more.
-    fn check_verdict(&self, spec: &WaitSpec<'_>) -> Result<()> {
-        if spec.ends_stream
-            && self.slot.cells[deadlock::VERDICT_CELL].load(Ordering::Acquire) == self.epoch
-        {
-            return Err(stream_ended(spec));
-        }
-        Ok(())
-    }
-}
-
-impl Record<'_> {
-    fn tell_willing(&self) {
-        self.slot.cells[deadlock::WILLING_CELL].store(self.epoch, Ordering::SeqCst);
-    }
-
-    fn is_asked_to_collect(&self) -> bool {
-        self.slot.cells[deadlock::COLLECT_CELL].load(Ordering::SeqCst) == self.epoch
-    }
-
-    /// Whether somebody found that this wait is part of a deadlock, and that it is for us to tell.
-    fn is_asked_to_look(&self) -> bool {
-        let cell = &self.slot.cells[deadlock::LOOK_CELL];
-        if cell.load(Ordering::Relaxed) != self.epoch {
-            return false;
-        }
-        cell.store(0, Ordering::Relaxed);
-        true
-    }
-}
-
-/// Writes the handles of a long list into a block; 0 when there is no room. Such a wait is left out of deadlock detection.
-#[cold]
-fn write_list(arena: &Arena, objects: &[Awaited<'_>]) -> Offset {
-    let Ok(block) = arena.alloc(objects.len() as u64 * 8) else {
-        return 0;
-    };
-    for (at, awaited) in (block..).step_by(8).zip(objects) {
-        arena.put_word(at, awaited.id.to_bits());
-    }
-    block
-}
-
-impl Drop for Record<'_> {
-    fn drop(&mut self) {
-        self.slot.wait.epoch.fetch_add(1, Ordering::SeqCst);
-        crate::crash_point!("wait: over");
-        for (at, awaited) in self.spec.objects.iter().enumerate() {
-            let side = awaited.side & 1;
-            if at < MAX_WAIT_OBJECTS {
-                self.slot
-                    .wait
-                    .announced
-                    .fetch_and(!(1 << (2 * at + side)), Ordering::SeqCst);
-            }
-            crate::crash_point!("wait: struck out");
-            awaited.object.events[side].withdraw();
-        }
-        if self.list != 0
-            && let Some(arena) = arena::get()
-        {
-            arena.free(self.list);
-        }
-    }
 }
 
 /// Wakes a process that may be in the waiting place, whatever it waits for: it looks at its condition again.
