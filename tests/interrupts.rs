@@ -310,3 +310,51 @@ fn sigterm_ends_everything_at_once() {
         assert_eq!(signal, Some(Signal::SIGTERM as i32), "{name}: {printed}");
     }
 }
+
+/// A pool whose tasks run, outside of `with` and of a scope: how it comes about, and where the main process is then.
+const POOLS: [(&str, &str, &str); 5] = [
+    (
+        "a result",
+        "let p = pool(2); let given = [p.submit(task) for _ in 0..2]",
+        "given[0].result()",
+    ),
+    (
+        "a loop beside more tasks than workers",
+        "let p = pool(2); let given = [p.submit(task) for _ in 0..6]",
+        "while true { }",
+    ),
+    (
+        "a long finally",
+        "let p = pool(2); let given = [p.submit(task) for _ in 0..6]",
+        "try { sleep(1h) } finally { sleep(500ms) }",
+    ),
+    (
+        "a pool of a child",
+        "let owner = spawn { let p = pool(2); let given = [p.submit(task) for _ in 0..3]; given[0].result() }",
+        "join owner",
+    ),
+    (
+        "a stream that is not read",
+        "let p = pool(2); let xs = p.imap_unordered(fn(x) => task(), 0..10)",
+        "sleep(1h)",
+    ),
+];
+
+#[test]
+fn ctrl_c_runs_what_cleans_up_in_every_task_that_runs() {
+    let begin = "let begun = queue()
+fn task() { begun.put(1); try { sleep(1h) } finally { sleep(20ms); print(\"finally of a task\") } }
+";
+    let mut problems = Vec::new();
+    for (name, pool, code) in POOLS {
+        let before = format!("{begin}{pool}\nbegun.get(); begun.get()\n");
+        let cases = [(name, code); 4];
+        for (name, printed, signal) in all(&cases, 4, &before, Signal::SIGINT, 3) {
+            let count = printed.matches("finally of a task\n").count();
+            if count != 2 || signal != Some(Signal::SIGINT as i32) {
+                problems.push(format!("{name}: {count}, died by {signal:?}\n{printed}"));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}

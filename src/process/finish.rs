@@ -2,14 +2,14 @@
 
 use super::channel::tell;
 use super::pool::future::Future;
-use super::record::{DAEMON, Record, STARTED, Status};
-use super::spawn::{ChildOutcome, Message, Process, seconds_until};
+use super::record::{DAEMON, Record, STARTED, Status, WORKER};
+use super::spawn::{ChildOutcome, Message, Process};
 use super::wait::{self, Awaited, Operation, WaitSpec};
 use super::{held, programs, queue, reaper, signals};
 use crate::arena::{self, Cell, ObjectKind, kinds};
 use crate::crash_point;
 use crate::diag::codes;
-use crate::os::fork;
+use crate::os::{clock, fork};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -192,40 +192,38 @@ fn end_below(cancels: bool) -> usize {
     };
     let children = super::spawn::active_children().into_iter();
     let children = children.filter(|child| !child.is_program());
+    let flags = |child: &Process| Record::of(child.hold().object()).flags();
     let (daemons, others): (Vec<_>, Vec<_>) =
-        children.partition(|child| Record::of(child.hold().object()).flags() & DAEMON != 0);
-    let mut patience = signals::grace_ends().map(seconds_until);
-    if cancels {
-        others.iter().for_each(|other| {
-            other.ask_to_end();
+        children.partition(|child| flags(child) & DAEMON != 0);
+    let (workers, daemons): (Vec<_>, Vec<_>) = daemons
+        .into_iter()
+        .partition(|child| flags(child) & WORKER != 0);
+    // What runs in a pool cleans up too when it is ended by Ctrl-C or a cancellation; else it ends with who made the pool.
+    let ask_all = || {
+        others.iter().chain(&workers).for_each(|child| {
+            child.ask_to_end();
         });
-        patience = Some(signals::GRACE);
-    }
+        Some(clock::deadline(signals::GRACE))
+    };
+    let mut deadline = match cancels {
+        true => ask_all(),
+        false => signals::grace_ends(),
+    };
     for child in &others {
-        loop {
-            match wait_for(child, patience) {
-                Ok(true) => break,
-                Ok(false) => {
-                    child.kill();
-                    patience = None;
-                }
-                Err(error) => {
-                    if error.code == codes::INTERRUPTED {
-                        INTERRUPTED.store(true, Ordering::Relaxed);
-                    }
-                    others.iter().for_each(|other| {
-                        other.ask_to_end();
-                    });
-                    patience = Some(signals::GRACE);
-                }
-            }
+        wait_or_kill(child, &mut deadline, ask_all);
+    }
+    if deadline.is_some() {
+        // Those that were put in the place of others since.
+        ask_all();
+        for worker in &workers {
+            wait_or_kill(worker, &mut deadline, ask_all);
         }
     }
     programs::end_all();
-    for daemon in &daemons {
+    for daemon in workers.iter().chain(&daemons) {
         daemon.kill();
     }
-    for daemon in &daemons {
+    for daemon in workers.iter().chain(&daemons) {
         let _ = wait_for(daemon, None);
     }
     let mut failures = reaper::take_failures();
@@ -248,15 +246,37 @@ fn end_below(cancels: bool) -> usize {
     count
 }
 
+/// Waits for a child's end, and kills it when the deadline has come (monotonic nanoseconds). Ctrl-C or a cancellation meanwhile sets
+/// another, which `ask_all` tells.
+fn wait_or_kill(child: &Process, deadline: &mut Option<u64>, ask_all: impl Fn() -> Option<u64>) {
+    let mut until = *deadline;
+    loop {
+        match wait_for(child, until) {
+            Ok(true) => return,
+            Ok(false) => {
+                child.kill();
+                until = None;
+            }
+            Err(error) => {
+                if error.code == codes::INTERRUPTED {
+                    INTERRUPTED.store(true, Ordering::Relaxed);
+                }
+                *deadline = ask_all();
+                until = *deadline;
+            }
+        }
+    }
+}
+
 /// Waits for a child's end without having looked after it: failures stay news.
-fn wait_for(child: &Process, timeout: Option<f64>) -> crate::diag::Result<bool> {
+fn wait_for(child: &Process, deadline: Option<u64>) -> crate::diag::Result<bool> {
     let record = Record::of(child.hold().object());
     if record.flags() & STARTED == 0 {
         return Ok(true);
     }
     let awaited: [Awaited<'_>; 1] = [child.awaited()];
-    let mut spec =
-        WaitSpec::new(Operation::Children, &awaited, child.place()).with_timeout(timeout);
+    let mut spec = WaitSpec::new(Operation::Children, &awaited, child.place());
+    spec.deadline = deadline;
     spec.watch = record.slot();
     Ok(wait::wait(&spec, || Ok(child.ended()))?.is_some())
 }

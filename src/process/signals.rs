@@ -167,7 +167,9 @@ fn interrupt_tree() {
     let Some(arena) = arena::get() else {
         return;
     };
-    arena.cell(Cell::Interrupted).store(1, Ordering::Release);
+    arena
+        .cell(Cell::Interrupted)
+        .store(clock::now(), Ordering::Release);
     let me = arena::me();
     let killed_at = clock::deadline(GRACE);
     let others = arena.live_processes().filter(|&process| process != me);
@@ -224,6 +226,12 @@ pub(super) fn nudge(arena: &Arena, process: SlotRef) {
 /// Whether Ctrl-C is ending the tree: the failures of its processes are no news then.
 pub fn is_tree_interrupted() -> bool {
     arena::get().is_some_and(|arena| arena.cell(Cell::Interrupted).load(Ordering::Acquire) != 0)
+}
+
+/// Whether the tree was told to end a moment ago, and its processes have the time for that still: nobody begins anything then.
+pub fn is_in_grace() -> bool {
+    let at = arena::get().map(|arena| arena.cell(Cell::Interrupted).load(Ordering::Acquire));
+    at.is_some_and(|at| at != 0 && clock::now() < at.saturating_add(clock::nanoseconds(GRACE)))
 }
 
 /// Nanoseconds of the monotonic clock until which processes that were told to end may take their time; `None` when the

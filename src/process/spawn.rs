@@ -12,8 +12,8 @@ use crate::arena::{self, Arena, HandleId, Hold, ObjectKind, SlotRef};
 use crate::crash_point;
 use crate::diag::{Error, Result, codes};
 use crate::os::fork::{self, Side, WaitStatus};
+use crate::os::signal;
 use crate::os::title::Title;
-use crate::os::{clock, signal};
 use crate::source::Span;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -552,9 +552,4 @@ pub(super) fn register() {
     };
     kinds::register(ObjectKind::Process, &KIND);
     deadlock::register(ObjectKind::Process, &WAIT);
-}
-
-/// Seconds from now until an instant; 0 when it is past.
-pub(super) fn seconds_until(instant: u64) -> f64 {
-    instant.saturating_sub(clock::now()) as f64 / 1e9
 }

@@ -6,7 +6,7 @@ use super::super::death::never_ready;
 use super::Pool;
 use crate::diag::{Result, codes};
 use crate::process::pool::tasks::Closing;
-use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, finish, spawn as nouns};
+use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, finish, signals, spawn as nouns};
 use crate::value::native::{Context, Fault, Outcome};
 
 impl Pool {
@@ -47,7 +47,8 @@ impl Pool {
                     return self.kill(self.place);
                 }
             }
-            if worker < wanted && self.wants_workers() {
+            // After Ctrl-C what waits is not begun; who goes on all the same gets workers when the grace is over.
+            if worker < wanted && self.wants_workers() && !signals::is_in_grace() {
                 self.hire(worker)?;
             }
         }
