@@ -1,7 +1,7 @@
 //! Conditions: wait, under a lock, until another process says that something has changed.
 
 use super::lock::LockHandle;
-use super::{Table, arguments};
+use super::{Table, arguments, willing};
 use crate::process::condition::Condition;
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
@@ -44,12 +44,9 @@ fn condition(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn acquire(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("acquire", "timeout", &args[1])?;
-    let place = context.place();
-    Ok(Value::Bool(
-        receiver("acquire", &args[0])?
-            .lock()
-            .acquire(timeout, place)?,
-    ))
+    let lock = receiver("acquire", &args[0])?.lock();
+    let taken = willing::wait(context, |place| lock.acquire(timeout, place))?;
+    Ok(Value::Bool(taken))
 }
 
 fn release(_: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -59,9 +56,9 @@ fn release(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn wait(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("wait", "timeout", &args[1])?;
-    Ok(Value::Bool(
-        receiver("wait", &args[0])?.wait(timeout, context.place())?,
-    ))
+    let condition = receiver("wait", &args[0])?;
+    let notified = willing::wait(context, |place| condition.wait(timeout, place))?;
+    Ok(Value::Bool(notified))
 }
 
 fn wait_for(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -78,7 +75,7 @@ fn wait_for(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         if left.is_some_and(|left| left <= 0.0) {
             return Ok(Value::Bool(false));
         }
-        condition.wait(left, context.place())?;
+        willing::wait(context, |place| condition.wait(left, place))?;
     }
 }
 

@@ -3,7 +3,7 @@
 use super::condition::ConditionHandle;
 use super::options::Options;
 use super::semaphore::SemaphoreHandle;
-use super::{Table, arguments};
+use super::{Table, arguments, willing};
 use crate::process::lock::Lock;
 use crate::process::semaphore::Semaphore;
 use crate::process::wait::{Operation, timed_out};
@@ -47,9 +47,9 @@ fn lock(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn acquire(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("acquire", "timeout", &args[1])?;
-    Ok(Value::Bool(
-        receiver("acquire", &args[0])?.acquire(timeout, context.place())?,
-    ))
+    let lock = receiver("acquire", &args[0])?;
+    let taken = willing::wait(context, |place| lock.acquire(timeout, place))?;
+    Ok(Value::Bool(taken))
 }
 
 fn release(_: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -118,7 +118,6 @@ fn enter(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         None => None,
         Some(options) => Options::new("lock", options)?.timeout("timeout")?,
     };
-    let place = context.place();
     let Value::List(list) = args[1] else {
         return Err(arguments::wrong("lock", "lock", "a lock", &args[1]));
     };
@@ -130,7 +129,7 @@ fn enter(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let begin = Instant::now();
     for (at, one) in wanted.iter().enumerate() {
         let left = timeout.map(|seconds| seconds - begin.elapsed().as_secs_f64());
-        let outcome = one.acquire(left, place);
+        let outcome = willing::wait(context, |place| one.acquire(left, place));
         if !matches!(outcome, Ok(true)) {
             wanted.iter().take(at).for_each(Taken::release);
             return taken(outcome?, timeout, args[1]);
@@ -141,10 +140,12 @@ fn enter(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 /// Takes one without a time-out; it is its own guard.
 fn enter_one(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let place = context.place();
     let done = match args[0].as_handle::<LockHandle>() {
-        Some(handle) => handle.0.acquire(None, place)?,
-        None => Taken::of(&args[0])?.acquire(None, place)?,
+        Some(handle) => willing::wait(context, |place| handle.0.acquire(None, place))?,
+        None => {
+            let one = Taken::of(&args[0])?;
+            willing::wait(context, |place| one.acquire(None, place))?
+        }
     };
     taken(done, None, args[0])
 }

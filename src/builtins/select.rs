@@ -6,8 +6,9 @@ use super::pipe::EndHandle;
 use super::pool::future::{self, FutureHandle};
 use super::process::ProcessHandle;
 use super::queue::QueueHandle;
-use super::{Table, arguments, lease, spawn, travel};
+use super::{Table, arguments, lease, spawn, travel, willing};
 use crate::diag::{self, codes};
+use crate::process;
 use crate::process::channel::Prepared;
 use crate::process::pipe::End;
 use crate::process::pool::future::Future;
@@ -48,6 +49,16 @@ enum Chosen {
 }
 
 fn choose(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    match process::willing::willing(|| choose_once(context, args)) {
+        Some(chosen) => chosen,
+        None => {
+            willing::collect(context)?;
+            choose_once(context, args)
+        }
+    }
+}
+
+fn choose_once(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let options = Options::new("select", &args[0])?;
     let written = arguments::list("select", "cases", &args[1])?;
     let after = arguments::timeout("select", "after", &args[2])?;

@@ -1,6 +1,6 @@
 //! Semaphores: a number of permits.
 
-use super::{Table, arguments};
+use super::{Table, arguments, willing};
 use crate::process::semaphore::Semaphore;
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
@@ -40,9 +40,9 @@ fn semaphore(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn acquire(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("acquire", "timeout", &args[1])?;
-    Ok(Value::Bool(
-        receiver("acquire", &args[0])?.acquire(timeout, context.place())?,
-    ))
+    let semaphore = receiver("acquire", &args[0])?;
+    let taken = willing::wait(context, |place| semaphore.acquire(timeout, place))?;
+    Ok(Value::Bool(taken))
 }
 
 fn release(_: &mut dyn Context, args: Args<'_>) -> Outcome {

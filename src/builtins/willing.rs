@@ -16,9 +16,14 @@ pub fn wait<T>(
     match willing::willing(|| wait(place)) {
         Some(done) => Ok(done?),
         None => {
-            signals::want_collection();
-            context.poll()?;
+            collect(context)?;
             Ok(wait(place)?)
         }
     }
+}
+
+/// Lets the collector look, as was asked. The caller may keep no values but its arguments.
+pub fn collect(context: &mut dyn Context) -> Outcome<()> {
+    signals::want_collection();
+    context.poll()
 }

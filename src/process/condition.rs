@@ -8,6 +8,7 @@ use super::deadlock::{self, Enders, WaitOps};
 use super::lock::Lock;
 use super::roster::Roster;
 use super::wait::{self, Awaited, Operation, WaitSpec};
+use super::willing;
 use crate::arena::kinds::{self, KindOps};
 use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind, SlotRef};
 use crate::crash_point;
@@ -99,14 +100,21 @@ impl Condition {
         let spec = WaitSpec::new(Operation::WaitCondition, &awaited, place).with_timeout(timeout);
         let notified = || is_notified(arena, object, me).then_some(());
         let waited = wait::wait(&spec, || Ok(notified()));
-        let was_notified = leave_unless_notified(arena, object, me, waited.is_ok());
+        // Who is to collect and to come back has the notification that came meanwhile.
+        let goes_on = waited.is_ok() || willing::was_asked();
+        let was_notified = leave_unless_notified(arena, object, me, goes_on);
         crash_point!("condition: left");
         // An error that is on its way out must not swallow the news of a death: the next who takes the lock meets it.
-        let retaken = self.lock.retake(again, place, waited.is_ok());
+        let retaken = self.lock.retake(again, place, goes_on);
         crash_point!("condition: lock is back");
         if was_notified {
             let _guard = object.lock();
             strike_out(arena, object, me, retaken.is_err());
+        }
+        if goes_on && (was_notified || retaken.is_err()) {
+            // It is over.
+            willing::take_back();
+            return retaken.map(|()| was_notified);
         }
         waited?;
         retaken?;

@@ -4,7 +4,7 @@
 //! A heap is not collected in the middle of a native function, so the wait ends as by an error, and whoever said that he is
 //! willing collects and waits again.
 
-use crate::diag::{Error, Result, codes};
+use crate::diag::{Error, codes};
 use std::cell::Cell;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ thread_local! {
 
 /// Does something that may wait, for somebody who can let the collector of the heap run and do it again: `None` when it was
 /// asked to. At most one wait of it is, the first, and it must be as if it had not begun.
-pub fn willing<T>(wait: impl FnOnce() -> Result<T>) -> Option<Result<T>> {
+pub fn willing<T, E>(wait: impl FnOnce() -> Result<T, E>) -> Option<Result<T, E>> {
     WILLING.set(Willing::Yes);
     let done = wait();
     match WILLING.replace(Willing::No) {
@@ -33,7 +33,22 @@ pub fn willing<T>(wait: impl FnOnce() -> Result<T>) -> Option<Result<T>> {
 
 /// Whether the wait that begins may be asked. Those that tenders come to meanwhile may not.
 pub(super) fn begins() -> bool {
-    WILLING.replace(Willing::No) == Willing::Yes
+    let may = WILLING.get() == Willing::Yes;
+    if may {
+        WILLING.set(Willing::No);
+    }
+    may
+}
+
+/// Whether the wait that has just ended by an error was asked to, and whoever began it will begin it again. What it did has to be
+/// undone until then.
+pub(super) fn was_asked() -> bool {
+    WILLING.get() == Willing::Asked
+}
+
+/// A wait that was asked ends for another reason: it is not begun again.
+pub(super) fn take_back() {
+    WILLING.set(Willing::No);
 }
 
 /// What a wait that is asked ends with: nobody sees it but [`willing`].

@@ -8,7 +8,7 @@ use crate::diag::{Error, Field, codes};
 use crate::os::{clock, limit};
 use crate::process::pool::future::{Future, State};
 use crate::process::wait::{self, Awaited, Operation, WaitSpec};
-use crate::process::{Ended, place, tenders};
+use crate::process::{Ended, place, tenders, willing};
 use crate::value::Value;
 use crate::value::error::ErrorValue;
 use crate::value::handle::{Handle, HandleId};
@@ -124,7 +124,12 @@ fn wait_for<T>(
     }
     let mut spec = WaitSpec::new(Operation::Pool, awaited, context.place());
     spec.deadline = deadline;
-    Ok(wait::wait(&spec, || Ok(ready()))?)
+    loop {
+        match willing::willing(|| wait::wait(&spec, || Ok(ready()))) {
+            Some(waited) => return Ok(waited?),
+            None => super::super::willing::collect(context)?,
+        }
+    }
 }
 
 /// What a finished task came to.

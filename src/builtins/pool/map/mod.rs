@@ -25,7 +25,7 @@ use crate::os::{clock, limit};
 use crate::process::pool::desk::LEAVING;
 use crate::process::pool::job::{Job, Produced};
 use crate::process::wait::{self, Operation, WaitSpec};
-use crate::process::{Ended, Process, SpawnSpec, spawn as nouns};
+use crate::process::{Ended, Process, SpawnSpec, spawn as nouns, willing};
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::error::ErrorValue;
@@ -204,7 +204,7 @@ impl Map {
             self.hire(context, worker, Vec::new())?;
         }
         loop {
-            self.wait_for_news()?;
+            self.wait_for_news(context)?;
             for worker in 0..workers {
                 self.look_after(context, worker)?;
             }
@@ -297,7 +297,7 @@ impl Map {
     }
 
     /// Sleeps until something happened that this process must look at.
-    fn wait_for_news(&self) -> Outcome<()> {
+    fn wait_for_news(&self, context: &mut dyn Context) -> Outcome<()> {
         let crew: Vec<&Process> = self.crew.iter().flatten().collect();
         // The job alone: its workers hold it, and the end of one wakes its parent wherever it waits.
         let awaited = [self.job.awaited()];
@@ -311,7 +311,10 @@ impl Map {
                 || self.is_relay_behind();
             Ok((over || crew.iter().any(|process| process.ended().is_some())).then_some(()))
         };
-        wait::wait(&spec, news)?;
+        match willing::willing(|| wait::wait(&spec, news)) {
+            Some(waited) => waited.map(|_| ())?,
+            None => super::super::willing::collect(context)?,
+        }
         Ok(())
     }
 

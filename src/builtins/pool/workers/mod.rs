@@ -31,7 +31,7 @@ use crate::process::pool::tasks::{Closing, Tasks};
 use crate::process::pool::untold::Look;
 use crate::process::tenders::{self, Tender};
 use crate::process::wait::{self, Awaited, Operation, WaitSpec, timed_out};
-use crate::process::{Ended, Process, signals};
+use crate::process::{Ended, Process, signals, willing};
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::handle::{Handle, HandleId};
@@ -360,17 +360,23 @@ impl Pool {
         spec.deadline = deadline;
         spec.watch = self.tasks.owner().filter(|_| self.owner != fork::pid());
         loop {
-            let news = wait::wait(&spec, || {
-                if self.callbacks.are_due() {
-                    return Ok(Some(News::Callback));
-                }
-                let is_over = self.failed.borrow().is_some();
-                let news = ready().map(News::Ready);
-                if news.is_none() {
-                    self.tasks.check_owner()?;
-                }
-                Ok(news.or_else(|| is_over.then_some(News::Over)))
-            })?;
+            let news = willing::willing(|| {
+                wait::wait(&spec, || {
+                    if self.callbacks.are_due() {
+                        return Ok(Some(News::Callback));
+                    }
+                    let is_over = self.failed.borrow().is_some();
+                    let news = ready().map(News::Ready);
+                    if news.is_none() {
+                        self.tasks.check_owner()?;
+                    }
+                    Ok(news.or_else(|| is_over.then_some(News::Over)))
+                })
+            });
+            let Some(news) = news.transpose()? else {
+                super::super::willing::collect(context)?;
+                continue;
+            };
             self.raise_failure(context)?;
             match news {
                 Some(News::Callback) => self.callbacks.run(context)?,

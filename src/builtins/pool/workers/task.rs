@@ -20,7 +20,7 @@ use crate::process::pool::owner::Limits;
 use crate::process::pool::spool::{Address, Capture};
 use crate::process::pool::tasks::{Closing, Found};
 use crate::process::wait::{self, Operation, WaitSpec};
-use crate::process::{ChildOutcome, Message, signals};
+use crate::process::{ChildOutcome, Message, signals, willing};
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::list::List;
@@ -192,7 +192,16 @@ impl Pool {
                     Found::Nothing => None,
                 })
             };
-            let task = match wait::wait(&spec, found) {
+            let waited = willing::willing(|| wait::wait(&spec, found));
+            let Some(waited) = waited else {
+                // What a task has dropped may be what others wait for.
+                match super::super::super::willing::collect(context) {
+                    Err(_) if signals::was_cancelled() => return Ok(()),
+                    collected => collected?,
+                }
+                continue;
+            };
+            let task = match waited {
                 Ok(Some(Some(task))) => task,
                 Ok(None) if !self.tasks.may_retire(worker) => continue,
                 Ok(_) => break,
