@@ -133,7 +133,7 @@ pub(super) fn run_child(process: &Process, body: impl FnOnce() -> ChildOutcome) 
     })
 }
 
-/// Lets go of leases and locks that the script has not given back, as a burial would. Permits come back with the burial only.
+/// Lets go of leases, locks and permits that the script has not given back, as a burial would.
 /// `is_meant`: it leaves by `exit` or because it was cancelled, which is no failure of what it had taken by lease.
 ///
 /// A look at the words of its hold set for a process that holds nothing of the kind: nothing beside the fork.
@@ -148,7 +148,7 @@ fn give_back(is_meant: bool) {
         };
         match (id.kind, kinds::of(id.kind)) {
             (ObjectKind::Queue, _) => queue::return_leases(arena, object, me, is_meant),
-            (ObjectKind::Lock, Some(kind)) => {
+            (ObjectKind::Lock | ObjectKind::Semaphore, Some(kind)) => {
                 (kind.bury)(arena, object, id, me);
             }
             _ => {}

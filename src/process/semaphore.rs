@@ -1,5 +1,8 @@
 //! Semaphores. What is stored is who has how many permits, not how many are left: so the permits of a dead process are
 //! back the moment its entry is struck out, and every step is one store.
+//!
+//! A process has a permit of those that the semaphore was made with. What `release` adds beyond them is a signal, which an
+//! `acquire` uses up: nobody has it then, and nothing comes back when its taker ends.
 
 use super::deadlock::{self, Enders, WaitOps};
 use super::roster::Roster;
@@ -11,10 +14,12 @@ use crate::diag::{Error, Result, codes};
 use crate::source::Span;
 use std::sync::atomic::Ordering;
 
-/// Cell: permits in all, those that are taken included.
+/// Cell: permits in all, those that somebody has included.
 const TOTAL: usize = 0;
 /// Cell: not 0 when it must never have more permits than at the beginning.
 const BOUNDED: usize = 1;
+/// Cell: permits that it was made with.
+const MADE_WITH: usize = 2;
 
 /// A semaphore of the language.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +34,7 @@ impl Semaphore {
         let hold = arena::when_full(|| {
             Hold::create(ObjectKind::Semaphore, |arena, object| {
                 object.cells[TOTAL].store(permits, Ordering::Relaxed);
+                object.cells[MADE_WITH].store(permits, Ordering::Relaxed);
                 object.cells[BOUNDED].store(u64::from(bounded), Ordering::Relaxed);
                 Roster::create(arena, object)
             })
@@ -72,7 +78,11 @@ impl Semaphore {
             return Ok(false);
         }
         let roster = Roster::of(arena, object);
-        roster.set(me, roster.get(me).unwrap_or(0) + 1)?;
+        if taken(&roster) < object.cells[MADE_WITH].load(Ordering::Relaxed) {
+            roster.set(me, roster.get(me).unwrap_or(0) + 1)?;
+        } else {
+            object.cells[TOTAL].fetch_sub(1, Ordering::SeqCst);
+        }
         crash_point!("semaphore: permit taken");
         Ok(true)
     }
@@ -129,15 +139,14 @@ impl Semaphore {
     }
 }
 
+/// How many permits processes have.
+fn taken(roster: &Roster<'_>) -> u64 {
+    roster.entries().iter().map(|(_, count)| count).sum()
+}
+
 fn available(arena: &Arena, object: &Object) -> u64 {
-    let taken: u64 = Roster::of(arena, object)
-        .entries()
-        .iter()
-        .map(|(_, count)| count)
-        .sum();
-    object.cells[TOTAL]
-        .load(Ordering::SeqCst)
-        .saturating_sub(taken)
+    let total = object.cells[TOTAL].load(Ordering::SeqCst);
+    total.saturating_sub(taken(&Roster::of(arena, object)))
 }
 
 /// Tells the arena and the deadlock detector about semaphores.
