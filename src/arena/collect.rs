@@ -184,6 +184,11 @@ impl Arena {
         self.graph()
     }
 
+    /// The same in the burial of a process, which has the world lock.
+    pub fn contents_in_burial(&self) -> Graph {
+        self.graph()
+    }
+
     fn destroy(&self, id: HandleId) {
         let object = self.entry(id.index);
         if let Some(kind) = kinds::of(id.kind) {

@@ -1,6 +1,6 @@
 //! Barriers: a number of processes wait for each other.
 
-use super::{Table, arguments};
+use super::{Table, arguments, willing};
 use crate::process::barrier::Barrier;
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
@@ -54,7 +54,8 @@ fn barrier(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn wait(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("wait", "timeout", &args[1])?;
-    let arrived = receiver("wait", &args[0])?.wait(timeout, context.place())?;
+    let barrier = receiver("wait", &args[0])?;
+    let arrived = willing::wait(context, |place| barrier.wait(timeout, place))?;
     Ok(arrived.map_or(Value::Bool(false), |index| Value::Int(index as i64)))
 }
 

@@ -1,14 +1,22 @@
 //! Barriers: nobody goes on before all have come. One that can no longer fill is broken, and says why.
+//!
+//! Who must come is not written down anywhere: any process that has the barrier may. So a death breaks it when the dead was waiting
+//! (it counts as one that has come, and is gone), or when too few are left that could come. Who made it and has never come is
+//! counted among these only as long as the dead had not come either: a parent that looks on is no party of the others' rounds. When
+//! more are left but none of them can come, the search for deadlocks finds that, and the barrier is broken for the one that
+//! was lost last.
 
 use super::deadlock::{self, Enders, WaitOps};
 use super::place;
 use super::record::{self, Record, Status};
 use super::roster::Roster;
 use super::wait::{self, Awaited, Operation, WaitSpec};
+use super::willing;
 use crate::arena::kinds::{self, KindOps};
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, SlotRef};
 use crate::crash_point;
 use crate::diag::{Error, Result, codes};
+use crate::os::robust::Guard;
 use crate::source::Span;
 use std::sync::atomic::Ordering;
 
@@ -19,12 +27,17 @@ const PARTIES: usize = 0;
 const PHASE: usize = 1;
 /// Cell: why it is broken, 0 when it is not.
 const BROKEN: usize = 2;
-/// Cell: the process object of whoever broke it.
+/// Cell: the process object of whoever broke it; while it is whole, of the last that died and may be missed.
 const BREAKER: usize = 3;
 /// Cell: the last phase that ended by a reset (plus one).
 const RESET: usize = 4;
-/// Cell: the line that broke it.
+/// Cell: the line that broke it; while it is whole, the phase (plus one) in which the last died.
 const PLACE: usize = 5;
+
+/// In place of a phase in the roster: who made the barrier and has never come.
+const MADE: u64 = u64::MAX;
+/// In place of a phase in the roster: who has come and gone again.
+const CAME: u64 = u64::MAX - 1;
 
 /// Reasons, as stored.
 const BY_TIMEOUT: u64 = 1;
@@ -51,7 +64,8 @@ impl Barrier {
         let hold = arena::when_full(|| {
             Hold::create(ObjectKind::Barrier, |arena, object| {
                 object.cells[PARTIES].store(parties, Ordering::Relaxed);
-                Roster::create(arena, object)
+                Roster::create(arena, object)?;
+                Roster::of(arena, object).set(arena::me(), MADE)
             })
         })?;
         Ok(Barrier { hold })
@@ -99,6 +113,9 @@ impl Barrier {
             Err(_) => BY_ERROR,
         };
         let guard = object.lock();
+        if willing::was_asked() {
+            return self.step_back(guard, phase, index, waited);
+        }
         if self.cell(PHASE) != phase {
             drop(guard);
             // It filled (or was reset) while we gave up.
@@ -107,9 +124,29 @@ impl Barrier {
                 other => other,
             };
         }
-        break_it(arena, object, reason, me, place);
+        break_it(object, reason, process_of(arena, me), place);
         drop(guard);
         object.events[0].notify_all();
+        waited
+    }
+
+    /// Leaves the barrier whole, to come again, because this process was asked to collect; unless it has filled or is broken.
+    fn step_back(
+        &self,
+        guard: Guard<'_>,
+        phase: u64,
+        index: u64,
+        waited: Result<Option<u64>>,
+    ) -> Result<Option<u64>> {
+        if self.cell(PHASE) != phase || self.cell(BROKEN) != 0 {
+            willing::take_back();
+            return self.look(phase, index);
+        }
+        if let Some(arena) = arena::get() {
+            // The entry exists, so nothing has to grow.
+            let _ = Roster::of(arena, self.hold.object()).set(arena::me(), CAME);
+        }
+        drop(guard);
         waited
     }
 
@@ -157,7 +194,7 @@ impl Barrier {
         if let Some(arena) = arena::get() {
             let object = self.hold.object();
             let guard = object.lock();
-            break_it(arena, object, BY_ABORT, arena::me(), place);
+            break_it(object, BY_ABORT, process_of(arena, arena::me()), place);
             drop(guard);
             object.events[0].notify_all();
         }
@@ -248,28 +285,79 @@ fn here(arena: &Arena, object: &Object) -> Vec<SlotRef> {
         .collect()
 }
 
+/// The process object of a process of the table, as it is stored.
+fn process_of(arena: &Arena, process: SlotRef) -> u64 {
+    arena.slot(process.index).process.load(Ordering::Acquire)
+}
+
 /// Breaks the barrier unless it is broken: the first reason stays. The mutex is held.
-fn break_it(arena: &Arena, object: &Object, reason: u64, by: SlotRef, place: Option<Span>) {
+fn break_it(object: &Object, reason: u64, process: u64, place: Option<Span>) {
     if object.cells[BROKEN].load(Ordering::SeqCst) != 0 {
         return;
     }
-    let process = arena.slot(by.index).process.load(Ordering::Acquire);
     object.cells[BREAKER].store(process, Ordering::SeqCst);
     object.cells[PLACE].store(place::pack_start(place), Ordering::SeqCst);
     crash_point!("barrier: about to break");
     object.cells[BROKEN].store(reason, Ordering::SeqCst);
 }
 
-/// A death breaks the barrier when the dead was waiting at it, or when it did not end in order and would have come: it
-/// has come before, or others wait.
-fn bury(arena: &Arena, object: &Object, _: HandleId, dead: SlotRef) {
+/// Breaks a barrier at which some wait whom nobody can help any more, when somebody has died in the present phase who might have
+/// come. True when they go on.
+pub(super) fn give_up(object: &Object) -> bool {
     let guard = object.lock();
-    let waiting = here(arena, object);
+    let lost = object.cells[BREAKER].load(Ordering::SeqCst);
+    let phase = object.cells[PHASE].load(Ordering::SeqCst);
+    let is_missed = lost != 0
+        && object.cells[BROKEN].load(Ordering::SeqCst) == 0
+        && object.cells[PLACE].load(Ordering::SeqCst) == phase + 1;
+    if is_missed {
+        break_it(object, BY_DEATH, lost, None);
+    }
+    drop(guard);
+    if is_missed {
+        object.events[0].notify_all();
+    }
+    is_missed
+}
+
+/// The living who could come to a barrier, but for one that has died. Called in a burial.
+fn who_could_come(arena: &Arena, id: HandleId, dead: SlotRef, wanted: u64) -> Vec<SlotRef> {
+    let holders = |ids: &[HandleId]| {
+        let others = arena.live_processes().filter(|&process| process != dead);
+        let holds = |process: &SlotRef| ids.iter().any(|&id| arena.holds(*process, id));
+        others.filter(holds).collect::<Vec<_>>()
+    };
+    let direct = holders(&[id]);
+    if direct.len() as u64 >= wanted {
+        return direct;
+    }
+    // A handle may lie in a message, or in something that is shared.
+    holders(&arena.contents_in_burial().containers().leading_to(id))
+}
+
+/// A death breaks the barrier when the dead was waiting at it; or when it did not end in order, others wait or it has come
+/// before, and too few are left that could come.
+fn bury(arena: &Arena, object: &Object, id: HandleId, dead: SlotRef) {
+    let parties = object.cells[PARTIES].load(Ordering::SeqCst);
     let ended = record::of_slot(arena, dead).map(|record| record.status());
     let in_order = matches!(ended, Some(Status::Returned | Status::Exited(0)));
-    let came_before = Roster::of(arena, object).remove(dead).is_some();
-    if waiting.contains(&dead) || !in_order && (came_before || !waiting.is_empty()) {
-        break_it(arena, object, BY_DEATH, dead, None);
+    let left = match in_order {
+        true => Vec::new(),
+        false => who_could_come(arena, id, dead, parties),
+    };
+    let guard = object.lock();
+    let waiting = here(arena, object);
+    let roster = Roster::of(arena, object);
+    let came_before = roster.remove(dead).is_some_and(|phase| phase != MADE);
+    let looks_on = |process: &SlotRef| came_before && roster.get(*process) == Some(MADE);
+    let is_short = (left.iter().filter(|process| !looks_on(process)).count() as u64) < parties;
+    if waiting.contains(&dead) || !in_order && is_short && (came_before || !waiting.is_empty()) {
+        break_it(object, BY_DEATH, process_of(arena, dead), None);
+    } else if !in_order && object.cells[BROKEN].load(Ordering::SeqCst) == 0 {
+        let phase = object.cells[PHASE].load(Ordering::SeqCst);
+        object.cells[BREAKER].store(process_of(arena, dead), Ordering::SeqCst);
+        crash_point!("barrier: somebody is lost");
+        object.cells[PLACE].store(phase + 1, Ordering::SeqCst);
     }
     drop(guard);
     object.events[0].notify_all();

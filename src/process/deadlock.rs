@@ -15,7 +15,7 @@ mod components;
 
 use super::tenders::PENDING_CELL;
 use super::wait::{Awaited, Operation};
-use super::{file_lock, place, record};
+use super::{barrier, file_lock, place, record};
 use crate::arena::collect::Containers;
 use crate::arena::table::WaitRecord;
 use crate::arena::{self, Arena, Cell, HandleId, Object, ObjectKind, SlotRef};
@@ -174,6 +174,9 @@ pub fn look(arena: &Arena, me: SlotRef, asked: bool) -> Option<Verdict> {
         let group = those_to_end(arena, group, stream);
         return end_stream(arena, &blocked, &group, stream, me);
     }
+    if give_up_barriers(arena, &blocked, &group) {
+        return None;
+    }
     // A worker that has nothing to do could only leave, and its pool would put another in its place.
     let order = |process: &&SlotRef| {
         let wait = blocked.get(*process).map(|(wait, _)| wait.operation);
@@ -222,6 +225,17 @@ fn ask_to_collect(arena: &Arena, blocked: &Blocked, me: SlotRef) -> Asked {
         asked = Asked::Others;
     }
     asked
+}
+
+/// Breaks the barriers at which members of a group wait for somebody who has died; true when there were any.
+fn give_up_barriers(arena: &Arena, blocked: &Blocked, group: &[SlotRef]) -> bool {
+    let waits = group.iter().filter_map(|member| blocked.get(member));
+    let barriers: HashSet<HandleId> = waits
+        .filter(|(wait, _)| wait.operation == Operation::WaitBarrier)
+        .flat_map(|(wait, _)| wait.objects.iter().copied())
+        .collect();
+    let objects = barriers.into_iter().filter_map(|id| arena.object(id));
+    objects.filter(|object| barrier::give_up(object)).count() > 0
 }
 
 /// All processes that must do something before `me` can go on, when each of them sleeps and none of their waits could end:
