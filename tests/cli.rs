@@ -292,9 +292,14 @@ fn sigquit_names_programs_and_who_is_stopped() {
   spawn { for line in `sleep 60.5`.lines() { } }, spawn { `sleep 60.5`.check() }]
 let rests = spawn { sleep(60) }
 let burns = spawn { while true { } }
-rests.signal(\"STOP\")
-burns.signal(\"STOP\")
-print(\"ready\"); sleep(60)";
+print(\"ready\")
+while true {
+  # One that is stopped before it has come to its wait is continued, to come there.
+  for p in [rests, burns] { p.signal(\"STOP\") }
+  sleep(400ms)
+  for p in [rests, burns] { p.signal(\"CONT\") }
+  sleep(10ms)
+}";
     let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
         .args(["-e", code])
         .stdout(Stdio::piped())

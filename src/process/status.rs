@@ -43,7 +43,12 @@ fn answer(arena: &Arena, me: SlotRef, place: Option<Span>) {
 /// Asks the computing processes for their lines and waits until each has answered, has begun to wait, or takes too long.
 fn ask(arena: &Arena, asked: u64) {
     let me = arena::me();
-    let computes = |&process: &SlotRef| process != me && !is_waiting(arena, process);
+    // Who is stopped does not answer, and would keep every signal until it goes on.
+    let computes = |&process: &SlotRef| {
+        let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
+        let is_stopped = || cpu::used(pid).is_some_and(|used| used.stopped);
+        process != me && !is_waiting(arena, process) && !is_stopped()
+    };
     for process in arena.live_processes().filter(computes) {
         let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
         if pid > 0 {
@@ -51,9 +56,7 @@ fn ask(arena: &Arena, asked: u64) {
         }
     }
     let owes = |process: SlotRef| {
-        let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
         computes(&process)
-            && !cpu::used(pid).is_some_and(|used| used.stopped)
             && arena.slot(process.index).cells[ANSWER_CELL].load(Ordering::Acquire) < asked
     };
     let wake = &arena.slot(me.index).wake;
