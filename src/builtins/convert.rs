@@ -3,6 +3,7 @@
 use super::{Table, arguments, gather};
 use crate::diag::{self, codes};
 use crate::limits::{MAX_ITEMS, MAX_STRING};
+use crate::process::signals;
 use crate::value::map::{self, Map, Set};
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::{Value, access, operate, show, text};
@@ -263,7 +264,8 @@ pub fn add_entries(
 }
 
 fn repr(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    text::checked(context.heap(), show::repr(args[0]))
+    let shown = show::repr_while(args[0], signals::check_urgent)?;
+    text::checked(context.heap(), shown)
 }
 
 fn to_set(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -305,7 +307,10 @@ fn to_str(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     match args[0] {
         Value::Undef => Ok(Value::str(context.heap(), "")),
         value if value.as_str().is_some() => Ok(value),
-        value => text::checked(context.heap(), show::display(value)),
+        value => {
+            let shown = show::display_while(value, signals::check_urgent)?;
+            text::checked(context.heap(), shown)
+        }
     }
 }
 

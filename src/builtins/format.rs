@@ -3,6 +3,7 @@
 use super::{Table, arguments};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::process::signals;
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::text::{char_count, checked};
 use crate::value::{Value, operate, show};
@@ -94,7 +95,8 @@ impl Spec {
 
 fn format(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let Some(given) = arguments::given(&args[1]) else {
-        return checked(context.heap(), show::display(args[0]));
+        let shown = show::display_while(args[0], signals::check_urgent)?;
+        return checked(context.heap(), shown);
     };
     let bad = || {
         arguments::refuse(
@@ -145,7 +147,7 @@ fn format(context: &mut dyn Context, args: Args<'_>) -> Outcome {
                 Some('=') => return Err(bad()),
                 _ => {}
             }
-            let text = show::display(*value);
+            let text = show::display_while(*value, signals::check_urgent)?;
             let cut = match spec.precision {
                 Some(precision) => text.chars().take(precision).collect(),
                 None => text,

@@ -4,6 +4,7 @@ use super::{Table, arguments, progress, state, system};
 use crate::diag::{self, codes};
 use crate::os::name;
 use crate::process::pool::tail;
+use crate::process::signals;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, show};
 use std::os::fd::AsFd;
@@ -59,7 +60,7 @@ fn line(function: &str, args: Args<'_>) -> Outcome<String> {
         }
         match value.as_str() {
             Some(bare) => text.push_str(bare),
-            None => text.push_str(&show::display(*value)),
+            None => text.push_str(&show::display_while(*value, signals::check_urgent)?),
         }
     }
     text.push_str(end);

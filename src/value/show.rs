@@ -3,6 +3,7 @@
 use super::Value;
 use super::list::Range;
 use super::map::Table;
+use crate::diag::{Error, Result};
 use crate::limits::MAX_VALUE_DEPTH;
 use std::fmt::Write;
 
@@ -17,12 +18,41 @@ pub fn display(value: Value) -> String {
 
 /// The text of a value as it stands inside a container: strings quoted.
 pub fn repr(value: Value) -> String {
+    repr_while(value, || Ok(())).unwrap_or_default()
+}
+
+/// Asked between the items of what is written: an error ends the writing.
+pub type Check = fn() -> Result<()>;
+
+/// As [`display`], for a value that may be large.
+///
+/// # Errors
+/// What `check` gives.
+pub fn display_while(value: Value, check: Check) -> Result<String> {
+    match value {
+        Value::List(_) | Value::Map(_) | Value::Set(_) | Value::Instance(_) => {
+            repr_while(value, check)
+        }
+        _ => Ok(display(value)),
+    }
+}
+
+/// As [`repr`], for a value that may be large.
+///
+/// # Errors
+/// What `check` gives.
+pub fn repr_while(value: Value, check: Check) -> Result<String> {
     let mut printer = Printer {
         out: String::new(),
         open: Vec::new(),
+        check,
+        ended: None,
     };
     printer.value(value);
-    printer.out
+    match printer.ended {
+        Some(error) => Err(error),
+        None => Ok(printer.out),
+    }
 }
 
 /// What a message calls a value: its type with an article (`an int`, `a str`, `nil`, `an Account`).
@@ -115,7 +145,13 @@ struct Printer {
     out: String,
     /// Addresses of the containers around the place that is being written: one that comes again is a cycle.
     open: Vec<usize>,
+    check: Check,
+    /// What the check gave.
+    ended: Option<Box<Error>>,
 }
+
+/// Items that are written between two checks.
+const BETWEEN_CHECKS: usize = 256;
 
 impl Printer {
     fn value(&mut self, value: Value) {
@@ -191,9 +227,20 @@ impl Printer {
         self.open.pop();
     }
 
+    /// Whether the check has ended it, before the item of a number is written.
+    fn is_over(&mut self, at: usize) -> bool {
+        if self.ended.is_none() && at % BETWEEN_CHECKS == BETWEEN_CHECKS - 1 {
+            self.ended = (self.check)().err();
+        }
+        self.ended.is_some()
+    }
+
     fn sequence(&mut self, open: &str, items: impl Iterator<Item = Value>, close: &str) {
         self.out.push_str(open);
         for (at, item) in items.enumerate() {
+            if self.is_over(at) {
+                return;
+            }
             self.out.push_str(separator(at));
             self.value(item);
         }
@@ -203,6 +250,9 @@ impl Printer {
     fn map(&mut self, table: &Table) {
         self.out.push('{');
         for (at, (key, value)) in table.iter().enumerate() {
+            if self.is_over(at) {
+                return;
+            }
             self.out.push_str(separator(at));
             match key.as_str() {
                 Some(name) if is_name(name) => self.out.push_str(name),

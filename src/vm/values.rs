@@ -7,6 +7,7 @@ use crate::builtins::gather;
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::operator::{BinaryOp, UnaryOp};
+use crate::process::signals;
 use crate::value::function::{Capture, Closure};
 use crate::value::list::{Items, List, Range};
 use crate::value::map::{Map, Table};
@@ -217,7 +218,7 @@ impl Machine {
                 Value::Int(int) => {
                     let _ = write!(text, "{int}");
                 }
-                other => text.push_str(&show::display(*other)),
+                other => text.push_str(&show::display_while(*other, signals::check_urgent)?),
             }
         }
         operate::within("a str", text.len(), MAX_STRING)?;
