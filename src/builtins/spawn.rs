@@ -6,11 +6,14 @@ use super::process::ProcessHandle;
 use super::{Table, arguments, command, process as handles, state, travel, willing};
 use crate::diag::{Error, Severity, codes};
 use crate::process::wait::{Operation, timed_out, timed_out_together};
-use crate::process::{ChildOutcome, Ended, Message, Method, Process, SpawnSpec, spawn as nouns};
+use crate::process::{
+    ChildOutcome, Ended, Message, Method, Process, SpawnSpec, signals, spawn as nouns,
+};
 use crate::value::Value;
 use crate::value::error::ErrorValue;
 use crate::value::native::{Args, Context, Fault, Outcome};
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// Sorted by name.
@@ -60,6 +63,7 @@ fn spawn(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         context.protect(set);
         return command::spawn_value(context, &[args[0], set]);
     }
+    poll_if_signalled(context)?;
     let options = Options::new("spawn", &args[0])?;
     let place = context.place();
     let method = match options.text("method")? {
@@ -90,7 +94,16 @@ fn spawn(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     }
     let value = handles::value(context, process.clone());
     start(context, &process, work)?;
+    context.hold_off();
     Ok(value)
+}
+
+/// Before a process is started: what has come to this one is raised now rather than when its handle can be put away.
+pub fn poll_if_signalled(context: &mut dyn Context) -> Outcome<()> {
+    match signals::poll_word().load(Ordering::Relaxed) {
+        0 => Ok(()),
+        _ => context.poll(),
+    }
 }
 
 /// Starts a prepared process on `[function, arguments, named]`.

@@ -96,6 +96,10 @@ pub trait Context {
     /// Looks at everything that wants attention (Ctrl-C, cancel, limits) now; long native loops call it now and then.
     fn poll(&mut self) -> Outcome<()>;
 
+    /// What comes back from this native call must not be lost: nothing is raised (Ctrl-C, cancel) before the script could note it
+    /// by one call more. Whoever says so polls before: a loop may come to no other safe point.
+    fn hold_off(&mut self) {}
+
     /// Where this machine is while it runs: for code that is called in the waiting place, where nobody hands a context on.
     fn seat(&self) -> Seat;
 

@@ -22,9 +22,14 @@ impl Machine {
         self.attend()
     }
 
-    /// Looks at everything that wants attention; for the loop, whose frame is the one on top.
+    /// Looks at everything that wants attention; for the loop, whose frame is the one on top. When something was just made that must
+    /// not be lost, not here but at the next call or back-edge: in `kept.push(spawn f())` a cancellation between the two calls
+    /// would leave a process that nobody knows.
     #[cold]
     pub(super) fn attend(&mut self) -> Outcome<()> {
+        if std::mem::take(&mut self.holds_off) {
+            return Ok(());
+        }
         self.top = self.frame_top();
         self.look()
     }

@@ -121,6 +121,10 @@ impl Context for Machine {
         self.look()
     }
 
+    fn hold_off(&mut self) {
+        self.holds_off = true;
+    }
+
     fn seat(&self) -> Seat {
         self.seat.clone()
     }

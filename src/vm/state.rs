@@ -77,6 +77,8 @@ pub struct Machine {
     /// The state of the builtins.
     pub(super) state: Option<Box<dyn Any>>,
     pub(super) interrupt: Arc<AtomicBool>,
+    /// The next safe point is passed over: see [`Machine::attend`].
+    pub(super) holds_off: bool,
     /// Steps (calls and back-edges) that are left; `None` is any number.
     pub(super) fuel: Option<u64>,
     /// What the countdown was last set to.
@@ -136,6 +138,7 @@ impl Machine {
             seat: Seat::default(),
             state: None,
             interrupt: Arc::new(AtomicBool::new(false)),
+            holds_off: false,
             fuel: None,
             armed: 1,
             stress: std::env::var_os("PAR_GC_STRESS").is_some_and(|v| !v.is_empty()),

@@ -99,6 +99,7 @@ fn launch(
             .with_help(help)
             .into());
     }
+    crate::builtins::spawn::poll_if_signalled(context)?;
     let place = context.place();
     if in_scope {
         scope::wait_for_room(place)?;
@@ -118,6 +119,7 @@ fn launch(
     };
     programs::hand_over(running.job(), background, process);
     running.release();
+    context.hold_off();
     Ok(running)
 }
 
