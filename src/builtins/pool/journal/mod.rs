@@ -9,6 +9,7 @@
 //! Each frame is written by one `write`, so it survives the death of every process at once. It survives a power cut
 //! when it has been brought to the disk: every second, and at the end of the map.
 
+mod content;
 pub mod key;
 mod lasting;
 

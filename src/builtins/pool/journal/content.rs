@@ -1,0 +1,261 @@
+//! What tells a value from others in every run of every program: its content, and the code that comes with it.
+//!
+//! Everything is gone through without recursion, so what nests deeply counts as well. What stands in several places is told once, and
+//! named there: two values are the same when they look the same and share the same parts.
+
+use super::key::Sum;
+use crate::builtins::modules::random;
+use crate::value::Value;
+use crate::value::function::Closure;
+use crate::value::heap::Gc;
+use crate::value::list::Items;
+use crate::value::native::Context;
+use crate::value::structure::StructType;
+use std::collections::{HashMap, HashSet};
+
+/// What a search has found.
+pub(super) struct Search {
+    /// The code of all functions and structs.
+    pub(super) code: Sum,
+    /// The variables that they use, with the content of their values.
+    pub(super) uses: Vec<(String, Vec<u8>)>,
+    /// It may draw random numbers: a name of that module stands in it.
+    pub(super) draws: bool,
+    seen: HashSet<usize>,
+    /// What is still to be looked at, with the name under which it is used; the last is the next.
+    rest: Vec<(String, Value)>,
+}
+
+/// The content of a value.
+pub(super) struct Content {
+    /// Equal for equal values, and for no others.
+    pub(super) bytes: Vec<u8>,
+    /// There are handles in it (locks, queues, files, processes), which no other run knows: that one is there is all that counts of it.
+    pub(super) has_handles: bool,
+}
+
+impl Search {
+    pub(super) fn new() -> Search {
+        Search {
+            code: Sum::new(),
+            uses: Vec::new(),
+            draws: false,
+            seen: HashSet::new(),
+            rest: Vec::new(),
+        }
+    }
+
+    /// Goes through a value that is used under a name, and all that it reaches.
+    pub(super) fn value(&mut self, context: &dyn Context, name: &str, value: Value) {
+        self.rest.push((name.to_string(), value));
+        self.finish(context);
+    }
+
+    /// The content of a value. The code that comes with it is gone through.
+    pub(super) fn content(&mut self, context: &dyn Context, name: &str, value: Value) -> Content {
+        let content = self.read(name, value);
+        self.finish(context);
+        content
+    }
+
+    fn finish(&mut self, context: &dyn Context) {
+        while let Some((name, value)) = self.rest.pop() {
+            match value {
+                Value::Fn(closure) => self.function(context, closure),
+                Value::Struct(of) => self.structure(of),
+                Value::Cell(cell) => self.rest.push((name, cell.value.get())),
+                Value::Bound(bound) => {
+                    self.rest.push((name.clone(), bound.function));
+                    self.rest.push((name, bound.receiver));
+                }
+                Value::Native(native) => {
+                    self.code.bytes(native.name.as_bytes());
+                    self.draws |= random::is_named_in(native.name);
+                }
+                Value::Undef => {}
+                data => {
+                    let content = self.read(&name, data);
+                    self.uses.push((name, content.bytes));
+                }
+            }
+        }
+    }
+
+    fn function(&mut self, context: &dyn Context, closure: Gc<Closure>) {
+        if !self.seen.insert(closure.address()) {
+            return;
+        }
+        let proto = closure.proto.clone();
+        let text = context.code_text(proto.span).unwrap_or_default();
+        self.code.bytes(text.as_bytes());
+        self.draws |= random::is_named_in(&text);
+        let globals = proto.globals.iter().rev().filter_map(|&slot| {
+            let value = context.global(slot)?;
+            Some((context.global_name(slot), value))
+        });
+        self.rest.extend(globals);
+        let names = proto.capture_names.iter();
+        let captures = closure.captures().iter().map(|value| value.get());
+        let captures: Vec<_> = names.map(|name| name.to_string()).zip(captures).collect();
+        self.rest.extend(captures.into_iter().rev());
+    }
+
+    fn structure(&mut self, of: Gc<StructType>) {
+        if !self.seen.insert(of.address()) {
+            return;
+        }
+        self.rest.push((String::new(), of.constructor.get()));
+        for name in of.method_names().into_iter().rev() {
+            self.code.bytes(name.as_bytes());
+            self.rest
+                .extend(of.method(&name).map(|method| (name.to_string(), method)));
+        }
+    }
+
+    /// Writes down a value.
+    fn read(&mut self, name: &str, value: Value) -> Content {
+        let mut reader = Reader {
+            search: self,
+            name,
+            content: Content {
+                bytes: Vec::new(),
+                has_handles: false,
+            },
+            places: HashMap::new(),
+            rest: vec![value],
+        };
+        while let Some(value) = reader.rest.pop() {
+            reader.one(value);
+        }
+        reader.content
+    }
+}
+
+/// Writes down one value.
+struct Reader<'a> {
+    search: &'a mut Search,
+    name: &'a str,
+    content: Content,
+    /// Where what has an identity came first.
+    places: HashMap<usize, u64>,
+    rest: Vec<Value>,
+}
+
+impl Reader<'_> {
+    fn bytes(&mut self, kind: u8, bytes: &[u8]) {
+        self.number(kind, bytes.len() as u64);
+        self.content.bytes.extend_from_slice(bytes);
+    }
+
+    fn number(&mut self, kind: u8, number: u64) {
+        self.content.bytes.push(kind);
+        self.content.bytes.extend_from_slice(&number.to_le_bytes());
+    }
+
+    /// Whether something is met for the first time; its place is written down otherwise.
+    fn is_new(&mut self, address: usize) -> bool {
+        let next = self.places.len() as u64;
+        match self.places.get(&address).copied() {
+            Some(place) => {
+                self.number(b'@', place);
+                false
+            }
+            None => {
+                self.places.insert(address, next);
+                true
+            }
+        }
+    }
+
+    fn unknown(&mut self) {
+        self.content.bytes.push(b'x');
+        self.content.has_handles = true;
+    }
+
+    fn one(&mut self, value: Value) {
+        match value {
+            Value::Undef => self.content.bytes.push(b'u'),
+            Value::Nil => self.content.bytes.push(b'n'),
+            Value::Bool(truth) => self.content.bytes.push(if truth { b't' } else { b'f' }),
+            Value::Int(number) => self.number(b'i', number as u64),
+            Value::Float(number) => self.number(b'd', number.to_bits()),
+            Value::Short(text) => self.bytes(b's', text.as_str().as_bytes()),
+            Value::Str(text) => self.bytes(b's', text.as_str().as_bytes()),
+            Value::Bytes(bytes) => self.bytes(b'b', bytes.data()),
+            Value::Range(range) => {
+                self.number(b'r', range.start as u64);
+                self.number(b',', range.step as u64);
+                self.number(b',', range.len().unwrap_or(u64::MAX));
+            }
+            Value::Cell(cell) => self.rest.push(cell.value.get()),
+            Value::List(_)
+            | Value::Map(_)
+            | Value::Set(_)
+            | Value::Instance(_)
+            | Value::Error(_) => {
+                self.container(value);
+            }
+            Value::Handle(handle) => match handle.share().parts() {
+                Some(parts) => {
+                    self.bytes(b'h', &parts.bytes);
+                    self.number(b',', parts.values.len() as u64);
+                    self.rest.extend(parts.values.into_iter().rev());
+                }
+                None => self.unknown(),
+            },
+            Value::Iter(_) | Value::Host(_) => self.unknown(),
+            Value::Fn(_) | Value::Native(_) | Value::Bound(_) | Value::Struct(_) => {
+                self.content.bytes.push(b'c');
+                self.search.rest.push((self.name.to_string(), value));
+            }
+        }
+    }
+
+    fn container(&mut self, value: Value) {
+        match value {
+            Value::List(list) if self.is_new(list.address()) => {
+                self.number(b'[', list.len() as u64);
+                match list.items() {
+                    Items::Any(items) => self.rest.extend(items.iter().rev()),
+                    Items::Ints(ints) => ints.iter().for_each(|&int| self.number(b'i', int as u64)),
+                    Items::Floats(floats) => floats
+                        .iter()
+                        .for_each(|float| self.number(b'd', float.to_bits())),
+                    Items::Bools(bools) => {
+                        bools.iter().for_each(|&truth| self.one(Value::Bool(truth)))
+                    }
+                }
+            }
+            Value::Map(map) if self.is_new(map.address()) => {
+                self.number(b'{', map.table().len() as u64);
+                let pairs = map.table().iter().rev();
+                self.rest
+                    .extend(pairs.flat_map(|(key, value)| [value, key]));
+            }
+            Value::Set(set) if self.is_new(set.address()) => {
+                self.number(b'<', set.table().len() as u64);
+                self.rest
+                    .extend(set.table().iter().rev().map(|(key, _)| key));
+            }
+            Value::Instance(instance) if self.is_new(instance.address()) => {
+                self.bytes(b'(', instance.of.name.as_bytes());
+                self.number(b',', instance.fields().len() as u64);
+                self.rest
+                    .extend(instance.fields().iter().rev().map(|field| field.get()));
+                let of = Value::Struct(instance.of);
+                self.search.rest.push((self.name.to_string(), of));
+            }
+            Value::Error(error) if self.is_new(error.address()) => {
+                self.bytes(b'e', error.report.kind.as_bytes());
+                self.bytes(b',', error.report.message.as_bytes());
+                self.number(b',', error.attributes.len() as u64);
+                self.rest.push(error.cause);
+                for (name, value) in &error.attributes {
+                    self.bytes(b',', name.as_bytes());
+                    self.rest.push(*value);
+                }
+            }
+            _ => {}
+        }
+    }
+}
