@@ -485,17 +485,27 @@ impl Map {
     /// Ends the workers: those of a finished map leave by themselves, the others are cancelled, so that their `finally` and
     /// `defer` run, and killed when they have not ended within the grace.
     fn dismiss(&mut self, finished: bool) -> Outcome<()> {
-        let mut ended = Ok(());
         self.job.stop();
         let in_order = finished && !self.has_failed();
-        if !in_order {
-            ended = super::workers::end_all(self.crew.iter().flatten(), self.place);
+        let crew = || self.crew.iter().flatten();
+        let mut ended = match in_order {
+            true => crew().try_for_each(|process| process.wait(None, self.place).map(drop)),
+            false => Ok(()),
+        };
+        // What this process was told while they left is kept, and they have their grace from then on.
+        if !in_order || ended.is_err() {
+            ended = ended.and(super::workers::end_all(crew(), self.place));
         }
         for worker in 0..self.crew.len() {
             let Some(process) = self.crew.get_mut(worker).and_then(Option::take) else {
                 continue;
             };
-            while let Err(_) | Ok(false) = process.wait(None, self.place) {
+            loop {
+                match process.wait(None, self.place) {
+                    Ok(true) => break,
+                    Ok(false) => {}
+                    Err(news) => ended = ended.and(Err(news)),
+                }
                 process.kill();
             }
             self.settle(worker as u64);
