@@ -74,11 +74,12 @@ impl Semaphore {
             return Ok(false);
         };
         let _guard = object.lock();
-        if available(arena, object) == 0 {
+        let roster = Roster::of(arena, object);
+        let taken = taken(&roster);
+        if object.cells[TOTAL].load(Ordering::SeqCst) <= taken {
             return Ok(false);
         }
-        let roster = Roster::of(arena, object);
-        if taken(&roster) < object.cells[MADE_WITH].load(Ordering::Relaxed) {
+        if taken < object.cells[MADE_WITH].load(Ordering::Relaxed) {
             roster.set(me, roster.get(me).unwrap_or(0) + 1)?;
         } else {
             object.cells[TOTAL].fetch_sub(1, Ordering::SeqCst);

@@ -23,7 +23,7 @@ pub struct Compiled {
     /// What finds its matches.
     pub regex: Rc<Regex>,
     syntax: syntax::Config,
-    /// Made for the first long text; `None` for what they cannot do (word boundaries, matches of nothing).
+    /// Made for the first long text; `None` for what they cannot do (matches of nothing).
     walker: OnceCell<Option<Walker>>,
 }
 
@@ -129,8 +129,10 @@ impl Walker {
         {
             return None;
         }
+        // They know word boundaries among ASCII letters, and give up where others stand.
         let automata = automata::Regex::builder()
             .syntax(syntax)
+            .dfa(dfa::Config::new().unicode_word_boundary(true))
             .build(pattern)
             .ok()?;
         let caches = RefCell::new(automata.create_cache());
@@ -265,6 +267,10 @@ mod tests {
             "(?i)AB",
             "b{2,3}",
             "a(?:b|bc)(?:c|$)",
+            r"\bab",
+            r"\b[a-z]+\b",
+            r"[a-z]\b.",
+            r"\Bb+",
         ];
         let texts = random_texts();
         for pattern in patterns {
@@ -287,7 +293,7 @@ mod tests {
                 assert_eq!(walked, plain, "{pattern:?} in {text:?}");
             }
         }
-        for none in ["a*", "", r"\bab"] {
+        for none in ["a*", "", r"\b"] {
             assert!(Walker::new(none, syntax::Config::new()).is_none());
         }
     }
