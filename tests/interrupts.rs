@@ -115,7 +115,7 @@ const PLACES: [(&str, &str); 39] = [
 
 /// Single steps of built-in functions that take seconds: the second look at a text of 17 MB. (Where it takes less than two
 /// seconds on a fast machine, the case is as good as a loop.) They make few objects: the collector's work is not what is looked at.
-const STEPS: [(&str, &str); 15] = [
+const STEPS: [(&str, &str); 16] = [
     (
         "a match that never comes",
         "re.search(\"(?:[a-z]+ )+[0-9]{7}\", text)",
@@ -138,6 +138,7 @@ const STEPS: [(&str, &str); 15] = [
     ),
     ("JSON that is written", "json.dumps(parts)"),
     ("a value as a text", "str([parts] * 6)"),
+    ("a shared value as a text", "str(shared.ints(3_000_000))"),
     ("CSV", "csv.loads(table)"),
     (
         "Base64",

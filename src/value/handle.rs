@@ -5,6 +5,8 @@
 use super::Value;
 use super::heap::{Gc, Header, Heap, Marker};
 use super::native::{Context, Native, NativeIter, Outcome};
+use super::show;
+use crate::diag;
 use crate::operator::BinaryOp;
 use std::any::{Any, TypeId};
 use std::rc::Rc;
@@ -16,6 +18,15 @@ pub trait Handle: Any {
 
     /// How it prints: `<queue 3 of 100>`, `shared(5)`.
     fn show(&self) -> String;
+
+    /// As [`Handle::show`], for what may be large.
+    ///
+    /// # Errors
+    /// What `check` gives, which is asked now and then.
+    fn show_while(&self, check: show::Check) -> diag::Result<String> {
+        let _ = check;
+        Ok(self.show())
+    }
 
     /// The kind and number that two handles of one object have in common in every process; `None` when it cannot leave its process.
     fn identity(&self) -> Option<HandleId> {

@@ -30,10 +30,8 @@ pub type Check = fn() -> Result<()>;
 /// What `check` gives.
 pub fn display_while(value: Value, check: Check) -> Result<String> {
     match value {
-        Value::List(_) | Value::Map(_) | Value::Set(_) | Value::Instance(_) => {
-            repr_while(value, check)
-        }
-        _ => Ok(display(value)),
+        Value::Short(_) | Value::Str(_) | Value::Error(_) => Ok(display(value)),
+        _ => repr_while(value, check),
     }
 }
 
@@ -151,7 +149,7 @@ struct Printer {
 }
 
 /// Items that are written between two checks.
-const BETWEEN_CHECKS: usize = 256;
+pub const BETWEEN_CHECKS: usize = 256;
 
 impl Printer {
     fn value(&mut self, value: Value) {
@@ -173,7 +171,10 @@ impl Printer {
             Value::Error(e) => {
                 self.format(format_args!("<{}: {}>", e.report.kind, e.report.message))
             }
-            Value::Handle(handle) => self.out.push_str(&handle.get().show()),
+            Value::Handle(handle) => match handle.get().show_while(self.check) {
+                Ok(text) => self.out.push_str(&text),
+                Err(error) => self.ended = Some(error),
+            },
             Value::Iter(_) => self.out.push_str("<iterator>"),
             Value::Cell(cell) => self.value(cell.value.get()),
             Value::List(_) | Value::Map(_) | Value::Set(_) | Value::Instance(_) => {

@@ -1,7 +1,6 @@
 //! Typed arrays as values: each element is atomic by itself.
 
 use super::{copy, identity, look};
-use crate::arena::Arena;
 use crate::builtins::{Table, arguments, gather};
 use crate::diag::{self, codes};
 use crate::operator::BinaryOp;
@@ -11,7 +10,8 @@ use crate::value::handle::{Handle, HandleId};
 use crate::value::heap::Marker;
 use crate::value::list::{Items, List};
 use crate::value::native::{Args, Context, Native, NativeIter, Outcome};
-use crate::value::{Value, access, compare, operate, show};
+use crate::value::show::Check;
+use crate::value::{Value, access, compare, operate};
 use std::any::Any;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -37,6 +37,10 @@ impl Handle for ArrayHandle {
 
     fn show(&self) -> String {
         look::show(self)
+    }
+
+    fn show_while(&self, check: Check) -> diag::Result<String> {
+        look::show_while(self, check)
     }
 
     fn identity(&self) -> Option<HandleId> {
@@ -154,7 +158,7 @@ impl NativeIter for Elements {
 }
 
 #[inline]
-fn element(array: &Array, word: u64) -> Value {
+pub fn element(array: &Array, word: u64) -> Value {
     match array.element() {
         Element::Ints => Value::Int(word as i64),
         Element::Floats => Value::Float(f64::from_bits(word)),
@@ -206,13 +210,6 @@ pub fn plain(context: &mut dyn Context, array: &Array) -> Outcome {
             Value::List(List::from_items(context.heap(), items))
         }
     })
-}
-
-/// The elements as they stand in a script.
-pub fn text(arena: &Arena, array: &Array) -> String {
-    let words = (0..array.len()).filter_map(|at| array.get(arena, at));
-    let parts: Vec<String> = words.map(|word| show::repr(element(array, word))).collect();
-    format!("[{}]", parts.join(", "))
 }
 
 pub fn ints(context: &mut dyn Context, args: Args<'_>) -> Outcome {

@@ -11,6 +11,7 @@ use crate::process::shared::{Item, Stamp};
 use crate::value::handle::{Handle, HandleId};
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Native, NativeIter, Outcome};
+use crate::value::show::Check;
 use crate::value::{Value, access, compare, operate, show};
 use std::any::Any;
 use std::cell::Cell;
@@ -47,6 +48,10 @@ impl Handle for ListHandle {
 
     fn show(&self) -> String {
         look::show(self)
+    }
+
+    fn show_while(&self, check: Check) -> diag::Result<String> {
+        look::show_while(self, check)
     }
 
     fn identity(&self) -> Option<HandleId> {

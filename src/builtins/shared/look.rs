@@ -4,13 +4,15 @@
 use super::{array, element_name, list, map, scalar};
 use crate::arena::{self, Arena};
 use crate::builtins::travel;
+use crate::diag;
 use crate::process::shared::{Content, Small};
+use crate::value::Value;
 use crate::value::function::Proto;
 use crate::value::handle::{Handle, HandleId};
 use crate::value::heap::{Gc, Heap};
 use crate::value::native::Native;
+use crate::value::show::{self, BETWEEN_CHECKS, Check};
 use crate::value::structure::StructType;
-use crate::value::{Value, show};
 use crate::wire::{self, Receiver};
 use std::rc::Rc;
 
@@ -19,24 +21,31 @@ const DEPTH: usize = 20;
 
 /// `shared(5)`, `shared([1, 2])`, `shared.ints([0, 0])`.
 pub fn show(handle: &dyn Handle) -> String {
+    show_while(handle, || Ok(())).unwrap_or_default()
+}
+
+/// As [`show`]; an error of `check`, which is asked between items, ends it.
+pub fn show_while(handle: &dyn Handle, check: Check) -> diag::Result<String> {
     let Some(arena) = arena::get() else {
-        return String::from("shared");
+        return Ok(String::from("shared"));
     };
     let mut look = Look {
         arena,
         open: Vec::new(),
+        check,
     };
-    let content = look.handle(handle).unwrap_or_default();
-    match handle.as_any().downcast_ref::<array::ArrayHandle>() {
+    let content = look.handle(handle)?.unwrap_or_default();
+    Ok(match handle.as_any().downcast_ref::<array::ArrayHandle>() {
         Some(array) => format!("shared.{}({content})", element_name(array.0.element())),
         None => format!("shared({content})"),
-    }
+    })
 }
 
 struct Look<'a> {
     arena: &'a Arena,
     /// The objects around the one that is being shown.
     open: Vec<HandleId>,
+    check: Check,
 }
 
 /// What was read under an object's mutex: nothing is made or let go of there.
@@ -54,66 +63,90 @@ fn read(content: Content<'_>) -> Read {
 
 impl Look<'_> {
     /// The content of a shared object; `None` of other handles.
-    fn handle(&mut self, handle: &dyn Handle) -> Option<String> {
-        let id = handle.identity()?;
+    fn handle(&mut self, handle: &dyn Handle) -> diag::Result<Option<String>> {
+        let Some(id) = handle.identity() else {
+            return Ok(None);
+        };
         let any = handle.as_any();
         if self.open.contains(&id) || self.open.len() > DEPTH {
-            return Some(String::from(match any.is::<map::MapHandle>() {
+            return Ok(Some(String::from(match any.is::<map::MapHandle>() {
                 true => "{...}",
                 false => "[...]",
-            }));
+            })));
         }
         self.open.push(id);
         let text = if let Some(list::ListHandle(list)) = any.downcast_ref() {
             let mut items = Vec::new();
             list.read_all(self.arena, |content| items.push(read(content)));
-            let items: Vec<String> = items.into_iter().map(|item| self.value(item)).collect();
-            Some(format!("[{}]", items.join(", ")))
+            let items = self.parts(items, |look, item| look.value(item))?;
+            Some(format!("[{items}]"))
         } else if let Some(map::MapHandle(map)) = any.downcast_ref() {
             let mut entries = Vec::new();
             map.read_all(self.arena, |key, value| {
                 entries.push((read(key), read(value)));
             });
-            let entries: Vec<String> = entries
-                .into_iter()
-                .map(|(key, value)| format!("{}: {}", self.key(key), self.value(value)))
-                .collect();
-            Some(format!("{{{}}}", entries.join(", ")))
+            let entries = self.parts(entries, |look, (key, value)| {
+                Ok(format!("{}: {}", look.key(key)?, look.value(value)?))
+            })?;
+            Some(format!("{{{entries}}}"))
         } else if let Some(array::ArrayHandle(array)) = any.downcast_ref() {
-            Some(array::text(self.arena, array))
+            let arena = self.arena;
+            let words = (0..array.len()).filter_map(|at| array.get(arena, at));
+            let element = |word| Ok(show::repr(array::element(array, word)));
+            let elements = self.parts(words, |_, word| element(word))?;
+            Some(format!("[{elements}]"))
         } else if let Some(scalar::ScalarHandle(scalar)) = any.downcast_ref() {
             let (_, content) = scalar.read(self.arena, read);
-            Some(self.value(content))
+            Some(self.value(content)?)
         } else {
             None
         };
         self.open.pop();
-        text
+        Ok(text)
     }
 
-    fn value(&mut self, read: Read) -> String {
+    /// What each of several parts is written as, with commas between them.
+    fn parts<T>(
+        &mut self,
+        parts: impl IntoIterator<Item = T>,
+        write: impl Fn(&mut Look<'_>, T) -> diag::Result<String>,
+    ) -> diag::Result<String> {
+        let mut text = String::new();
+        for (at, part) in parts.into_iter().enumerate() {
+            if at % BETWEEN_CHECKS == BETWEEN_CHECKS - 1 {
+                (self.check)()?;
+            }
+            if at > 0 {
+                text.push_str(", ");
+            }
+            text.push_str(&write(self, part)?);
+        }
+        Ok(text)
+    }
+
+    fn value(&mut self, read: Read) -> diag::Result<String> {
         let bytes = match read {
-            Read::Small(small) => return show::repr(super::small_value(small)),
+            Read::Small(small) => return Ok(show::repr(super::small_value(small))),
             Read::Bytes(bytes) => bytes,
         };
         let mut stand_in = StandIn { heap: Heap::new() };
         match wire::decode(&bytes, &mut stand_in) {
-            Ok(Value::Handle(handle)) => match self.handle(handle.get()) {
-                Some(text) => text,
-                None => handle.get().show(),
+            Ok(Value::Handle(handle)) => match self.handle(handle.get())? {
+                Some(text) => Ok(text),
+                None => handle.get().show_while(self.check),
             },
-            Ok(value) => show::repr(value),
-            Err(_) => String::from("<value>"),
+            Ok(value) => show::repr_while(value, self.check),
+            Err(_) => Ok(String::from("<value>")),
         }
     }
 
-    fn key(&mut self, read: Read) -> String {
-        let text = self.value(read);
+    fn key(&mut self, read: Read) -> diag::Result<String> {
+        let text = self.value(read)?;
         // A quoted name stands without quotes before a colon.
         let bare = text
             .strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'));
-        match bare {
+        Ok(match bare {
             Some(name)
                 if name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
                     && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) =>
@@ -122,7 +155,7 @@ impl Look<'_> {
             }
             _ if text.starts_with('"') || text.starts_with(|c: char| c.is_alphanumeric()) => text,
             _ => format!("[{text}]"),
-        }
+        })
     }
 }
 

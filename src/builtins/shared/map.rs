@@ -2,6 +2,7 @@
 
 use super::{Tries, copy, identity, look, pack_key, pack_nested, unpack};
 use crate::builtins::{Table, arguments};
+use crate::diag;
 use crate::operator::BinaryOp;
 use crate::process;
 use crate::process::shared::map::Map;
@@ -9,6 +10,7 @@ use crate::value::handle::{Handle, HandleId};
 use crate::value::heap::Marker;
 use crate::value::map as plain;
 use crate::value::native::{Args, Context, Fault, Native, NativeIter, Outcome};
+use crate::value::show::Check;
 use crate::value::{Value, access, operate};
 use std::any::Any;
 use std::cell::Cell;
@@ -41,6 +43,10 @@ impl Handle for MapHandle {
 
     fn show(&self) -> String {
         look::show(self)
+    }
+
+    fn show_while(&self, check: Check) -> diag::Result<String> {
+        look::show_while(self, check)
     }
 
     fn identity(&self) -> Option<HandleId> {

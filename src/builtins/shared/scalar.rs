@@ -3,11 +3,13 @@
 use super::{Tries, copy, identity, look, pack, unpack};
 use crate::arena;
 use crate::builtins::{Table, arguments};
+use crate::diag;
 use crate::operator::BinaryOp;
 use crate::process;
 use crate::process::shared::{Content, Scalar, Small};
 use crate::value::handle::{Handle, HandleId};
 use crate::value::native::{Args, Context, Native, Outcome};
+use crate::value::show::Check;
 use crate::value::{Value, operate};
 use std::any::Any;
 
@@ -29,6 +31,10 @@ impl Handle for ScalarHandle {
 
     fn show(&self) -> String {
         look::show(self)
+    }
+
+    fn show_while(&self, check: Check) -> diag::Result<String> {
+        look::show_while(self, check)
     }
 
     fn identity(&self) -> Option<HandleId> {
