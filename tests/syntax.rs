@@ -345,5 +345,5 @@ fn code_is_the_same_however_it_is_laid_out() {
     ] {
         assert_ne!(code(other), one, "{other}");
     }
-    assert_ne!(code("{ a\n(b) }"), code("{ a(b) }"));
+    assert_ne!(code("fn f() { a\n(b) }"), code("fn f() { a(b) }"));
 }
