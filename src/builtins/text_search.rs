@@ -8,6 +8,7 @@ use crate::process::signals;
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::text::{char_count, char_range, checked};
 use crate::value::{Value, operate, show};
+use memchr::memmem;
 use std::ops::ControlFlow;
 
 /// Sorted by name.
@@ -66,10 +67,28 @@ fn count(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Int(count as i64))
 }
 
+/// Where a part stands in a text, without overlaps; an empty one stands before each character and at the end.
+fn places<'t>(text: &'t str, part: &'t str) -> impl Iterator<Item = usize> + 't {
+    let found = memmem::find_iter(text.as_bytes(), part);
+    found.filter(|&at| text.is_char_boundary(at))
+}
+
+/// The pieces of a text between separators, of which the first `most` count.
+fn pieces<'t>(text: &'t str, sep: &'t str, most: usize) -> impl Iterator<Item = &'t str> {
+    let mut ends = places(text, sep).take(most);
+    let mut rest = Some(0);
+    std::iter::from_fn(move || {
+        let from = rest?;
+        let end = ends.next();
+        rest = end.map(|end| end + sep.len());
+        text.get(from..end.unwrap_or(text.len()))
+    })
+}
+
 /// How often a part stands in a text, without overlaps.
 fn occurrences(text: &str, part: &str) -> Outcome<usize> {
     let mut count = 0;
-    for _ in text.matches(part) {
+    for _ in places(text, part) {
         count += 1;
         signals::check_urgent()?;
     }
@@ -83,9 +102,9 @@ fn place(function: &str, args: Args<'_>, last: bool) -> Outcome<Option<i64>> {
         return Ok(None);
     };
     let at = if last {
-        text.rfind(part)
+        memmem::rfind(text.as_bytes(), part.as_bytes())
     } else {
-        text.find(part)
+        memmem::find(text.as_bytes(), part.as_bytes())
     };
     let before = |at: usize| char_count(text.get(..at).unwrap_or_default());
     Ok(at.map(|at| (start + before(at)) as i64))
@@ -239,18 +258,18 @@ fn replace(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(count) => usize::try_from(arguments::int("replace", "count", count)?).ok(),
         None => None,
     };
-    let places = occurrences(text, old)?.min(limit.unwrap_or(usize::MAX));
-    let size = text.len() - (places * old.len()).min(text.len());
-    let size = size.saturating_add(places.saturating_mul(new.len()));
+    let count = occurrences(text, old)?.min(limit.unwrap_or(usize::MAX));
+    let size = text.len() - (count * old.len()).min(text.len());
+    let size = size.saturating_add(count.saturating_mul(new.len()));
     operate::within("replace", size, MAX_STRING)?;
-    if places == 0 {
+    if count == 0 {
         return Ok(args[0]);
     }
     let (mut replaced, mut end) = (String::with_capacity(size), 0);
-    for (at, part) in text.match_indices(old).take(places) {
+    for at in places(text, old).take(count) {
         replaced.push_str(text.get(end..at).unwrap_or_default());
         replaced.push_str(new);
-        end = at + part.len();
+        end = at + old.len();
         signals::check_urgent()?;
     }
     replaced.push_str(text.get(end..).unwrap_or_default());
@@ -275,7 +294,7 @@ fn split(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         return Ok(Value::list(context.heap(), words));
     };
     let sep = separator("split", sep)?;
-    strings(context, text.splitn(limit.saturating_add(1), sep))
+    strings(context, pieces(text, sep, limit))
 }
 
 /// A text without the white space that it begins with. Nearly all text is ASCII there, which needs no decoding.

@@ -84,7 +84,7 @@ impl Lock {
 
     /// Takes it if nobody has it and nobody has waited for long. No system call.
     #[inline]
-    fn try_take(&self, place: Option<Span>) -> bool {
+    pub fn try_take(&self, place: Option<Span>) -> bool {
         let cells = &self.hold.object().cells;
         let me = arena::me().to_bits();
         if cells[STARVING].load(Ordering::Relaxed) != 0

@@ -156,7 +156,7 @@ impl Printer {
         match value {
             Value::Undef | Value::Nil => self.out.push_str("nil"),
             Value::Bool(b) => self.out.push_str(if b { "true" } else { "false" }),
-            Value::Int(i) => self.format(format_args!("{i}")),
+            Value::Int(i) => self.out.push_str(itoa::Buffer::new().format(i)),
             Value::Float(f) => self.out.push_str(&float(f)),
             Value::Short(_) | Value::Str(_) => {
                 quote(&mut self.out, value.as_str().unwrap_or_default())

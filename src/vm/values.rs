@@ -15,7 +15,6 @@ use crate::value::native::Outcome;
 use crate::value::structure::StructType;
 use crate::value::text::Str;
 use crate::value::{Value, access, compare, operate, show};
-use std::fmt::Write;
 
 /// Writes a register. (One place for the reason why that is allowed.)
 fn set(to: *mut Value, value: Value) {
@@ -215,9 +214,7 @@ impl Machine {
             match value {
                 Value::Short(short) => text.push_str(short.as_str()),
                 Value::Str(long) => text.push_str(long.as_str()),
-                Value::Int(int) => {
-                    let _ = write!(text, "{int}");
-                }
+                Value::Int(int) => text.push_str(itoa::Buffer::new().format(*int)),
                 other => text.push_str(&show::display_while(*other, signals::check_urgent)?),
             }
         }
