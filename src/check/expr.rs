@@ -9,7 +9,7 @@ use crate::source::Span;
 use crate::syntax::SHARED_VALUE;
 use crate::syntax::ast::{
     Arg, Block, Catch, Comprehension, Element, Expr, ExprKind, Ident, MapEntry, MatchCase, Piece,
-    SelectCase, SpawnWhat,
+    SelectCase, SpawnWhat, UnaryOp,
 };
 
 /// How deep expressions may nest here: the parser refuses what is deeper, so this only guards against trees from elsewhere.
@@ -72,7 +72,10 @@ impl Checker<'_> {
                 self.expr(right);
                 self.check_piped(*op, left, right);
             }
-            ExprKind::Logic { right, .. } => self.expr(right),
+            ExprKind::Logic { left, right, .. } => {
+                self.expr(right);
+                self.truth_of_command(left);
+            }
             ExprKind::Rescue { fallback, .. } => self.expr(fallback),
             ExprKind::Index { object, index } => {
                 self.expr(index);
@@ -114,7 +117,14 @@ impl Checker<'_> {
     /// An expression that is no chain and no name.
     fn start(&mut self, expr: &Expr) {
         match &expr.kind {
-            ExprKind::Interpolation(pieces) => self.pieces(pieces),
+            ExprKind::Interpolation(pieces) => {
+                self.pieces(pieces);
+                for piece in pieces {
+                    if let Piece::Expr(part) = piece {
+                        self.command_in_text(part);
+                    }
+                }
+            }
             ExprKind::Command(words) => {
                 for word in words {
                     self.pieces(&word.parts);
@@ -133,7 +143,12 @@ impl Checker<'_> {
                 }
             }
             ExprKind::Fn(function) => self.function(function),
-            ExprKind::Unary { operand, .. } => self.expr(operand),
+            ExprKind::Unary { op, operand, .. } => {
+                self.expr(operand);
+                if *op == UnaryOp::Not {
+                    self.truth_of_command(operand);
+                }
+            }
             ExprKind::Paren(inner) => self.expr(inner),
             ExprKind::If { .. } => self.branches(expr),
             ExprKind::Match {
@@ -285,6 +300,7 @@ impl Checker<'_> {
         }) = rest.take().map(|expr| &expr.kind)
         {
             self.expr(condition);
+            self.truth_of_command(condition);
             self.block(then);
             if let Some(block) = otherwise {
                 rest = super::lints::else_if(block);

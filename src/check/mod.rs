@@ -7,6 +7,7 @@
 mod declare;
 mod environment;
 mod expr;
+mod idle;
 mod layout;
 mod lints;
 mod lost_writes;

@@ -8,7 +8,7 @@ use crate::limits::MAX_ARGUMENTS;
 use crate::operator::{BinaryOp, COMMAND_SETTINGS};
 use crate::source::Span;
 use crate::syntax::ast::{
-    Expr, ExprKind, FnKind, Function, Ident, PatternKind, SpawnWhat, Stmt, StmtKind, StructDecl,
+    Expr, ExprKind, FnKind, Function, Ident, PatternKind, SpawnWhat, StructDecl,
 };
 
 /// The operations that `select` can wait for.
@@ -143,38 +143,6 @@ impl Checker<'_> {
         .with_label("`spawn` takes the first one only")
         .with_help("give the pipeline a name first: let c = `a` | `b`, then spawn c");
         self.report(error);
-    }
-
-    /// Warns of commands that stand as statements: what is made there is thrown away, and nothing has run.
-    pub fn idle_commands<'s>(&mut self, statements: impl IntoIterator<Item = &'s Stmt>) {
-        for stmt in statements {
-            let StmtKind::Expr(expr) = &stmt.kind else {
-                continue;
-            };
-            if self.is_command(expr) {
-                let warning = diag::Error::new(codes::IDLE_COMMAND, "nothing runs this command")
-                    .with_span(expr.span)
-                    .with_label("it is made and thrown away")
-                    .with_help("`.check()` runs it and raises when it fails, `.run()` gives how it ended, `.text()` its output, `spawn` goes on meanwhile");
-                self.facts.warnings.push(*warning);
-            }
-        }
-    }
-
-    fn is_command(&self, expr: &Expr) -> bool {
-        match &expr.kind {
-            ExprKind::Command(_) => true,
-            ExprKind::Binary {
-                op: BinaryOp::BitOr,
-                left,
-                ..
-            } => self.is_command(left),
-            ExprKind::Method { receiver, name, .. } => {
-                COMMAND_SETTINGS.contains(&&*name.name) && self.is_command(receiver)
-            }
-            ExprKind::Call { callee, .. } => self.builtin_of(callee).as_deref() == Some("sh"),
-            _ => false,
-        }
     }
 
     /// A case of `select` waits for one operation of one object.

@@ -135,6 +135,7 @@ impl<'e> Checker<'e> {
             StmtKind::Let { pattern, value, .. } => {
                 if let Some(value) = value {
                     self.expr(value);
+                    self.uncalled(value);
                 }
                 self.bind_announced(pattern, value.as_ref());
             }
@@ -161,6 +162,7 @@ impl<'e> Checker<'e> {
             } => self.assign(target, value, Some(*op_span)),
             StmtKind::While { condition, body } => {
                 self.expr(condition);
+                self.truth_of_command(condition);
                 self.repeated(stmt.span, body);
             }
             StmtKind::For {
@@ -169,6 +171,7 @@ impl<'e> Checker<'e> {
                 body,
             } => {
                 self.expr(iterable);
+                self.uncalled(iterable);
                 self.names.open(self.current());
                 for pattern in patterns {
                     self.bind(pattern);
