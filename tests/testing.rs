@@ -214,3 +214,19 @@ fn the_tests_of_the_standard_library_pass() {
     let run = par_test(root(), &["stdlib"]);
     assert_eq!(run.exit, 0, "{}{}", run.stdout, run.stderr);
 }
+
+#[test]
+fn ctrl_c_lets_tests_clean_up_and_tells_what_was_done() {
+    let file = "import os\n\
+        test \"passes\" { assert(1 == 1) }\n\
+        test \"runs\" {\n  defer { `touch cleaned`.run() }\n  try { `kill -INT {os.getppid()}`.run(); sleep(60) } finally { print(\"tidied\") }\n}\n\
+        test \"never\" { }\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.par"), file).unwrap();
+    let all = par_test(folder.path(), &["--jobs", "1"]);
+    let sum = "3 tests: 1 passed, 0 failed, 1 interrupted, 1 not run";
+    assert_eq!((last_line(&all), all.exit), (sum, -2), "{}", all.stdout);
+    assert!(all.stdout.contains("CTRL-C  a.par: runs"), "{}", all.stdout);
+    assert!(all.stdout.contains("tidied"));
+    assert!(folder.path().join("cleaned").exists());
+}

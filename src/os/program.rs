@@ -70,6 +70,7 @@ struct Shared<'a> {
     arguments: *const *const c_char,
     environment: *const *const c_char,
     parent: i32,
+    ignores_quit: bool,
     refused: Option<Refused>,
 }
 
@@ -88,6 +89,10 @@ pub fn start(spec: &ProgramSpec<'_>) -> Result<Started, Refused> {
         arguments: arguments.as_ptr(),
         environment: environment.as_ptr(),
         parent: super::fork::pid(),
+        // A key of the terminal that asks what this process is doing must not end what it runs.
+        ignores_quit: matches!(spec.group, Group::Inherited)
+            && super::signal::handles(libc::SIGQUIT)
+            && super::terminal::is_controlled(),
         refused: None,
     };
     let mut stack = vec![0_u128; STACK / 16];
@@ -164,6 +169,9 @@ unsafe fn prepare(shared: &Shared<'_>) -> Result<(), Refused> {
     // actions and the table of descriptors are the child's own.
     unsafe {
         default_signals();
+        if shared.ignores_quit {
+            libc::signal(libc::SIGQUIT, libc::SIG_IGN);
+        }
         if spec.dies_with_parent {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0);
             // If the parent died before the line above, nobody will kill us.

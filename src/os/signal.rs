@@ -34,6 +34,10 @@ static TAKES_INTERRUPT: AtomicBool = AtomicBool::new(false);
 static SECOND_KILLS: AtomicBool = AtomicBool::new(false);
 /// Whether a Ctrl-C that nobody has looked at for [`INTERRUPT_PATIENCE`] kills: not at a prompt, whose session would be lost.
 static IS_BOUNDED: AtomicBool = AtomicBool::new(false);
+/// Whether the last Ctrl-C was a key of the terminal, which sends it to all programs of the foreground as well.
+static IS_KEY: AtomicBool = AtomicBool::new(false);
+/// `SI_KERNEL`: nobody called `kill`.
+const FROM_KERNEL: i32 = 0x80;
 /// Seconds until such a Ctrl-C kills: what a script does in one step (a call of the system, the sorting of a file's lines) may
 /// not keep the user waiting for longer than its processes may.
 const INTERRUPT_PATIENCE: u32 = 2;
@@ -47,6 +51,11 @@ pub fn poll_word() -> &'static AtomicU32 {
 /// Sets a bit as a handler would.
 pub fn raise_flag(bit: u32) {
     POLL.fetch_or(bit, Ordering::SeqCst);
+}
+
+/// Whether the last Ctrl-C was a key of the terminal: what runs in the group of this process has had it too.
+pub fn is_interrupt_shared() -> bool {
+    IS_KEY.load(Ordering::Relaxed)
 }
 
 /// Clears `bits` and returns which of them were set.
@@ -77,8 +86,11 @@ pub fn set_wake_word(word: &'static AtomicU32) {
     WAKE_WORD.store(std::ptr::from_ref(word).cast_mut(), Ordering::Release);
 }
 
-extern "C" fn on_signal(signal: libc::c_int) {
+extern "C" fn on_signal(signal: libc::c_int, info: *const libc::siginfo_t, _: *const libc::c_void) {
     let bit = if signal == libc::SIGINT {
+        // SAFETY: with SA_SIGINFO the kernel gives a pointer to a whole `siginfo_t`, which lives until the handler returns.
+        let is_key = unsafe { (*info).si_code } == FROM_KERNEL;
+        IS_KEY.store(is_key, Ordering::Relaxed);
         if !TAKES_INTERRUPT.load(Ordering::Relaxed) {
             return;
         }
@@ -133,8 +145,18 @@ pub(super) fn handle(signal: i32) {
     unsafe {
         let action = action.assume_init_mut();
         action.sa_sigaction = on_signal as *const () as usize;
-        action.sa_flags = libc::SA_RESTART | libc::SA_NOCLDSTOP;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_NOCLDSTOP;
         libc::sigaction(signal, action, std::ptr::null_mut());
+    }
+}
+
+/// Whether this process has a handler of ours for a signal.
+pub(super) fn handles(signal: i32) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: sigaction fills `action`, which is zeroed and so valid.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init_ref().sa_sigaction == on_signal as *const () as usize
     }
 }
 
@@ -152,6 +174,12 @@ pub fn watch_interrupt() {
     TAKES_INTERRUPT.store(true, Ordering::Relaxed);
     handle(libc::SIGINT);
     handle(libc::SIGQUIT);
+}
+
+/// Has this process told of Ctrl-C, and of nothing else: it runs no script.
+pub fn watch_interrupt_alone() {
+    TAKES_INTERRUPT.store(true, Ordering::Relaxed);
+    handle(libc::SIGINT);
 }
 
 /// Bounds how long a Ctrl-C may go unnoticed: the process dies by it then.

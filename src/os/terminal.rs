@@ -2,6 +2,10 @@
 
 #![allow(unsafe_code)]
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::OnceLock;
+
 /// How many columns the terminal on standard error has; `None` when it is no terminal, or one that does not tell.
 pub fn columns() -> Option<usize> {
     size(2).map(|size| size.0)
@@ -26,6 +30,20 @@ pub fn size(descriptor: i32) -> Option<(usize, usize)> {
 pub fn is_terminal(descriptor: i32) -> bool {
     // SAFETY: isatty(3) takes any number and touches no memory of ours.
     unsafe { libc::isatty(descriptor) == 1 }
+}
+
+/// Whether keys of a terminal reach this process as signals. Asked once.
+pub fn is_controlled() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let flags = libc::O_NOCTTY;
+        let options = &mut OpenOptions::new();
+        options
+            .read(true)
+            .custom_flags(flags)
+            .open("/dev/tty")
+            .is_ok()
+    })
 }
 
 /// Whether standard output is a pipe or socket that nobody reads any more (`par x.par | head -1`).

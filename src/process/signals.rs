@@ -163,7 +163,7 @@ pub fn check_shared(status: WaitStatus, place: Option<Span>) -> Result<()> {
 /// Who is cancelled ends what is below him himself, and may do so before we come to it: a second `Cancelled` would cut off the
 /// `finally` that runs. So those are left alone who have been asked since we began.
 fn interrupt_tree() {
-    programs::signal_all(libc::SIGTERM);
+    programs::interrupt_all();
     let Some(arena) = arena::get() else {
         return;
     };
@@ -241,6 +241,18 @@ pub fn grace_ends() -> Option<u64> {
         0 => None,
         at => Some(at + clock::nanoseconds(GRACE)),
     }
+}
+
+/// Seconds that programs of this process have left to end by themselves after a Ctrl-C; `None` when there was none, or they are over.
+pub(super) fn programs_grace() -> Option<f64> {
+    let arena = arena::get()?;
+    let ends = match arena.cell(Cell::Interrupted).load(Ordering::Acquire) {
+        0 => return None,
+        at => at + clock::nanoseconds(GRACE),
+    };
+    // What is deaf has to be told once more before this process is killed itself.
+    let left = ends.checked_sub(clock::now())? as f64 / 1e9 - 2.0 * programs::GRACE;
+    (left > 0.0).then_some(left)
 }
 
 /// Forgets a Ctrl-C that has been dealt with (the prompt does).

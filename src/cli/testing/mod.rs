@@ -49,6 +49,8 @@ enum Verdict {
     Failed,
     /// It did not end in time.
     TimedOut,
+    /// Ctrl-C came while it ran.
+    Interrupted,
 }
 
 /// A test that has ended.
@@ -95,10 +97,13 @@ pub(super) fn test(options: &TestOptions, reporter: &Reporter) -> ExitCode {
     };
     let mut teller = tell::Teller::new(form, reporter);
     let run = runner::run(tests, jobs, timeout, |ended| teller.ended(ended));
-    let failed = teller.summary(found.broken);
+    let left = run.as_ref().map_or(0, |run| run.left);
+    let failed = teller.summary(found.broken, left);
     match run {
-        Ok(()) if failed == 0 => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::from(FAILED),
+        // Whoever started us sees that it was Ctrl-C.
+        Ok(run) if run.interrupted => os::signal::reset_and_reraise(nix::libc::SIGINT),
+        Ok(_) if failed == 0 => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(FAILED),
         Err(error) => {
             eprintln!("par: cannot run the tests: {error}");
             ExitCode::from(USAGE)

@@ -1,12 +1,13 @@
 //! Starts a process for each test, reads what it prints, and ends it when its time is over.
 
 use super::{Ended, Test, Verdict};
-use crate::os::fork;
+use crate::os::{fork, signal};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,25 @@ struct Running {
     cut: bool,
     begin: Instant,
     deadline: Instant,
-    interrupted: bool,
+    /// It was asked to end.
+    ending: Option<Why>,
+}
+
+/// Why a test was asked to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Time,
+    /// Ctrl-C.
+    Interrupt,
+}
+
+/// Tests that were run, or not: Ctrl-C came.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    /// Ctrl-C came.
+    pub(super) interrupted: bool,
+    /// So many tests were not started.
+    pub(super) left: usize,
 }
 
 /// Runs tests, so many at once, and tells of each when it has ended.
@@ -42,7 +61,9 @@ pub(super) fn run(
     jobs: usize,
     timeout: Duration,
     mut tell: impl FnMut(Ended),
-) -> io::Result<()> {
+) -> io::Result<Run> {
+    signal::watch_interrupt_alone();
+    let mut run = Run::default();
     let mut waiting = VecDeque::from(tests);
     let mut running: Vec<Running> = Vec::new();
     let program = std::env::current_exe()?;
@@ -53,6 +74,15 @@ pub(super) fn run(
             running.push(Running::start(&program, test, timeout)?);
         }
         wait(&running)?;
+        if signal::take(signal::INTERRUPTED) != 0 {
+            run.interrupted = true;
+            run.left = waiting.len();
+            waiting.clear();
+            for test in &mut running {
+                test.interrupt(Why::Interrupt);
+                test.deadline = Instant::now() + GRACE;
+            }
+        }
         let mut at = 0;
         while at < running.len() {
             running[at].read();
@@ -65,7 +95,7 @@ pub(super) fn run(
             }
         }
     }
-    Ok(())
+    Ok(run)
 }
 
 /// Waits until one of them ends or prints, or its time is over.
@@ -103,6 +133,8 @@ impl Running {
         command.arg("--").arg(&test.file);
         command.stdin(Stdio::null());
         command.stdout(write.try_clone()?).stderr(write);
+        // Ctrl-C of the terminal comes to us alone, and we pass it on: twice would kill it.
+        command.process_group(0);
         let begin = Instant::now();
         let child = command.spawn()?;
         // The command holds the ends of the pipe that the child writes to.
@@ -118,7 +150,7 @@ impl Running {
             cut: false,
             begin,
             deadline: begin + timeout,
-            interrupted: false,
+            ending: None,
         })
     }
 
@@ -148,13 +180,14 @@ impl Running {
     fn ended(&mut self) -> io::Result<Option<Ended>> {
         if let Some(status) = self.child.try_wait()? {
             self.read();
-            let verdict = match (self.interrupted, status.success()) {
-                (true, _) => Verdict::TimedOut,
-                (false, true) => Verdict::Passed,
-                (false, false) => Verdict::Failed,
+            let verdict = match (self.ending, status.success()) {
+                (Some(Why::Time), _) => Verdict::TimedOut,
+                (Some(Why::Interrupt), false) => Verdict::Interrupted,
+                (_, true) => Verdict::Passed,
+                (None, false) => Verdict::Failed,
             };
             let mut output = String::from_utf8_lossy(&self.text).into_owned();
-            if self.interrupted {
+            if self.ending == Some(Why::Time) {
                 // It was not the user who interrupted it.
                 output =
                     output.replacen("interrupted by Ctrl-C", "the time of the test was over", 1);
@@ -173,20 +206,21 @@ impl Running {
             }));
         }
         if Instant::now() >= self.deadline {
-            match self.interrupted {
-                // It reports where it stands, and what it started ends with it.
-                false => {
-                    fork::send_signal(self.child.id() as i32, nix::libc::SIGINT);
-                    self.interrupted = true;
-                    self.deadline += GRACE;
-                }
-                true => {
-                    self.child.kill()?;
-                    self.deadline += GRACE;
-                }
+            match self.ending {
+                None => self.interrupt(Why::Time),
+                Some(_) => self.child.kill()?,
             }
+            self.deadline += GRACE;
         }
         Ok(None)
+    }
+
+    /// Has it report where it stands; what it started ends with it.
+    fn interrupt(&mut self, why: Why) {
+        if self.ending.is_none() {
+            fork::send_signal(self.child.id() as i32, nix::libc::SIGINT);
+            self.ending = Some(why);
+        }
     }
 }
 

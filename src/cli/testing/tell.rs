@@ -49,6 +49,7 @@ impl Teller {
                     Verdict::Passed => ("ok     ", "\x1b[32m"),
                     Verdict::Failed => ("FAILED ", "\x1b[1;31m"),
                     Verdict::TimedOut => ("TIMEOUT", "\x1b[1;31m"),
+                    Verdict::Interrupted => ("CTRL-C ", "\x1b[1;33m"),
                 };
                 let word = self.painted(word, escape);
                 let took = shown(ended.took);
@@ -61,35 +62,47 @@ impl Teller {
         }
     }
 
-    /// Tells what failed and the sum; `broken` files did not compile. How much failed.
-    pub(super) fn summary(mut self, broken: usize) -> usize {
-        let failed = self.failed.len();
+    /// Tells what failed and the sum; `broken` files did not compile, and `left` tests were not run. How much failed.
+    pub(super) fn summary(mut self, broken: usize, left: usize) -> usize {
+        let all = self.failed.len();
+        let interrupted = |ended: &&Ended| ended.verdict == Verdict::Interrupted;
+        let interrupted = self.failed.iter().filter(interrupted).count();
+        let failed = all - interrupted;
         let took = self.begin.elapsed();
         match self.form {
             Form::Json => print_line(
                 &serde_json::json!({
                     "passed": self.passed,
                     "failed": failed,
+                    "interrupted": interrupted,
+                    "not_run": left,
                     "broken_files": broken,
                     "seconds": took.as_secs_f64(),
                 })
                 .to_string(),
             ),
             Form::Tap => {
-                let ended = self.passed + failed;
+                let ended = self.passed + all;
+                if interrupted + left > 0 {
+                    print_line("Bail out! interrupted by Ctrl-C");
+                }
                 // Who only counts the points must see it too; the errors themselves are on standard error.
                 for number in 1..=broken {
                     print_line(&format!("not ok {} - a file compiles", ended + number));
                 }
                 print_line(&format!("1..{}", ended + broken));
             }
-            Form::Text => self.summary_for_people(broken, took),
+            Form::Text => self.summary_for_people(broken, [failed, interrupted, left], took),
         }
         failed + broken
     }
 
-    fn summary_for_people(&mut self, broken: usize, took: Duration) {
-        let failed = self.failed.len();
+    fn summary_for_people(
+        &mut self,
+        broken: usize,
+        [failed, interrupted, left]: [usize; 3],
+        took: Duration,
+    ) {
         // In the order of the text, whichever ended first.
         self.failed.sort_by(|a, b| {
             let place = |ended: &Ended| (ended.test.file.clone(), ended.test.index);
@@ -106,8 +119,11 @@ impl Teller {
                 print_line(output);
             }
         }
-        let all = counted(self.passed + failed, "test");
+        let all = counted(self.passed + self.failed.len() + left, "test");
         let mut sum = format!("\n{all}: {} passed, {failed} failed", self.passed);
+        if interrupted + left > 0 {
+            sum.push_str(&format!(", {interrupted} interrupted, {left} not run"));
+        }
         if broken > 0 {
             sum.push_str(&format!(", {} not compiled", counted(broken, "file")));
         }
@@ -127,6 +143,7 @@ fn outcome(verdict: Verdict) -> &'static str {
         Verdict::Passed => "passed",
         Verdict::Failed => "failed",
         Verdict::TimedOut => "timed out",
+        Verdict::Interrupted => "interrupted",
     }
 }
 

@@ -11,15 +11,15 @@ mod pipe;
 mod sweep;
 
 use super::record::{DAEMON, OBSERVED, OUT_OF_TIME, PASSED, PROGRAM, Record, SIGNALLED, Status};
-use super::scope;
 use super::spawn::{self, Process};
+use super::{scope, signals};
 use crate::arena::{self, Hold};
 use crate::diag::Result;
 use crate::os::alarm::{self, Setter};
-use crate::os::clock;
 use crate::os::fork::{self, WaitStatus};
 use crate::os::poll::{self, Interest};
 use crate::os::program::Started;
+use crate::os::{clock, signal};
 use crate::source::Span;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::os::fd::AsRawFd;
@@ -276,6 +276,12 @@ impl State {
         own.map(|(&id, _)| id).collect()
     }
 
+    /// Whether a job runs in the group of this process.
+    fn is_foreground(&self, id: JobId) -> bool {
+        let job = self.jobs.get(&id);
+        job.is_some_and(|job| job.spawned.is_none())
+    }
+
     fn is_killed(&self, id: JobId) -> bool {
         self.killed.contains(&id) || self.jobs.get(&id).is_some_and(|job| job.killed)
     }
@@ -454,6 +460,11 @@ fn end_jobs(jobs: &[JobId]) {
             }
         }
     });
+    if let Some(grace) = signals::programs_grace() {
+        // They have as long as the processes of the tree.
+        tell_of_interrupt(jobs);
+        wait_for_all(jobs, grace);
+    }
     // The second round ends what the first had time for; the others what escaped them.
     for round in 0..4 {
         let mut any = false;
@@ -496,13 +507,22 @@ pub(super) fn running() -> Vec<Hold> {
     })
 }
 
-/// Sends a signal to every spawned job of this process.
-pub(super) fn signal_all(signal: i32) {
+/// At Ctrl-C: SIGTERM to every job of this process, but not to what runs in the foreground of the terminal and has had the Ctrl-C itself:
+/// it is dealing with it.
+pub(super) fn interrupt_all() {
     if !used() {
         return;
     }
-    for job in flag_all() {
-        sweep::signal_job(job, signal);
+    tell_of_interrupt(&flag_all());
+}
+
+fn tell_of_interrupt(jobs: &[JobId]) {
+    let is_shared = signal::is_interrupt_shared();
+    for &job in jobs {
+        let is_told = is_shared && with(|state| state.is_foreground(job));
+        if !is_told {
+            sweep::signal_job(job, libc::SIGTERM);
+        }
     }
 }
 
