@@ -453,3 +453,14 @@ fn what_nobody_keeps_is_closed_before_descriptors_run_out() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "60 true\n");
 }
+
+#[test]
+fn ctrl_c_at_the_prompt_ends_what_its_line_has_started() {
+    let text = session(
+        "let p = spawn `sleep 73`; let q = spawn { sleep(74) }; let r = pool(2)\n\
+         let s = spawn `sleep 75`; let t = spawn { sleep(76) }; `kill -INT {current_process().pid}`.run(); sleep(9)\n\
+         print(p.alive, q.alive, s.alive, t.alive, r.map(fn(x) => x * 2, [1, 2])); q.kill()\n",
+    );
+    assert!(text.contains("true true false false [2, 4]\n"), "{text}");
+    assert!(text.contains("Interrupted"), "{text}");
+}

@@ -279,6 +279,11 @@ impl Arena {
         &self.header().cells[cell as usize]
     }
 
+    /// The number of the process that was started last.
+    pub fn last_serial(&self) -> u64 {
+        self.header().serial.load(Ordering::Relaxed)
+    }
+
     fn header(&self) -> &Header {
         self.at(0)
     }

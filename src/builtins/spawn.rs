@@ -313,12 +313,18 @@ fn join_one(
     {
         return result;
     }
-    Err(arguments::wrong(
+    let fault = arguments::wrong(
         "join",
         "target",
         "a process, a future, a queue, a pool, or a list or map of them",
         &target,
-    ))
+    );
+    Err(match (fault, target.type_name()) {
+        (Fault::Error(error), "command") => error
+            .with_help("`.check()` runs a command and waits for it; join spawn c")
+            .into(),
+        (fault, _) => fault,
+    })
 }
 
 /// The value that a process left, or the error that `join` raises instead.

@@ -39,6 +39,9 @@ fn enter(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     let error = diag::Error::new(codes::TYPE, message);
     match args[0].type_name() {
         "lock" | "semaphore" | "condition" => Err(error.with_help("write lock m { ... }").into()),
+        "process" => Err(error
+            .with_help("join p waits for it; defer p.kill() ends it however the block is left")
+            .into()),
         _ => Err(error.into()),
     }
 }

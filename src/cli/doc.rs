@@ -10,6 +10,7 @@ use crate::diag;
 use crate::driver::{self, Driver};
 use crate::source::{Source, SourceId};
 use crate::syntax::{self, ast};
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -73,8 +74,27 @@ pub(super) fn topic(name: &str) -> Option<String> {
     let construct = CONSTRUCTS.iter().find(|(construct, _)| *construct == name);
     construct
         .map(|(_, text)| (*text).to_string())
+        .or_else(|| of_type(name))
         .or_else(|| builtins::doc(name))
         .or_else(|| of_module_in_par(name))
+        .or_else(|| of_kind(name))
+}
+
+/// A type of which there is more to say than its methods.
+fn of_type(name: &str) -> Option<String> {
+    let (_, text) = TYPES.iter().find(|(known, _)| *known == name)?;
+    let methods = builtins::doc(name).unwrap_or_default();
+    Some(format!("{text}\n\n{methods}"))
+}
+
+/// A kind of errors.
+fn of_kind(name: &str) -> Option<String> {
+    let rows = diag::codes::REFERENCE.iter();
+    let rows = rows.filter(|row| row.kind == name && row.code.0.starts_with('R'));
+    let lines: Vec<String> = rows
+        .map(|row| format!("{name}: {}  (`par explain {}`)", row.title, row.code.0))
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// What is said of a name that nothing is known of.
@@ -85,7 +105,9 @@ pub(super) fn unknown(name: &str) -> String {
         Some((_, text)) if !member.is_empty() => {
             let source = Source::new(SourceId(0), of, text);
             let parsed = syntax::parse(&source);
-            let members = parsed.iter().flat_map(definitions);
+            let members = parsed
+                .iter()
+                .flat_map(|module| definitions(&source, module));
             members
                 .map(|definition| format!("{of}.{}", definition.name))
                 .collect()
@@ -147,14 +169,14 @@ struct Definition<'a> {
     /// The part of the text that says how it is used.
     head: (u32, u32),
     /// Its fields, when it is a struct.
-    fields: Vec<&'a str>,
-    doc: Option<&'a str>,
+    fields: Vec<(&'a str, Option<String>)>,
+    doc: Option<Cow<'a, str>>,
     /// It is a method.
     inner: bool,
 }
 
 /// What the top level of a text defines, without what is private.
-fn definitions(module: &ast::Module) -> Vec<Definition<'_>> {
+fn definitions<'a>(source: &Source, module: &'a ast::Module) -> Vec<Definition<'a>> {
     let mut found = Vec::new();
     let public = |name: &str| !name.starts_with('_');
     for stmt in &module.body {
@@ -162,7 +184,7 @@ fn definitions(module: &ast::Module) -> Vec<Definition<'_>> {
             ast::StmtKind::Fn { name, function } if public(&name.name) => found.push(Definition {
                 name: name.name.to_string(),
                 head: (stmt.span.start, function.body.span.start),
-                doc: function.doc.as_deref(),
+                doc: function.doc.as_deref().map(Cow::Borrowed),
                 fields: Vec::new(),
                 inner: false,
             }),
@@ -170,8 +192,15 @@ fn definitions(module: &ast::Module) -> Vec<Definition<'_>> {
                 found.push(Definition {
                     name: decl.name.name.to_string(),
                     head: (stmt.span.start, decl.name.span.end),
-                    doc: decl.doc.as_deref(),
-                    fields: decl.fields.iter().map(|field| &*field.name.name).collect(),
+                    doc: decl.doc.as_deref().map(Cow::Borrowed),
+                    fields: decl
+                        .fields
+                        .iter()
+                        .map(|field| {
+                            let comment = comment_above(&source.text, field.name.span.start);
+                            (&*field.name.name, comment)
+                        })
+                        .collect(),
                     inner: false,
                 });
                 let methods = decl.methods.iter();
@@ -179,7 +208,7 @@ fn definitions(module: &ast::Module) -> Vec<Definition<'_>> {
                 found.extend(methods.map(|(name, method)| Definition {
                     name: format!("{}.{}", decl.name.name, name.name),
                     head: (method.span.start, method.body.span.start),
-                    doc: method.doc.as_deref(),
+                    doc: method.doc.as_deref().map(Cow::Borrowed),
                     fields: Vec::new(),
                     inner: true,
                 }));
@@ -195,7 +224,7 @@ fn definitions(module: &ast::Module) -> Vec<Definition<'_>> {
                     found.push(Definition {
                         name: name.name.to_string(),
                         head: (stmt.span.start, value.span.end),
-                        doc: None,
+                        doc: comment_above(&source.text, stmt.span.start).map(Cow::Owned),
                         fields: Vec::new(),
                         inner: false,
                     });
@@ -207,12 +236,25 @@ fn definitions(module: &ast::Module) -> Vec<Definition<'_>> {
     found
 }
 
+/// The `##` lines right above the line of a place.
+fn comment_above(text: &str, at: u32) -> Option<String> {
+    let before = text.get(..at as usize)?;
+    let (above, _) = before.rsplit_once('\n')?;
+    let lines = above.lines().rev();
+    let mut lines: Vec<&str> = lines
+        .map_while(|line| line.trim_start().strip_prefix("##"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
+    lines.reverse();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
 /// The comment that a text begins with, and all that it defines with the first paragraph of its documentation.
 fn whole(source: &Source, module: &ast::Module) -> String {
     let mut text = head_comment(&source.text);
-    for definition in definitions(module) {
+    for definition in definitions(source, module) {
         let indent = if definition.inner { "  " } else { "" };
-        let first = definition.doc.unwrap_or_default();
+        let first = definition.doc.clone().unwrap_or_default();
         let first = first.split("\n\n").next().unwrap_or_default();
         text.push_str(&format!("\n{indent}{}\n", signature(source, &definition)));
         for line in first.lines() {
@@ -223,20 +265,26 @@ fn whole(source: &Source, module: &ast::Module) -> String {
 }
 
 fn of_member(source: &Source, module: &ast::Module, member: &str) -> Option<String> {
-    let all = definitions(module);
+    let all = definitions(source, module);
     // A method may be asked for without the name of its struct.
     let found = all.iter().find(|d| d.name == member).or_else(|| {
         let mut methods = all.iter().filter(|d| d.inner);
         methods.find(|d| d.name.ends_with(&format!(".{member}")))
     })?;
     let mut text = format!("{}\n", signature(source, found));
-    for line in found.doc.unwrap_or_default().lines() {
+    for line in found.doc.as_deref().unwrap_or_default().lines() {
         text.push_str(&format!("  {line}\n"));
+    }
+    for (field, comment) in &found.fields {
+        if let Some(comment) = comment {
+            let comment = comment.replace('\n', " ");
+            text.push_str(&format!("\n  {field}\n    {comment}\n"));
+        }
     }
     let methods = all.iter().filter(|d| d.inner);
     for method in methods.filter(|d| d.name.starts_with(&format!("{}.", found.name))) {
         text.push_str(&format!("\n  {}\n", signature(source, method)));
-        for line in method.doc.unwrap_or_default().lines() {
+        for line in method.doc.as_deref().unwrap_or_default().lines() {
             text.push_str(&format!("    {line}\n"));
         }
     }
@@ -262,7 +310,10 @@ fn signature(source: &Source, definition: &Definition) -> String {
     let text = text.replace("( ", "(").replace(" )", ")");
     match &definition.fields[..] {
         [] => text,
-        fields => format!("{text}({})", fields.join(", ")),
+        fields => {
+            let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+            format!("{text}({})", names.join(", "))
+        }
     }
 }
 
@@ -283,6 +334,21 @@ fn head_comment(text: &str) -> String {
     });
     stripped.collect()
 }
+
+/// What is written before the methods of a type.
+const TYPES: &[(&str, &str)] = &[
+    (
+        "command",
+        "`ls -l {folder}`              a command is a value: words, quotes, {x} as exactly one argument
+`a` | `b`                     a pipeline; sh(\"...\") for what only a shell knows
+c.words c.stages              its words, and the commands of a pipeline",
+    ),
+    (
+        "process",
+        "What `spawn` and c.start() give: p.pid p.name p.alive p.exitcode p.daemon, join p for its value;
+of a program that was started to talk with: p.stdin p.stdout p.stderr",
+    ),
+];
 
 /// The constructs of the language: what cannot be looked up as a function.
 const CONSTRUCTS: &[(&str, &str)] = &[
@@ -341,6 +407,50 @@ with pool(4) as p { p.map(f, xs)  p.submit(f, x) }",
   else { ... }                without waiting at all
 }",
     ),
+    (
+        "if",
+        "if a { ... } else if b { ... } else { ... }     a value too: let x = if a { 1 } else { 2 }",
+    ),
+    (
+        "for",
+        "for x in xs { ... }           through a list, a str, a range (0..n), a file, a queue, lines of a program
+for k, v in m { ... }         through a map; break and continue leave it or go on",
+    ),
+    ("while", "while condition { ... }      break and continue leave it or go on"),
+    (
+        "match",
+        "match x {
+  case 0 { ... }
+  case [first, ...rest] if first > 1 { ... }
+  case {name, age} { ... }
+  else { ... }
+}",
+    ),
+    (
+        "try",
+        "try { ... } catch e: Timeout { ... } catch e { ... } finally { ... }      e.kind e.message e.cause e.trace
+f() rescue fallback           a value instead of an error",
+    ),
+    (
+        "throw",
+        "throw \"text\"                 raises an Error; throw error(\"text\", kind: \"Mine\", code: 3), throw e",
+    ),
+    ("with", "with open(name) as f { ... }  closes what it opened however the block is left"),
+    ("defer", "defer expression              runs it, or a block, when the function or the script is left"),
+    (
+        "fn",
+        "fn name(a, b = 1, ...rest) { ... }      the last expression is its result; fn(x) => x * 2 without a name",
+    ),
+    (
+        "struct",
+        "struct Point { x, y = 0 }      Point(1, y: 2)",
+    ),
+    ("let", "let x = 1                     a variable; let [a, b] = xs, let {name} = m; const for one that stays"),
+    (
+        "import",
+        "import math                   a standard module; import \"lib/tool.par\" as tool",
+    ),
+    ("test", "test \"name\" { assert(f(1) == 2) }      `par test` runs it, in a process of its own"),
 ];
 
 /// Names in order, on lines of at most 100 characters, indented under their heading.

@@ -21,6 +21,12 @@ impl<'a> Compiler<'a> {
                 {
                     return self.assertion(compared, args.get(1), dest);
                 }
+                if native.name == "assert"
+                    && is_plain(args)
+                    && let [condition, message] = args
+                {
+                    return self.assertion_of_truth(native, condition, message, dest);
+                }
                 return self.call_native(native, args, dest);
             }
             if let Some(&Place::Global(slot)) = self.resolved.place(name.id)
@@ -56,6 +62,23 @@ impl<'a> Compiler<'a> {
         }
         let native = self.intrinsic("@assert_failed");
         self.native(native, function, 4, dest);
+        self.f.patch([held]);
+        self.f.emit(Op::LoadNil, dest, 0, 0);
+    }
+
+    /// `assert(condition, message)`: the message is only computed when it is needed.
+    fn assertion_of_truth(
+        &mut self,
+        native: &'static Native,
+        condition: &'a Arg,
+        message: &'a Arg,
+        dest: u8,
+    ) {
+        let function = self.f.temps(3);
+        self.expr_to(&condition.value, function + 1);
+        let held = self.f.jump(Op::JTrue, function + 1, 0, 0);
+        self.expr_to(&message.value, function + 2);
+        self.native(native, function, 2, dest);
         self.f.patch([held]);
         self.f.emit(Op::LoadNil, dest, 0, 0);
     }

@@ -116,7 +116,7 @@ pub(super) fn run_child(process: &Process, body: impl FnOnce() -> ChildOutcome) 
     // A panic has been written to standard error by Rust's hook; what is left is a process that failed.
     let outcome = outcome.unwrap_or(ChildOutcome::Exited(101));
     let is_cancelled = signals::was_cancelled() && matches!(outcome, ChildOutcome::Raised(_));
-    let _ = catch_unwind(AssertUnwindSafe(|| end_below(is_cancelled)));
+    let _ = catch_unwind(AssertUnwindSafe(|| end_below(is_cancelled, false)));
     let _ = catch_unwind(AssertUnwindSafe(do_at_end));
     // Before the end is known: whoever has joined this process finds nothing in its hands.
     give_back(is_meant || is_cancelled);
@@ -182,16 +182,25 @@ fn seal(process: &Process, outcome: &ChildOutcome) {
 /// Waits for the non-daemon children of this process, ends its daemons, reports failures that nobody joined. Returns how
 /// many of those there were. Ctrl-C or a cancellation while it waits ends the children instead.
 pub fn end_children() -> usize {
-    end_below(false)
+    end_below(false, false)
 }
 
-/// `cancels`: this process ends because it was cancelled, and so do its children.
-fn end_below(cancels: bool) -> usize {
+/// As [`end_children`], after a Ctrl-C at a prompt: only what the line that runs has started.
+pub fn end_line() -> usize {
+    end_below(false, true)
+}
+
+/// `cancels`: this process ends because it was cancelled, and so do its children. `of_line`: only a line of a prompt ends.
+fn end_below(cancels: bool, of_line: bool) -> usize {
     let Some(arena) = arena::get().filter(|_| reaper::had_any()) else {
         return 0;
     };
     let children = super::spawn::active_children().into_iter();
     let children = children.filter(|child| !child.is_program());
+    let children = children.filter(|child| {
+        let slot = Record::of(child.hold().object()).slot();
+        !of_line || slot.is_none_or(|slot| signals::is_of_line(arena, slot))
+    });
     let flags = |child: &Process| Record::of(child.hold().object()).flags();
     let (daemons, others): (Vec<_>, Vec<_>) =
         children.partition(|child| flags(child) & DAEMON != 0);
@@ -219,7 +228,7 @@ fn end_below(cancels: bool) -> usize {
             wait_or_kill(worker, &mut deadline, ask_all);
         }
     }
-    programs::end_all();
+    programs::end_all(of_line);
     for daemon in workers.iter().chain(&daemons) {
         daemon.kill();
     }
@@ -242,7 +251,9 @@ fn end_below(cancels: bool) -> usize {
             .cell(Cell::Failures)
             .fetch_add(count as u64, Ordering::Relaxed);
     }
-    reaper::end_all_strays();
+    if !of_line {
+        reaper::end_all_strays();
+    }
     count
 }
 

@@ -18,6 +18,32 @@ pub const GRACE: f64 = 2.0;
 /// When the tree was told to end (monotonic nanoseconds); 0 before.
 static INTERRUPTED_AT: AtomicU64 = AtomicU64::new(0);
 
+/// At a prompt: what was started up to this number of a process belongs to earlier lines, and goes on after a Ctrl-C.
+static LINE_BEGAN_AT: AtomicU64 = AtomicU64::new(0);
+
+/// A line of a prompt begins: a Ctrl-C from now on ends what it starts, and nothing that runs already.
+pub fn begin_line() {
+    if let Some(arena) = arena::get() {
+        LINE_BEGAN_AT.store(arena.last_serial(), Ordering::Relaxed);
+    }
+    programs::begin_line();
+}
+
+/// Whether a process was started by the line of the prompt that runs, or below what it started. Without a prompt all were.
+pub(super) fn is_of_line(arena: &Arena, process: SlotRef) -> bool {
+    let (me, began_at) = (arena::me(), LINE_BEGAN_AT.load(Ordering::Relaxed));
+    let mut found = process;
+    while let Some(record) = record::of_slot(arena, found).filter(|_| began_at > 0) {
+        match record.parent() {
+            Some(parent) if parent == me => return record.serial() > began_at,
+            // Parents were started before their children.
+            Some(parent) if parent != found => found = parent,
+            _ => return true,
+        }
+    }
+    true
+}
+
 /// Whether this process was told to end by a cancellation.
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
@@ -29,6 +55,7 @@ pub fn was_cancelled() -> bool {
 /// In a new child: what its parent was told does not concern it.
 pub(super) fn forget_all() {
     CANCELLED.store(false, Ordering::Relaxed);
+    LINE_BEGAN_AT.store(0, Ordering::Relaxed);
     INTERRUPTED_AT.store(0, Ordering::Relaxed);
     doom::forget_all();
 }
@@ -172,7 +199,9 @@ fn interrupt_tree() {
         .store(clock::now(), Ordering::Release);
     let me = arena::me();
     let killed_at = clock::deadline(GRACE);
-    let others = arena.live_processes().filter(|&process| process != me);
+    let others = arena
+        .live_processes()
+        .filter(|&process| process != me && is_of_line(arena, process));
     let flags = |process| record::of_slot(arena, process).map_or(0, |record| record.flags());
     let others: Vec<(SlotRef, u64)> = others.map(|process| (process, flags(process))).collect();
     for (process, before) in others {

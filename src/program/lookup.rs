@@ -72,20 +72,80 @@ fn search(stage: &Stage, name: &[u8]) -> Result<PathBuf> {
     })
 }
 
+/// What to write instead of a word that only a shell knows.
+fn of_the_shell(stage: &Stage, name: &str) -> Option<String> {
+    let words = stage.words.iter().skip(1);
+    let words: Vec<String> = words
+        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .collect();
+    let first = words.first().map_or("", String::as_str);
+    if let Some((variable, value)) = name.split_once('=')
+        && variable.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+    {
+        return Some(format!(
+            "a variable is set by a method: `...`.env({{{variable}: \"{value}\"}})"
+        ));
+    }
+    if let Some((left, right)) = name.split_once('|').filter(|(left, _)| !left.is_empty()) {
+        return Some(format!("commands are joined outside: `{left}` | `{right}`"));
+    }
+    if name.contains([';', '&', '>', '<']) {
+        let text = stage.label().replace('\'', "");
+        return Some(format!(
+            "only a shell knows what that means: sh(\"{text}\")"
+        ));
+    }
+    let help = match name {
+        "cd" => format!("a folder is set by a method: `...`.cwd(\"{first}\"), or for the script: os.chdir(\"{first}\")"),
+        "export" | "set" | "unset" => {
+            "a variable is set by a method: `...`.env({NAME: \"value\"}), or for the script: os.setenv(name, value)".into()
+        }
+        "source" | "." | "eval" | "alias" | "ulimit" | "umask" | "trap" | "exec" | "shopt" | "declare" | "local" => {
+            format!("only a shell knows it: sh(\"{}\")", stage.label().replace('\'', ""))
+        }
+        "exit" | "return" => "leave the script by exit(code)".into(),
+        "wait" | "jobs" | "fg" | "bg" => "`join p` waits for what `spawn` gave".into(),
+        _ => return None,
+    };
+    Some(help)
+}
+
+/// The program whose name is next, or what else can be done.
+fn nearest(name: &str, folders: &OsString) -> String {
+    let known = programs_in(folders);
+    // A short name is near to many.
+    let edits = |known: &&String| known.chars().count().abs_diff(name.chars().count()) <= 1;
+    let near = known.iter().filter(edits).map(String::as_str);
+    match (did_you_mean(name, near), name.contains(char::is_whitespace)) {
+        (Some(found), _) => found,
+        (None, true) => "a word with blanks is one name; write {list} for several words".into(),
+        (None, false) => "install it, or write its path".into(),
+    }
+}
+
+/// The interpreter that the first line of a script names.
+fn interpreter(path: &CString) -> Option<String> {
+    use std::io::Read;
+    let file = std::fs::File::open(std::ffi::OsStr::from_bytes(path.as_bytes())).ok()?;
+    let mut start = Vec::new();
+    file.take(256).read_to_end(&mut start).ok()?;
+    let line = start
+        .strip_prefix(b"#!")?
+        .split(|&byte| byte == b'\n')
+        .next()?;
+    let line = String::from_utf8_lossy(line);
+    line.split_whitespace().next().map(str::to_string)
+}
+
 /// The error of a program that does not exist; `folders` are those it was looked for in.
 fn missing(stage: &Stage, folders: Option<&OsString>) -> Box<Error> {
     let name = stage.words.first().map_or(&[][..], Vec::as_slice);
     let name = String::from_utf8_lossy(name).into_owned();
     let (place, help) = match folders {
         Some(folders) => {
-            let known = programs_in(folders);
-            let found = did_you_mean(&name, known.iter().map(String::as_str));
-            let help = match (found, name.contains(char::is_whitespace)) {
-                (Some(found), _) => found,
-                (None, true) => {
-                    "a word with blanks is one name; write {list} for several words".into()
-                }
-                (None, false) => "install it, or write its path".into(),
+            let help = match of_the_shell(stage, &name) {
+                Some(help) => help,
+                None => nearest(&name, folders),
             };
             (" in the folders of PATH", help)
         }
@@ -120,7 +180,10 @@ pub(super) fn refused(stage: &Stage, path: &CString, errno: i32) -> Box<Error> {
     let shown = path.to_string_lossy().into_owned();
     let help = match errno {
         libc::ENOEXEC => "begin it with a line like #!/bin/sh",
-        libc::ENOENT => "the interpreter named in its first line does not exist",
+        libc::ENOENT => match interpreter(path) {
+            Some(program) => &format!("its first line names `{program}`, which does not exist"),
+            None => "the loader that it names does not exist",
+        },
         libc::EACCES => "look at the rights of the file and of its folders",
         libc::E2BIG => {
             "give it less: its arguments and environment are too long for the system (use .input(...))"
@@ -153,4 +216,28 @@ fn programs_in(folders: &OsString) -> Vec<String> {
     entries
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_shell_lead_to_what_par_has_for_them() {
+        let help = |words: &[&str]| {
+            let words = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+            let stage = Stage {
+                words,
+                ..Stage::default()
+            };
+            of_the_shell(&stage, &String::from_utf8_lossy(&stage.words[0])).unwrap_or_default()
+        };
+        assert!(help(&["cd", "/tmp"]).contains(".cwd(\"/tmp\")"));
+        assert!(help(&["export", "X=1"]).contains(".env("));
+        assert!(help(&["FOO=1", "env"]).contains(".env({FOO: \"1\"})"));
+        assert!(help(&["ls|wc"]).ends_with("`ls` | `wc`"));
+        assert!(help(&["a&&b"]).ends_with("sh(\"a&&b\")"));
+        assert!(help(&["source", "x.sh"]).ends_with("sh(\"source x.sh\")"));
+        assert_eq!(help(&["gti"]), "");
+    }
 }

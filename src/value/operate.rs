@@ -430,7 +430,7 @@ fn mismatch(op: BinaryOp, a: Value, b: Value) -> super::native::Fault {
         BinaryOp::Mul => "two numbers, or a str, a list or bytes and an int",
         BinaryOp::Sub => "two numbers or two sets",
         BinaryOp::Shl | BinaryOp::Shr => "two ints",
-        BinaryOp::BitOr => "two ints, bools, sets or maps",
+        BinaryOp::BitOr => "two ints, bools, sets, maps or commands",
         BinaryOp::BitAnd | BinaryOp::BitXor => "two ints, bools or sets",
         _ => "two numbers",
     };
@@ -446,6 +446,12 @@ fn mismatch(op: BinaryOp, a: Value, b: Value) -> super::native::Fault {
     match op {
         _ if shared(a) || shared(b) => {
             error.with_help("write `.value` behind a shared object to calculate with its content")
+        }
+        BinaryOp::BitOr if a.type_name() == "command" => {
+            error.with_help("its output is gone through with cmd.lines(), or is in cmd.text()")
+        }
+        BinaryOp::BitOr if b.type_name() == "command" => {
+            error.with_help("what a program reads is given by a method: cmd.input(text)")
         }
         BinaryOp::Add if text(a) && !text(b) => {
             error.with_help("put the value into the text: \"... {value}\", or use str(value)")

@@ -23,7 +23,8 @@ use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Fault, Native, Outcome};
 use crate::value::{Value, show};
 use std::any::Any;
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::rc::Rc;
 
 pub use background::{spawn_value, start_prepared};
@@ -49,7 +50,7 @@ pub static METHODS: Table = natives! {
     "capture" ("binary?", "encoding?", "errors?") run::capture, "Runs it and gives {code, ok, out, err, ...} whatever its code is; with `binary: true` the outputs are bytes.";
     "check" () run::check, "Runs it with its output to the terminal; ExitError when it fails.";
     "cwd" ("folder") settings::cwd, "With another folder to run in.";
-    "env" ("variables?", "clear?") settings::env, "With changed variables in its environment: nil takes one away, `clear: true` all others.";
+    "env" ("variables?", "clear?") settings::env, "With changed variables in its environment: nil takes one away, `clear: true` all others but PAR_TREE.";
     "input" ("data") settings::input, "With this input: a str, bytes, or something to go through, whose strs are lines.";
     "json" () run::json, "Runs it and reads its standard output as JSON; ExitError when it fails.";
     "lines" ("encoding?", "errors?") lines::lines, "Runs it and goes through the lines of its standard output while it runs; leaving the loop ends it.";
@@ -88,6 +89,42 @@ impl Handle for CommandHandle {
 
     fn methods(&self) -> &'static [Native] {
         METHODS
+    }
+
+    fn attribute_names(&self) -> &'static [&'static str] {
+        &["stages", "words"]
+    }
+
+    fn attribute(&self, context: &mut dyn Context, name: &str) -> Outcome<Option<Value>> {
+        let heap = context.heap();
+        let values: Vec<Value> = match (name, &self.command.stages[..]) {
+            ("words", [stage]) => stage
+                .words
+                .iter()
+                .map(|word| Value::str(heap, &name::text(OsStr::from_bytes(word))))
+                .collect(),
+            ("words", _) => {
+                let message =
+                    "the words of one program are known by `words`, but this is a pipeline";
+                let help = "[c.words for c in pipeline.stages]";
+                return Err(diag::Error::new(codes::VALUE, message)
+                    .with_help(help)
+                    .into());
+            }
+            ("stages", stages) => stages
+                .iter()
+                .map(|stage| {
+                    let command = Command {
+                        stages: vec![stage.clone()],
+                        ..Command::default()
+                    };
+                    let feed = None;
+                    Value::handle(heap, Rc::new(CommandHandle { command, feed }))
+                })
+                .collect(),
+            _ => return Ok(None),
+        };
+        Ok(Some(Value::list(heap, values)))
     }
 
     fn join_with(&self, other: &dyn Handle) -> Outcome<Option<Rc<dyn Handle>>> {

@@ -34,7 +34,7 @@ pub(super) fn env(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             }
             let text = match value {
                 Value::Nil => None,
-                Value::Int(_) | Value::Float(_) => Some(show::display(value)),
+                Value::Int(_) | Value::Float(_) | Value::Bool(_) => Some(show::display(value)),
                 _ => Some(arguments::text("env", name, &value)?.to_string()),
             };
             changes.push((name.to_string(), text));

@@ -162,6 +162,7 @@ impl Session<'_> {
         };
         // A Ctrl-C that came too late for the line before is not for this one.
         signals::forget_interrupt();
+        signals::begin_line();
         let outcome = driver.run(&program);
         driver.forget_undeclared(&program);
         match outcome {
@@ -182,8 +183,8 @@ impl Session<'_> {
                 }
                 self.reporter.report(&error, driver.sources());
                 if interrupted {
-                    // Every process of the session has been told to end; the next line starts with none.
-                    finish::end_children();
+                    // What the line started has been told to end; the next begins with what there was before.
+                    finish::end_line();
                     signals::forget_interrupt();
                 }
                 None

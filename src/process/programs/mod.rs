@@ -24,7 +24,7 @@ use crate::source::Span;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::os::fd::AsRawFd;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
 pub use mark::{Mark, VARIABLE};
@@ -89,6 +89,8 @@ struct State {
 }
 
 static STATE: Mutex<Option<State>> = Mutex::new(None);
+/// Jobs up to this number were begun by earlier lines of a prompt.
+static LINE_BEGAN_AT: AtomicU64 = AtomicU64::new(0);
 /// Whether this process has ever started a program: without one there is nothing to look for.
 static USED: AtomicBool = AtomicBool::new(false);
 
@@ -411,7 +413,12 @@ fn seal(hold: Hold, status: WaitStatus, passed: bool) {
     record.seal(arena, status, 0);
     scope::note_bad_end();
     let is_news = record.flags() & (SIGNALLED | OBSERVED) == 0;
-    if matches!(status, Status::Killed(_)) && is_news {
+    // A code that is no success is the error of a program: who does not join it is told, as of an error of a process.
+    let has_failed = match status {
+        Status::Exited(_) => !passed,
+        _ => true,
+    };
+    if has_failed && is_news {
         super::reaper::note_failure(hold);
     }
 }
@@ -513,7 +520,9 @@ pub(super) fn interrupt_all() {
     if !used() {
         return;
     }
-    tell_of_interrupt(&flag_all());
+    let jobs = own_jobs(true);
+    flag(&jobs);
+    tell_of_interrupt(&jobs);
 }
 
 fn tell_of_interrupt(jobs: &[JobId]) {
@@ -526,24 +535,41 @@ fn tell_of_interrupt(jobs: &[JobId]) {
     }
 }
 
-/// All jobs of this process, each with a note that it is ended by us: its death is no news then.
-fn flag_all() -> Vec<JobId> {
-    with(|state| {
-        let own = state.jobs.values().filter(|job| job.is_own());
-        for spawned in own.filter_map(|job| job.spawned.as_ref()) {
-            Record::of(spawned.hold.object()).flag(SIGNALLED);
-        }
-        state.own_jobs()
-    })
+/// The jobs of this process, or those of the line of the prompt that runs.
+fn own_jobs(of_line: bool) -> Vec<JobId> {
+    let first = match of_line {
+        true => LINE_BEGAN_AT.load(Ordering::Relaxed),
+        false => 0,
+    };
+    let mut jobs = with(|state| state.own_jobs());
+    jobs.retain(|job| job.0 > first);
+    jobs
 }
 
-/// At the end of this process: ends what was spawned and not joined.
-pub(super) fn end_all() {
+/// Notes that jobs are ended by us: their deaths are no news then.
+fn flag(jobs: &[JobId]) {
+    with(|state| {
+        let jobs = jobs.iter().filter_map(|job| state.jobs.get(job));
+        for spawned in jobs.filter_map(|job| job.spawned.as_ref()) {
+            Record::of(spawned.hold.object()).flag(SIGNALLED);
+        }
+    });
+}
+
+/// A line of a prompt begins: see [`signals::begin_line`].
+pub(super) fn begin_line() {
+    LINE_BEGAN_AT.store(with(|state| state.last), Ordering::Relaxed);
+}
+
+/// At the end of this process, or of a line of the prompt: ends what was spawned and not joined.
+pub(super) fn end_all(of_line: bool) {
     if !used() {
         return;
     }
     reap();
-    end_jobs(&flag_all());
+    let jobs = own_jobs(of_line);
+    flag(&jobs);
+    end_jobs(&jobs);
     reap();
 }
 
