@@ -84,6 +84,10 @@ struct File {
 }
 
 fn files(folder: &str) -> Vec<File> {
+    files_of(folder, "rs")
+}
+
+fn files_of(folder: &str, kind: &str) -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     let mut open = vec![root.join(folder)];
@@ -92,7 +96,7 @@ fn files(folder: &str) -> Vec<File> {
             let path: PathBuf = entry.path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == kind) {
                 let text = fs::read_to_string(&path).unwrap();
                 let path = path.strip_prefix(root).unwrap().display().to_string();
                 let code = bare(&text);
@@ -111,7 +115,9 @@ fn none(problems: Vec<String>) {
 
 #[test]
 fn files_are_short_enough_to_read() {
-    let all = ["src", "tests", "benches"].into_iter().flat_map(files);
+    let rust = ["src", "tests", "benches"].into_iter().flat_map(files);
+    let scripts = ["stdlib", "examples", "tests", "benches"].into_iter();
+    let all = rust.chain(scripts.flat_map(|folder| files_of(folder, "par")));
     let long = all.filter_map(|file| {
         let lines = file.text.lines().count();
         let exempt = LONG_FILES.contains(&file.path.as_str());

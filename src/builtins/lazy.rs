@@ -40,6 +40,10 @@ impl NativeIter for Enumerate {
         self.source.is_at_hand()
     }
 
+    fn may_break_off(&self) -> bool {
+        self.source.may_break_off()
+    }
+
     fn never_ends(&self) -> bool {
         self.source.never_ends()
     }
@@ -122,6 +126,10 @@ impl NativeIter for Pairs {
 
     fn is_at_hand(&self) -> bool {
         self.source.is_at_hand()
+    }
+
+    fn may_break_off(&self) -> bool {
+        self.source.may_break_off()
     }
 
     fn never_ends(&self) -> bool {
@@ -298,23 +306,29 @@ pub struct Part {
 
 impl NativeIter for Part {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        // Counted when it has come: the wait for it may be broken off, and begun again.
         while self.skip.get() > 0 {
+            let is_over = self.source.next(context)?.is_none();
             self.skip.set(self.skip.get() - 1);
-            if self.source.next(context)?.is_none() {
+            if is_over {
                 self.skip.set(0);
                 self.take.set(Some(0));
             }
         }
-        match self.take.get() {
-            Some(0) => return Ok(None),
-            Some(left) => self.take.set(Some(left - 1)),
-            None => {}
+        if self.take.get() == Some(0) {
+            return Ok(None);
         }
-        self.source.next(context)
+        let item = self.source.next(context)?;
+        self.take.set(self.take.get().map(|left| left - 1));
+        Ok(item)
     }
 
     fn is_at_hand(&self) -> bool {
         self.source.is_at_hand()
+    }
+
+    fn may_break_off(&self) -> bool {
+        self.source.may_break_off()
     }
 
     fn never_ends(&self) -> bool {

@@ -170,6 +170,10 @@ impl NativeIter for Leases {
         }
     }
 
+    fn may_break_off(&self) -> bool {
+        true
+    }
+
     fn trace(&self, marker: &mut Marker<'_>) {
         marker.value(self.last.get());
     }

@@ -86,6 +86,10 @@ impl NativeIter for Messages {
         }
     }
 
+    fn may_break_off(&self) -> bool {
+        true
+    }
+
     fn trace(&self, _: &mut Marker<'_>) {}
 }
 

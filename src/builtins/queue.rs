@@ -116,6 +116,10 @@ impl NativeIter for Items {
         }
     }
 
+    fn may_break_off(&self) -> bool {
+        true
+    }
+
     fn trace(&self, _: &mut Marker<'_>) {}
 }
 

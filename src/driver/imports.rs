@@ -10,8 +10,10 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
-/// The standard modules that are written in Par: name and text.
+/// The standard modules that are written in Par: name and text. What begins with `_` is a part of another, and not listed.
 const WRITTEN_IN_PAR: &[(&str, &str)] = &[
+    ("_jobs", include_str!("../../stdlib/_jobs.par")),
+    ("_tasks", include_str!("../../stdlib/_tasks.par")),
     ("jobs", include_str!("../../stdlib/jobs.par")),
     ("log", include_str!("../../stdlib/log.par")),
     ("memo", include_str!("../../stdlib/memo.par")),
@@ -94,12 +96,13 @@ pub(super) fn shown(path: &Path) -> String {
 
 /// The standard modules that are written in Par: name and text.
 pub fn modules_in_par() -> impl Iterator<Item = (&'static str, &'static str)> {
-    WRITTEN_IN_PAR.iter().copied()
+    let modules = WRITTEN_IN_PAR.iter().copied();
+    modules.filter(|(name, _)| !name.starts_with('_'))
 }
 
 /// The names of all standard modules.
 pub(super) fn standard_names() -> Vec<Rc<str>> {
-    let written = WRITTEN_IN_PAR.iter().map(|(name, _)| *name);
+    let written = modules_in_par().map(|(name, _)| name);
     let mut names: Vec<&str> = builtins::module_names();
     names.extend(written);
     names.sort_unstable();

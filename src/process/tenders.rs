@@ -67,6 +67,11 @@ pub(super) fn have_news() -> bool {
     state() == NEWS
 }
 
+/// Whether the tenders run now: what waits is one of them.
+pub(super) fn are_tending() -> bool {
+    ANY.load(Ordering::Relaxed) && TENDING.get()
+}
+
 /// Whether there is anything left to do, news or what could not be done at the last try.
 pub(super) fn are_behind() -> bool {
     state() != 0

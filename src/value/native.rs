@@ -182,6 +182,12 @@ pub trait NativeIter {
         false
     }
 
+    /// Whether an error may break `next` off where that waits, and `next` be asked again: nothing is lost by it. Not where the script
+    /// is called for an item.
+    fn may_break_off(&self) -> bool {
+        false
+    }
+
     /// Whether it is known that its items never end: to ask for all of them is a mistake.
     fn never_ends(&self) -> bool {
         false

@@ -6,10 +6,11 @@ use crate::builtins::lazy;
 use crate::builtins::scarce::{self, Scarce};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::process::pool::reading;
 use crate::program::running::Source;
 use crate::value::Value;
 use crate::value::heap::Marker;
-use crate::value::native::{Args, Context, NativeIter, Outcome};
+use crate::value::native::{Args, Context, Fault, NativeIter, Outcome};
 use crate::value::operate;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -77,6 +78,16 @@ pub(super) fn trim(mut line: Vec<u8>) -> Vec<u8> {
     line
 }
 
+impl Lines {
+    /// An error of a wait for the program: where that was only broken off, it runs on, and is asked again.
+    fn broken_off(&self, foreground: Foreground, fault: Fault) -> Fault {
+        if matches!(&fault, Fault::Error(error) if reading::is_break_off(error)) {
+            self.open.replace(Some(foreground));
+        }
+        fault
+    }
+}
+
 impl NativeIter for Lines {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
         let Some(mut foreground) = self.open.take() else {
@@ -92,10 +103,13 @@ impl NativeIter for Lines {
         let output = foreground.running.output.as_ref();
         let mut found = output.and_then(|output| next_line(output, &mut searched));
         if found.is_none() || foreground.running.has_had_its_time() {
-            foreground.pump(context, |running| {
+            let pumped = foreground.pump(context, |running| {
                 found = found_line(running.output.as_mut(), &mut searched);
                 found.is_some() || searched > MAX_STRING
-            })?;
+            });
+            if let Err(fault) = pumped {
+                return Err(self.broken_off(foreground, fault));
+            }
         }
         operate::within("lines", searched, MAX_STRING)?;
         let source = foreground.running.output.as_mut();
@@ -104,7 +118,9 @@ impl NativeIter for Lines {
             foreground.check_output("lines", self.coding)?;
         }
         if line.is_empty() {
-            foreground.pump(context, |running| running.is_over())?;
+            if let Err(fault) = foreground.pump(context, |running| running.is_over()) {
+                return Err(self.broken_off(foreground, fault));
+            }
             let verdict = foreground.finish(context)?;
             return match verdict.error(&foreground.running) {
                 Some(error) => Err(error.into()),
@@ -114,6 +130,10 @@ impl NativeIter for Lines {
         let value = decode(context, "lines", trim(line), AS_BYTES)?;
         self.open.replace(Some(foreground));
         Ok(Some(value))
+    }
+
+    fn may_break_off(&self) -> bool {
+        true
     }
 
     fn close(&self) {

@@ -74,8 +74,10 @@ const WHERE: u64 = 32;
 /// How it stands with telling of its failure ([`standing`]), and where it was handed in.
 const TOLD: u64 = 40;
 const FROM: u64 = 48;
+/// A process that reads a source while it waits for the end of the task ([`SlotRef::to_bits`]), or 0.
+const READER: u64 = 56;
 /// What that worker had printed last.
-const TAIL: u64 = 56;
+const TAIL: u64 = 64;
 /// In [`AT`]: not a worker died, but the process that had made the pool.
 const OWNER: u64 = u64::MAX;
 const DETAILS_SIZE: u64 = TAIL + tail::SIZE;
@@ -164,6 +166,7 @@ impl Future {
                 arena.put_word(details + WHERE, 0);
                 arena.put_word(details + TOLD, u64::from(terms.from.is_some()));
                 arena.put_word(details + FROM, place::pack_start(terms.from));
+                arena.put_word(details + READER, 0);
                 arena.put_word(details + TAIL, 0);
                 object.cells[DETAILS].store(details, Ordering::Release);
                 arena.commit(details);
@@ -285,7 +288,7 @@ impl Future {
     /// Fails it because of the death that was noted last, though it may be tried again.
     pub fn fail_by_death(&self) {
         self.step(State::Running, State::Died);
-        self.object().events[0].notify_all();
+        announce(self.object());
     }
 
     /// Which of its items the worker that died last was at.
@@ -314,6 +317,16 @@ impl Future {
             .map(|arena| read(arena, details))
     }
 
+    /// Says whether this process is to be woken at its end, whatever it waits for then.
+    pub fn wakes_reader(&self, wakes: bool) {
+        let reader = if wakes { arena::me().to_bits() } else { 0 };
+        self.detail(|arena, details| {
+            arena
+                .word_at(details + READER)
+                .store(reader, Ordering::SeqCst);
+        });
+    }
+
     /// Moves from one state to another; false when it was not in the first.
     pub fn step(&self, from: State, to: State) -> bool {
         step(self.object(), from, to)
@@ -330,7 +343,7 @@ impl Future {
         give_up(self.object());
         if self.step(State::Running, State::Cancelled) {
             crash_point!("future: cancelled");
-            self.object().events[0].notify_all();
+            announce(self.object());
             let pool = self.detail(|arena, details| arena.get_word(details + POOL));
             let pool = pool.and_then(HandleId::from_bits).and_then(Tasks::from_id);
             if let Some(worker) = pool.and_then(|pool| pool.doom_worker_at(self.id())) {
@@ -360,8 +373,21 @@ impl Future {
         arena.commit(block);
         crash_point!("future: result attached");
         self.step(State::Running, state);
-        self.object().events[0].notify_all();
+        announce(self.object());
         Ok(())
+    }
+}
+
+/// Tells whoever waits that it is over, and who reads meanwhile: that waits for something else.
+fn announce(object: &Object) {
+    object.events[0].notify_all();
+    let details = object.cells[DETAILS].load(Ordering::Acquire);
+    if let Some(arena) = arena::get().filter(|_| details != 0) {
+        let reader = arena.word_at(details + READER).load(Ordering::SeqCst);
+        let reader = SlotRef::from_bits(reader).filter(|&reader| reader != arena::me());
+        if let Some(reader) = reader {
+            signals::nudge(arena, reader);
+        }
     }
 }
 
@@ -401,7 +427,7 @@ fn step(object: &Object, from: State, to: State) -> bool {
 /// Cancels a task that no worker has taken.
 pub(super) fn give_up(object: &Object) {
     if step(object, State::Waiting, State::Cancelled) {
-        object.events[0].notify_all();
+        announce(object);
     }
 }
 
@@ -415,7 +441,7 @@ pub(super) fn terminate(arena: &Arena, object: &Object, place: Option<Span>) {
     arena.put_word(details + WHERE, place::pack_start(place));
     arena.put_word(details + BY, me.process.load(Ordering::Acquire));
     if step(object, State::Running, State::Cancelled) {
-        object.events[0].notify_all();
+        announce(object);
     }
     give_up(object);
 }
@@ -429,7 +455,7 @@ pub(super) fn lose_owner(arena: &Arena, object: &Object, process: u64) {
     object.cells[DEAD].store(process, Ordering::Release);
     arena.put_word(details + AT, OWNER);
     step(object, State::Running, State::Died);
-    object.events[0].notify_all();
+    announce(object);
 }
 
 /// What is known of a worker that died at a task.
@@ -462,7 +488,7 @@ pub(super) fn worker_died(arena: &Arena, object: &Object, dead: &Dead) -> bool {
         return true;
     }
     step(object, State::Running, State::Died);
-    object.events[0].notify_all();
+    announce(object);
     false
 }
 

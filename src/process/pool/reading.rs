@@ -5,7 +5,7 @@ use super::owner;
 use super::tasks::Tasks;
 use crate::arena;
 use crate::diag::{Error, Field, Result, codes};
-use crate::process::signals;
+use crate::process::{signals, tenders};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +21,8 @@ struct Open {
     reader: Rc<dyn Reader>,
     /// The source was told.
     told: bool,
+    /// Only its waits are broken off, as often as it is asked.
+    waits_only: bool,
 }
 
 /// Whether anything is being read: most processes look at this only.
@@ -32,14 +34,30 @@ thread_local! {
 
 /// The field of the `Cancelled` that a source gets.
 const NEEDLESS: &str = "needs_no_more";
+/// The same where only its wait is broken off.
+const LATER: &str = "asked_again_later";
 
 /// A reading, until it is dropped.
 pub struct Reading(());
 
 /// Begins to read.
 pub fn begin(reader: Rc<dyn Reader>) -> Reading {
-    let told = false;
-    OPEN.with_borrow_mut(|open| open.push(Open { reader, told }));
+    open(reader, false)
+}
+
+/// Begins to read from a source whose waits may be broken off: it is asked again later.
+pub fn begin_for_now(reader: Rc<dyn Reader>) -> Reading {
+    open(reader, true)
+}
+
+fn open(reader: Rc<dyn Reader>, waits_only: bool) -> Reading {
+    OPEN.with_borrow_mut(|open| {
+        open.push(Open {
+            reader,
+            told: false,
+            waits_only,
+        });
+    });
     ANY.store(true, Ordering::Relaxed);
     Reading(())
 }
@@ -71,7 +89,9 @@ pub(in crate::process) fn check() -> Result<()> {
 #[cold]
 fn look() -> Result<()> {
     let is_over = OPEN.with_borrow_mut(|open| {
-        let mut open = open.iter_mut().filter(|open| !open.told);
+        let mut open = open
+            .iter_mut()
+            .filter(|open| !open.told && !open.waits_only);
         let over = open.find(|open| open.reader.needs_no_more());
         over.map(|open| open.told = true).is_some()
     });
@@ -82,6 +102,35 @@ fn look() -> Result<()> {
         }
         false => Ok(()),
     }
+}
+
+/// Where this process is about to sleep for a source that is asked again later: breaks that off when its reader has something else to do.
+#[inline]
+pub(in crate::process) fn check_wait() -> Result<()> {
+    match ANY.load(Ordering::Relaxed) {
+        true => look_at_wait(),
+        false => Ok(()),
+    }
+}
+
+#[cold]
+fn look_at_wait() -> Result<()> {
+    let is_over = OPEN.with_borrow(|open| {
+        let last = open.last().filter(|open| open.waits_only);
+        last.is_some_and(|open| open.reader.needs_no_more())
+    });
+    match is_over && !tenders::are_tending() {
+        true => {
+            let message = "a source is to be asked again later";
+            Err(Error::new(codes::CANCELLED, message).with_field(LATER, Field::Int(1)))
+        }
+        false => Ok(()),
+    }
+}
+
+/// Whether an error is the one that breaks off a wait.
+pub fn is_break_off(error: &Error) -> bool {
+    error.code == codes::CANCELLED && error.fields.iter().any(|(name, _)| name == LATER)
 }
 
 /// Whether an error is the one that a source gets.

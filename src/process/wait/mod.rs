@@ -9,6 +9,7 @@ mod record;
 
 use super::deadlock::{self, Verdict};
 use super::flow::{Flow, Flowing};
+use super::pool::reading;
 use super::{reaper, scope, signals, tenders, willing};
 use crate::arena::object::numbered;
 use crate::arena::{self, Arena, HandleId, Object, SlotRef};
@@ -175,6 +176,7 @@ pub fn wait<T>(
         return Ok(None);
     }
     signals::check()?;
+    reading::check_wait()?;
     let arena = super::start()?;
     // Processes do not end within the time that is worth spinning.
     let is_soon = !matches!(spec.operation, Operation::Join | Operation::Children);
@@ -268,6 +270,7 @@ impl Sleep<'_> {
                 return Ok(Slept::Over(Some(value)));
             }
             signals::check()?;
+            reading::check_wait()?;
             if tenders::have_news() {
                 return Ok(Slept::Tend);
             }

@@ -7,6 +7,7 @@ use crate::arena::{Arena, Offset};
 use crate::diag::Result;
 use crate::os::clock;
 use crate::os::poll::{self, Interest};
+use crate::process::pool::reading;
 use crate::process::{doom, scope, signals, tenders};
 use crate::source::Span;
 use std::sync::atomic::Ordering;
@@ -76,11 +77,15 @@ pub fn outside<T>(
                 return Ok(None);
             }
             scope::check_deadline()?;
+            reading::check_wait()?;
             let looks = tenders::are_behind() || doom::is_pending();
             let slice = looks.then(|| clock::now() + LAST_SLICE);
             let around = scope::nearest_deadline();
             let until = deadline.into_iter().chain(around).chain(slice).min();
-            poll::wait(&interests, until, signals::check)?;
+            poll::wait(&interests, until, || {
+                signals::check()?;
+                reading::check_wait()
+            })?;
             interests.clear();
             if let Some(value) = step(&mut interests)? {
                 return Ok(Some(value));

@@ -41,25 +41,70 @@ pub(super) struct Draft {
 impl Stream {
     /// Reads ahead as far as is allowed.
     pub(super) fn fill(&self, context: &mut dyn Context) -> Outcome<()> {
-        let reader: Option<Rc<dyn Reader>> = match (self.plan.gathers, self.me.upgrade()) {
-            (true, Some(me)) => Some(me),
-            _ => None,
-        };
         let most = self.plan.pool.tasks.workers() as usize * AHEAD;
         while !self.drained.get() && self.running.borrow().len() < most {
             if self.plan.gathers && self.needs_no_more() {
                 return Ok(());
             }
-            let reading = reader.clone().map(reading::begin);
-            let item = self.source.next(context);
-            drop(reading);
-            match item {
+            if !self.plan.gathers && !self.source.is_at_hand() && self.has_result() {
+                // It is given out first: nobody knows how long the source takes.
+                break;
+            }
+            match self.read(context) {
                 Ok(Some(item)) => self.put(context, item)?,
+                Ok(None) if self.is_asked_again() && !self.is_idle() => break,
                 Ok(None) => self.drained.set(true),
+                Err(Fault::Error(error)) if reading::is_break_off(&error) => break,
                 Err(fault) => self.put_off(fault)?,
             }
         }
         Ok(self.hand_in_draft()?)
+    }
+
+    /// Asks the source for an item. What it computes and waits for ends when no more is needed; its waits alone when there is a
+    /// result to be given out.
+    fn read(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        let reader = self.me.upgrade().map(|me| me as Rc<dyn Reader>);
+        let asked_again = self.is_asked_again();
+        let reading = match reader {
+            Some(reader) if self.plan.gathers => Some(reading::begin(reader)),
+            Some(reader) if asked_again => Some(reading::begin_for_now(reader)),
+            _ => None,
+        };
+        let wake = |wakes| {
+            let running = self.running.borrow();
+            let futures = running.iter().map(|part| &part.handle.future);
+            futures.for_each(|future| future.wakes_reader(wakes));
+        };
+        if asked_again {
+            wake(true);
+        }
+        let item = self.source.next(context);
+        drop(reading);
+        if asked_again {
+            wake(false);
+        }
+        item
+    }
+
+    /// Whether the source is left, when it would wait, for a result that has come. Then its end is none as long as something is at
+    /// work: what comes of that may be what it waits for.
+    fn is_asked_again(&self) -> bool {
+        !self.plan.gathers && self.source.may_break_off()
+    }
+
+    /// Whether nothing is at work.
+    fn is_idle(&self) -> bool {
+        self.running.borrow().is_empty() && self.draft.borrow().is_none()
+    }
+
+    /// Whether there is a result to be given out.
+    fn has_result(&self) -> bool {
+        self.running.try_borrow().is_ok_and(|running| {
+            let first = if self.plan.ordered { 1 } else { running.len() };
+            let mut first = running.iter().take(first);
+            first.any(|part| part.handle.future.state().is_final())
+        })
     }
 
     /// Puts an item behind those that were read, and hands them in when it is time.
@@ -207,6 +252,9 @@ impl Stream {
 
 impl Reader for Stream {
     fn needs_no_more(&self) -> bool {
+        if !self.plan.gathers {
+            return self.starting.get() || self.has_result();
+        }
         self.plan.pool.has_failed()
             || self.running.try_borrow().is_ok_and(|running| {
                 running

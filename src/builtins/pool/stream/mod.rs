@@ -67,7 +67,10 @@ fn stream(context: &mut dyn Context, args: Args<'_>, ordered: bool) -> Outcome {
     let iter = Value::Iter(IterBox::new(context.heap(), stream.clone()));
     context.protect(iter);
     // The workers begin at once, not only when somebody asks for the first result.
+    // A source that would wait is waited for when somebody asks for a result.
+    stream.starting.set(true);
     let filled = stream.fill(context);
+    stream.starting.set(false);
     stream.plan.pool.told_why(context, filled)?;
     Ok(iter)
 }
@@ -112,6 +115,8 @@ pub struct Stream {
     /// Tasks and busy time of the pool when it began.
     before: (u64, u64),
     drained: Cell<bool>,
+    /// It is being made: nothing is waited for.
+    starting: Cell<bool>,
     /// What was printed and is not told yet, where that happens in the order of the items.
     relay: Option<RefCell<Relay>>,
     /// What ended the reading of items: raised behind the results of those that were read before.
@@ -139,6 +144,7 @@ impl Stream {
             stream,
             place,
             drained: Cell::new(false),
+            starting: Cell::new(false),
             broken: RefCell::default(),
             read: Cell::new(0),
             draft: RefCell::default(),
@@ -158,6 +164,10 @@ impl NativeIter for Stream {
             if let Some(result) = result {
                 return result.map(Some).map_err(Fault::Thrown);
             }
+            // What has come is not kept back by a source that waits.
+            if let Err(fault) = self.fill(context) {
+                self.put_off(fault)?;
+            }
             let Some(part) = self.next_finished(context)? else {
                 self.relay(context)?;
                 let broken = self.broken.borrow_mut().take();
@@ -165,7 +175,9 @@ impl NativeIter for Stream {
                 return self.plan.pool.told_why(context, told);
             };
             // The next one goes out before the results are looked at, so that no worker waits for the reader.
-            if let Err(fault) = self.fill(context) {
+            if self.source.is_at_hand()
+                && let Err(fault) = self.fill(context)
+            {
                 self.put_off(fault)?;
             }
             self.relay(context)?;
