@@ -28,6 +28,15 @@ pub struct Message {
     pub code: [u32; 2],
 }
 
+impl Message {
+    /// Whoever reads it must know so many functions and structs, too.
+    pub fn need(&mut self, code: [u32; 2]) {
+        for (needed, other) in self.code.iter_mut().zip(code) {
+            *needed = other.max(*needed);
+        }
+    }
+}
+
 /// What the function of a child came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ChildOutcome {

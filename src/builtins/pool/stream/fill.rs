@@ -146,11 +146,15 @@ impl Stream {
     }
 
     fn begin_draft(&self, context: &mut dyn Context) -> Outcome<Draft> {
-        let function = match self.plan.function {
-            Some(function) => Some(Rc::new(travel::pack_with_globals(context, function)?)),
-            None => None,
-        };
+        let mut shared = None;
         let plan = &self.plan;
+        if let (None, Some(function)) = (&*self.function.borrow(), plan.function) {
+            shared = Some(plan.pool.share(context, function)?);
+        }
+        if shared.is_some() {
+            *self.function.borrow_mut() = shared;
+        }
+        let function = self.function.borrow().clone();
         Ok(Draft {
             items: Vec::new(),
             parcel: Parcel {
@@ -208,7 +212,6 @@ impl Stream {
             items: draft.items,
             parcel: draft.parcel,
             begun: 0,
-            tries: (0, 0),
             spool,
         };
         self.running.borrow_mut().push_back(part);

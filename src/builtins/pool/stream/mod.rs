@@ -12,6 +12,7 @@ use super::relay::{self, Relay};
 use super::retry::Retry;
 use super::settings;
 use super::workers::methods::retry_for;
+use super::workers::shared::Shared;
 use super::workers::task::Work;
 use super::workers::{Pool, with_limits};
 use crate::builtins::modules::random;
@@ -44,6 +45,8 @@ fn stream(context: &mut dyn Context, args: Args<'_>, ordered: bool) -> Outcome {
     let chunk = settings::count(method, "chunk", &args[3], 1)?;
     let retries = settings::count(method, "retries", &args[6], 0)?.unwrap_or(limits.retries);
     let retry = retry_for(method, &args[0], retries, &args[7], &args[8])?;
+    let open = pool.tasks.check_open().map_err(Fault::from);
+    pool.told_why(context, open)?;
     let source = context.iterate(args[2])?;
     let plan = Plan {
         pool,
@@ -117,6 +120,8 @@ pub struct Stream {
     drained: Cell<bool>,
     /// It is being made: nothing is waited for.
     starting: Cell<bool>,
+    /// Its function, once something was handed in.
+    function: RefCell<Option<Rc<Shared>>>,
     /// What was printed and is not told yet, where that happens in the order of the items.
     relay: Option<RefCell<Relay>>,
     /// What ended the reading of items: raised behind the results of those that were read before.
@@ -145,6 +150,7 @@ impl Stream {
             place,
             drained: Cell::new(false),
             starting: Cell::new(false),
+            function: RefCell::default(),
             broken: RefCell::default(),
             read: Cell::new(0),
             draft: RefCell::default(),

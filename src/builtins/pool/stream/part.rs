@@ -26,8 +26,6 @@ pub(super) struct Part {
     pub(super) first: u64,
     /// Items that were finished before the task was handed in that runs now.
     pub(super) begun: usize,
-    /// The item that a worker died at last, and how many did.
-    pub(super) tries: (u64, u64),
     /// Where they print to.
     pub(super) spool: Option<Spool>,
 }
@@ -43,10 +41,7 @@ impl Part {
         if at >= job.total() || job.is_finished(at) {
             return Some((at, 0));
         }
-        match self.tries {
-            (item, tries) if item == at => Some((at, tries + 1)),
-            _ => Some((at, 1)),
-        }
+        Some((at, job.tries(at) + 1))
     }
 
     /// Whether its worker died, and what is left can be handed in anew.
@@ -65,10 +60,8 @@ impl Part {
 
     /// Hands in what is left after the death of a worker.
     pub(super) fn go_on(&mut self, plan: &Plan) -> Result<()> {
-        if let Some((at, tries)) = self.lost().filter(|&(_, tries)| tries > 0) {
-            self.tries = (at, tries);
+        if let Some((at, _)) = self.lost().filter(|&(_, tries)| tries > 0) {
             if let Some(job) = &self.parcel.job {
-                // The worker that goes on waits before it, if that was asked for.
                 job.note_try(at);
             }
         }

@@ -7,7 +7,8 @@ use super::super::map::results_of;
 use super::super::relay::Relay;
 use super::super::retry::Retry;
 use super::Pool;
-use super::task::Work;
+use super::shared::Shared;
+use super::task::{Work, blame_function};
 use crate::builtins::progress::{Bar, Progress};
 use crate::builtins::{modules::random, travel};
 use crate::os::clock;
@@ -57,7 +58,7 @@ struct Given {
 struct Batch {
     pool: Rc<Pool>,
     job: Job,
-    function: Value,
+    function: Rc<Shared>,
     items: Gc<List>,
     work: Work,
     wishes: Wishes,
@@ -68,6 +69,8 @@ struct Batch {
     /// Ranges that came back from workers that died.
     again: Vec<Range<u64>>,
     running: Vec<Given>,
+    /// Items that are finished, as far as hand-outs are over.
+    done: u64,
     began: u64,
     /// Items after which a worker is replaced: no hand-out is longer.
     max_tasks: Option<u64>,
@@ -105,7 +108,9 @@ pub fn map(
         )?),
         None => None,
     };
+    let kept_before = journal.as_ref().map_or(0, |_| job.finished());
     let function = wishes.retry.bind(context, function);
+    let function = pool.share(context, function).map_err(blame_function)?;
     let mut batch = Batch {
         job,
         stream,
@@ -122,6 +127,7 @@ pub fn map(
         next: 0,
         again: Vec::new(),
         running: Vec::new(),
+        done: kept_before,
         began: clock::now(),
     };
     let begun = batch.pool.tasks.begin_map().map_err(Fault::from);
@@ -152,13 +158,15 @@ impl Batch {
                 .partition(|given| given.future.future.state().is_final());
             self.running = running;
             for given in over {
+                let items = given.range.clone();
+                self.done += items.filter(|&item| self.job.is_finished(item)).count() as u64;
                 self.take_prints(given.spool, &given.future, &given.range)?;
                 self.look_after(context, &given.future, given.range)?;
             }
             self.keep(false)?;
             self.relay(context)?;
             if let Some(bar) = &self.bar {
-                bar.at(self.job.finished(), self.job.failures(), self.workers());
+                bar.at(self.done, self.job.failures(), self.workers());
             }
         }
     }
@@ -239,7 +247,8 @@ impl Batch {
             let indices = range.clone().map(|item| item as usize);
             let values = indices.filter_map(|item| self.items.get(item)).collect();
             let limits = Limits::default();
-            let mut task = self.pool.task(self.work, self.function, values, limits);
+            let mut task = self.pool.task(self.work, Value::Nil, values, limits);
+            task.shared = Some(self.function.clone());
             task.stream = self.stream;
             task.first = range.start;
             task.limit = self.wishes.limit;

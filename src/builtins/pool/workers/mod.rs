@@ -5,7 +5,8 @@
 //!
 //! Here is the pool as its owner has it; [`methods`] is what scripts call, [`task`] what is handed in and what a worker does with it,
 //! `batch` a map over a pool, `callbacks` what `then` was given, `crew` who works, `open` which pools there are and what ends them,
-//! `one_shot` the pool of a single `pool map`, [`parcel`] what such a map hands in while it reads.
+//! `one_shot` the pool of a single `pool map`, [`parcel`] what such a map hands in while it reads, [`shared`] the function that all tasks
+//! of a map have.
 
 mod batch;
 mod callbacks;
@@ -14,6 +15,7 @@ pub mod methods;
 mod one_shot;
 mod open;
 pub mod parcel;
+pub mod shared;
 pub mod task;
 mod telling;
 
@@ -40,6 +42,7 @@ use crate::value::native::{Args, Context, Native, Outcome};
 use crate::value::seat::Seat;
 use callbacks::Callbacks;
 pub use open::leave_scope;
+use shared::Kept;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -83,6 +86,8 @@ pub struct Pool {
     booked: Cell<bool>,
     /// Nobody can use it any more: it only works off what it was given.
     abandoned: bool,
+    /// In a worker: the function that it has decoded last.
+    kept: Kept,
     /// Failed tasks that nobody will ask for are told.
     telling: Telling,
     /// Its workers had an `init` that is gone: it cannot put others in their place.
@@ -305,6 +310,7 @@ impl Pool {
             began: clock::now(),
             booked: Cell::default(),
             abandoned: false,
+            kept: Kept::default(),
             telling: Telling::default(),
             lost_init: false,
         }

@@ -2,12 +2,13 @@
 //! can be closed and handed in wherever this process waits, where nothing can be made on the heap; and an item that cannot
 //! travel is told by its index.
 //!
-//! A parcel is the mark, the facts as numbers, the function (nothing where the workers have inherited it), and the items, each
-//! behind its length.
+//! A parcel is the mark, the facts as numbers (the function is one: the handle of what all parcels of a map share, nothing where the
+//! workers have inherited it), and the items, each behind its length.
 
 use super::super::super::travel;
 use super::super::future::FutureHandle;
 use super::Pool;
+use super::shared::Shared;
 use super::task::{Order, Work};
 use crate::arena::HandleId;
 use crate::diag::{Error, Result, codes};
@@ -30,7 +31,7 @@ pub struct Parcel {
     /// One call for each item, with the item or with what it holds.
     pub work: Work,
     /// The function with the global variables that it uses; `None` where the workers have it.
-    pub function: Option<Rc<Message>>,
+    pub function: Option<Rc<Shared>>,
     /// The number from which the random streams of the items follow.
     pub stream: u64,
     /// The index of the first item of all that the parcel ever held.
@@ -53,6 +54,7 @@ impl Parcel {
     /// The items from the given one on, as a message.
     fn pack(&self, from: usize) -> Message {
         let job = self.job.as_ref().map(Job::id);
+        let shared = self.function.as_ref().map(|shared| shared.id());
         let mut message = Message::default();
         message.bytes.push(MARK);
         let [spool, more] = Address::to_words(self.spool);
@@ -66,22 +68,21 @@ impl Parcel {
             self.limit.unwrap_or(0.0).to_bits(),
             spool,
             more,
+            shared.map_or(0, |id| id.to_bits()),
         ] {
             message.bytes.extend_from_slice(&fact.to_le_bytes());
         }
-        let none = Message::default();
-        let function = self.function.as_deref().unwrap_or(&none);
-        for part in std::iter::once(function).chain(self.items.get(from..).unwrap_or(&[])) {
+        if let Some(shared) = &self.function {
+            message.need(shared.code);
+        }
+        for part in self.items.get(from..).unwrap_or(&[]) {
             let length = part.bytes.len() as u64;
             message.bytes.extend_from_slice(&length.to_le_bytes());
             message.bytes.extend_from_slice(&part.bytes);
             message.handles.extend_from_slice(&part.handles);
-            let newest = std::iter::zip(message.code, part.code);
-            for (code, (one, other)) in message.code.iter_mut().zip(newest) {
-                *code = one.max(other);
-            }
+            message.need(part.code);
         }
-        message.handles.extend(job);
+        message.handles.extend(job.into_iter().chain(shared));
         message
     }
 }
@@ -89,11 +90,8 @@ impl Parcel {
 impl Pool {
     /// Hands in the items of a parcel from the given one on.
     pub fn hand_in_parcel(self: &Rc<Pool>, parcel: &Parcel, from: usize) -> Result<FutureHandle> {
-        match parcel.job {
-            // A map that was begun goes on.
-            Some(_) => self.tasks.check_running()?,
-            None => self.tasks.check_open()?,
-        }
+        // What was begun goes on.
+        self.tasks.check_running()?;
         let message = parcel.pack(from);
         self.need_code(&message);
         let terms = Terms {
@@ -128,14 +126,25 @@ impl Pool {
         context: &mut dyn Context,
         rest: &mut Reader<'_>,
     ) -> Outcome<Option<Order>> {
-        let mut facts = [0; 9];
+        let mut facts = [0; 10];
         for fact in &mut facts {
             let Some(number) = rest.number() else {
                 return Ok(None);
             };
             *fact = number;
         }
-        let [work, stream, base, from, collect, job, limit, spool, more] = facts;
+        let [
+            work,
+            stream,
+            base,
+            from,
+            collect,
+            job,
+            limit,
+            spool,
+            more,
+            shared,
+        ] = facts;
         let job = match job {
             0 => None,
             bits => match HandleId::from_bits(bits).and_then(Job::from_id) {
@@ -143,10 +152,12 @@ impl Pool {
                 None => return Ok(None),
             },
         };
-        let function = match rest.part() {
-            Some([]) => self.body,
-            Some(bytes) => travel::unpack(context, bytes)?,
-            None => return Ok(None),
+        let function = match shared {
+            0 => self.body,
+            bits => match HandleId::from_bits(bits) {
+                Some(id) => self.function_of(context, id)?,
+                None => return Ok(None),
+            },
         };
         context.protect(function);
         let mut values = Vec::new();

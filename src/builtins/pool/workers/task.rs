@@ -10,6 +10,7 @@ use super::super::map::error_of_item;
 use super::super::retry::{Retry, Tries};
 use super::super::{budget, item};
 use super::Pool;
+use super::shared::Shared;
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
 use crate::diag::{Error, Field, codes};
@@ -42,8 +43,10 @@ pub enum Work {
 pub struct Task {
     /// What is done.
     pub work: Work,
-    /// With what.
+    /// With what; nil where it is shared.
     pub function: Value,
+    /// The function of all tasks of a map.
+    pub shared: Option<Rc<Shared>>,
     /// To what.
     pub values: Vec<Value>,
     /// Named arguments as a map; nil for none.
@@ -76,6 +79,7 @@ impl Pool {
         Task {
             work,
             function,
+            shared: None,
             values,
             named: Value::Nil,
             stream: 0,
@@ -106,6 +110,7 @@ impl Pool {
         }
         let values = List::new(context.heap(), task.values);
         let job = task.job.as_ref().map(Job::id);
+        let shared = task.shared.as_ref().map(|shared| shared.id());
         let [spool, more] = Address::to_words(task.spool);
         let facts = [
             Value::Int(task.work as i64),
@@ -121,6 +126,7 @@ impl Pool {
             Value::Bool(task.lasting),
             Value::Int(spool as i64),
             Value::Int(more as i64),
+            shared.map_or(Value::Nil, |id| Value::Int(id.to_bits() as i64)),
         ];
         let facts = Value::list(context.heap(), facts.to_vec());
         let mut message = match travel::pack_with_globals(context, facts) {
@@ -131,7 +137,10 @@ impl Pool {
                 return Err(blame(context, what, &values, fault));
             }
         };
-        message.handles.extend(job);
+        message.handles.extend(job.into_iter().chain(shared));
+        if let Some(shared) = &task.shared {
+            message.need(shared.code);
+        }
         self.need_code(&message);
         let terms = Terms {
             retries: task.retries,
@@ -160,6 +169,7 @@ impl Pool {
         context.protect(self.init);
         context.protect(self.body);
         context.protect(self.care.exit);
+        self.kept.root(context);
         budget::divide_by(self.tasks.workers());
         random::begin_worker();
         self.tasks.begin_worker(worker);
@@ -189,7 +199,10 @@ impl Pool {
                 Ok(match self.tasks.take(worker, knows) {
                     Found::Task(future) => Some(Some(future)),
                     Found::End => Some(None),
-                    Found::Nothing => None,
+                    Found::Nothing => {
+                        self.kept.forget_what_is_over();
+                        None
+                    }
                 })
             };
             let waited = willing::willing(|| wait::wait(&spec, found));
@@ -236,7 +249,8 @@ impl Pool {
         let order = match self.read_parcel(context, task.task()) {
             Some(order) => order,
             None => {
-                travel::unpack(context, task.task()).and_then(|facts| Order::read(context, facts))
+                let facts = travel::unpack(context, task.task());
+                facts.and_then(|facts| self.read_facts(context, facts))
             }
         };
         let result = order.and_then(|order| {
@@ -361,10 +375,18 @@ fn blame(
         return blamed.map_or_else(|fault| fault, Fault::Thrown);
     }
     match travel::pack(context, function) {
-        Err(Fault::Error(error)) => error
+        Err(fault) => blame_function(fault),
+        _ => fault,
+    }
+}
+
+/// The error of a function that cannot travel.
+pub fn blame_function(fault: Fault) -> Fault {
+    match fault {
+        Fault::Error(error) => error
             .with_note("in what the function of the task has captured")
             .into(),
-        _ => fault,
+        fault => fault,
     }
 }
 
@@ -384,9 +406,9 @@ pub(super) struct Order {
     pub(super) spool: Option<Address>,
 }
 
-impl Order {
+impl Pool {
     /// Reads the facts of a task and keeps them alive.
-    fn read(context: &mut dyn Context, facts: Value) -> Outcome<Order> {
+    fn read_facts(&self, context: &mut dyn Context, facts: Value) -> Outcome<Order> {
         let broken = || Error::new(codes::DECODE, "a task of a pool could not be read");
         let Value::List(facts) = facts else {
             return Err(broken().into());
@@ -408,9 +430,19 @@ impl Order {
             ),
             None => None,
         };
+        let function = match number(13) {
+            Some(bits) => {
+                let id = HandleId::from_bits(bits).ok_or_else(broken)?;
+                self.function_of(context, id)?
+            }
+            None => {
+                self.kept.forget();
+                fact(1)
+            }
+        };
         Ok(Order {
             work,
-            function: fact(1),
+            function,
             values: values.items().to_values(),
             named: fact(3),
             stream: number(4).unwrap_or(0),
@@ -423,7 +455,9 @@ impl Order {
             spool: Address::from_words([11, 12].map(|at| number(at).unwrap_or(0))),
         })
     }
+}
 
+impl Order {
     /// Whether a task whose worker died before is not worth another try, by the terms that came with it. Items of a job are
     /// decided on by who handed them in.
     fn is_given_up(&self, context: &mut dyn Context, task: &Future) -> Outcome<bool> {
