@@ -207,7 +207,12 @@ fn ask_to_collect(arena: &Arena, blocked: &Blocked, me: SlotRef) -> Asked {
     let waited_for = blocked.values().flat_map(|(wait, _)| &wait.objects);
     let keepers =
         waited_for.filter_map(|&id| Some((ops(id.kind)?.keepers)(arena, arena.object(id)?)));
-    let keepers: HashSet<SlotRef> = keepers.flatten().collect();
+    // A worker that has nothing to do may hold what its last task had.
+    let idle = blocked
+        .iter()
+        .filter(|(_, (wait, _))| wait.operation == Operation::Work);
+    let idle = idle.map(|(process, _)| *process);
+    let keepers: HashSet<SlotRef> = keepers.flatten().chain(idle).collect();
     let mut asked = Asked::Nobody;
     for keeper in keepers {
         let Some((wait, _)) = blocked.get(&keeper) else {

@@ -63,6 +63,21 @@ impl Tasks {
         self.read(worker, DOOMED) == LEAVING
     }
 
+    /// Whether another worker than the given one has nothing to do, and nothing waits for it.
+    pub fn has_idle_beside(&self, worker: u64) -> bool {
+        let object = self.object();
+        let is_idle = |other: u64| {
+            [CURRENT, DOOMED]
+                .iter()
+                .all(|&field| self.read(other, field) == 0)
+                && [PROCESS, READY]
+                    .iter()
+                    .all(|&field| self.read(other, field) != 0)
+        };
+        cell(object, HEAD) >= cell(object, TAIL_OF_RING)
+            && (0..self.workers()).any(|other| other != worker && is_idle(other))
+    }
+
     /// How many workers live.
     pub fn crew_size(&self) -> usize {
         (0..self.room())

@@ -332,6 +332,15 @@ impl Tasks {
         }
     }
 
+    /// Gives up the tasks that no worker has taken.
+    pub fn cancel_waiting(&self) {
+        let (Some(arena), object) = (arena::get(), self.object()) else {
+            return;
+        };
+        let _guard = object.lock();
+        drain(arena, object, future::give_up);
+    }
+
     /// How many workers it is to have.
     pub fn workers(&self) -> u64 {
         cell(self.object(), WORKERS)

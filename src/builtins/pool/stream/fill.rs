@@ -7,6 +7,7 @@ use super::super::super::travel;
 use super::super::future::FutureHandle;
 use super::super::map::error_of_item;
 use super::super::workers::parcel::Parcel;
+use super::super::workers::task::PART_TIME;
 use super::Stream;
 use super::part::Part;
 use crate::diag::{Result, codes};
@@ -21,9 +22,6 @@ use std::rc::Rc;
 
 /// Hand-outs that are read ahead for each worker: one to work on, one to begin with at once.
 const AHEAD: usize = 2;
-/// How long one hand-out should keep a worker, and how long it may take to read one, in nanoseconds: long against the cost of
-/// handing it in.
-const PART_TIME: u64 = 5_000_000;
 /// The most items of one hand-out that adapts itself: so many are in question when its worker dies.
 const MOST_ITEMS: u64 = 4_096;
 
@@ -33,9 +31,9 @@ pub(super) struct Draft {
     pub(super) items: Vec<Value>,
     pub(super) parcel: Parcel,
     /// How many items it is to have.
-    aim: u64,
+    pub(super) aim: u64,
     /// When it was begun.
-    since: u64,
+    pub(super) since: u64,
 }
 
 impl Stream {
@@ -165,6 +163,7 @@ impl Stream {
                 job: None,
                 collect: plan.collect,
                 limit: plan.limits.timeout,
+                divides: plan.chunk.is_none(),
                 spool: None,
                 retries: plan.limits.retries,
                 items: Vec::new(),
@@ -206,19 +205,12 @@ impl Stream {
                 return Err(error);
             }
         };
-        let part = Part {
-            handle,
-            first: draft.parcel.base,
-            items: draft.items,
-            parcel: draft.parcel,
-            begun: 0,
-            spool,
-        };
+        let part = Part::new(draft, handle, spool);
         self.running.borrow_mut().push_back(part);
         Ok(())
     }
 
-    fn hand_in(&self, draft: &mut Draft) -> Result<(FutureHandle, Option<Spool>)> {
+    pub(super) fn hand_in(&self, draft: &mut Draft) -> Result<(FutureHandle, Option<Spool>)> {
         let relay = self.relay.as_ref();
         let spool = relay.map(|relay| relay.borrow_mut().spool()).transpose()?;
         draft.parcel.spool = spool.as_ref().map(Spool::address);

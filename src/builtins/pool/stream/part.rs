@@ -4,6 +4,7 @@ use super::super::super::travel;
 use super::super::future::{self, FutureHandle};
 use super::super::map::{error_of_item, value_of};
 use super::super::workers::parcel::Parcel;
+use super::fill::Draft;
 use super::{Plan, Stream};
 use crate::diag::Result;
 use crate::process::pool::future::State;
@@ -31,6 +32,18 @@ pub(super) struct Part {
 }
 
 impl Part {
+    /// What was read, handed in.
+    pub(super) fn new(draft: Draft, handle: FutureHandle, spool: Option<Spool>) -> Part {
+        Part {
+            handle,
+            first: draft.parcel.base,
+            items: draft.items,
+            parcel: draft.parcel,
+            begun: 0,
+            spool,
+        }
+    }
+
     /// The item, counted from its first, at which its worker died, when nobody has looked at that yet, and how often that
     /// has happened to it.
     fn lost(&self) -> Option<(u64, u64)> {
@@ -60,10 +73,10 @@ impl Part {
 
     /// Hands in what is left after the death of a worker.
     pub(super) fn go_on(&mut self, plan: &Plan) -> Result<()> {
-        if let Some((at, _)) = self.lost().filter(|&(_, tries)| tries > 0) {
-            if let Some(job) = &self.parcel.job {
-                job.note_try(at);
-            }
+        if let Some((at, _)) = self.lost().filter(|&(_, tries)| tries > 0)
+            && let Some(job) = &self.parcel.job
+        {
+            job.note_try(at);
         }
         if let Some(spool) = &self.spool {
             let at = self.begun as u64 + self.handle.future.died_at();
@@ -161,6 +174,7 @@ impl Stream {
         while let Some((at, mut part)) = self.next_over(context)? {
             match self.look_after(context, &mut part)? {
                 false => {
+                    self.share_out(&mut part, at)?;
                     self.take_prints(&mut part)?;
                     return Ok(Some(part));
                 }
@@ -168,6 +182,47 @@ impl Stream {
             }
         }
         Ok(None)
+    }
+
+    /// The items that a worker has left to others, because these had nothing to do, are handed in anew, in as many pieces as there are
+    /// workers; they stand behind the part, which stood at a place.
+    fn share_out(&self, part: &mut Part, place: usize) -> Result<()> {
+        let Some(job) = part.parcel.job.take() else {
+            return Ok(());
+        };
+        let done = job.first_unfinished(0) as usize;
+        let is_over = part.handle.future.state() != State::Value || job.stopped();
+        part.parcel.job = Some(job);
+        if is_over || done >= part.items.len() {
+            return Ok(());
+        }
+        let mut items = part.items.split_off(done);
+        let mut messages = part.parcel.items.split_off(done);
+        let size = items
+            .len()
+            .div_ceil(self.plan.pool.tasks.workers().max(1) as usize);
+        let mut base = part.first + done as u64;
+        let mut place = place;
+        while !items.is_empty() {
+            let rest = items.split_off(size.min(items.len()));
+            let others = messages.split_off(size.min(messages.len()));
+            let mut draft = Draft {
+                parcel: Parcel {
+                    base,
+                    items: std::mem::replace(&mut messages, others),
+                    ..part.parcel.without_items()
+                },
+                items: std::mem::replace(&mut items, rest),
+                aim: 0,
+                since: 0,
+            };
+            base += draft.items.len() as u64;
+            let (handle, spool) = self.hand_in(&mut draft)?;
+            let new = Part::new(draft, handle, spool);
+            self.running.borrow_mut().insert(place, new);
+            place += 1;
+        }
+        Ok(())
     }
 
     /// The next hand-out whose task is over, and where it stood.
@@ -286,7 +341,7 @@ impl Stream {
         if let Some(job) = &part.parcel.job {
             self.check_task(context, part)?;
             let mut all = Vec::new();
-            for item in 0..job.total() {
+            for item in 0..job.total().min(part.items.len() as u64) {
                 let result = value_of(context, job.result(item))?;
                 let (Ok(value) | Err(value)) = result;
                 context.protect(value);

@@ -8,7 +8,7 @@ use super::super::relay::Relay;
 use super::super::retry::Retry;
 use super::Pool;
 use super::shared::Shared;
-use super::task::{Work, blame_function};
+use super::task::{PART_TIME, Work, blame_function};
 use crate::builtins::progress::{Bar, Progress};
 use crate::builtins::{modules::random, travel};
 use crate::os::clock;
@@ -82,8 +82,6 @@ struct Batch {
 
 /// Ranges that wait for each worker beside the one that it is at.
 const AHEAD: usize = 2;
-/// How long one hand-out should keep a worker, in nanoseconds: long against the cost of handing it in.
-const PART_TIME: u64 = 5_000_000;
 
 /// The results of a function for all items.
 pub fn map(
@@ -256,6 +254,7 @@ impl Batch {
             task.job = Some(self.job.clone());
             task.collect = self.wishes.collect;
             task.lasting = self.journal.is_some();
+            task.divides = self.wishes.chunk.is_none();
             let spool = self.relay.as_mut().map(Relay::spool).transpose()?;
             task.spool = spool.as_ref().map(Spool::address);
             let future = self.pool.hand_in(context, task)?;
@@ -337,7 +336,10 @@ impl Batch {
         range: Range<u64>,
     ) -> Outcome<()> {
         match future.future.state() {
-            State::Value => return Ok(()),
+            State::Value => {
+                self.share_out(range);
+                return Ok(());
+            }
             State::Died => self.pool.tasks.check_owner()?,
             // The task as such could not be done, or the pool was terminated.
             _ => return future.result(context, None).map(|_| ()),
@@ -367,6 +369,24 @@ impl Batch {
             }
         }
         Ok(())
+    }
+
+    /// What a worker has left to others goes to all of them.
+    fn share_out(&mut self, range: Range<u64>) {
+        let start = self.job.first_unfinished(range.start);
+        if start >= range.end || self.job.stopped() {
+            return;
+        }
+        let workers = self.pool.tasks.workers().max(1);
+        let size = (range.end - start).div_ceil(workers) as usize;
+        let pieces = (start..range.end).step_by(size);
+        let pieces = pieces.map(|from| from..range.end.min(from + size as u64));
+        // The last of the list is handed in first.
+        let from = self.again.len();
+        self.again.extend(pieces);
+        if let Some(new) = self.again.get_mut(from..) {
+            new.reverse();
+        }
     }
 
     /// Stores the error of an item whose worker died too often.

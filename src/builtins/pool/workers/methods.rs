@@ -23,10 +23,11 @@ use std::rc::Rc;
 pub static METHODS: Table = natives! {
     "@leave" ("error") leave, "The end of a `with` block: works off what was handed in, or after an error gives it up.";
     "apply" ("function", "...arguments", "**named") apply, "Hands one call in and waits for its result.";
-    "close" () close, "Takes no more tasks; the workers leave when all is done.";
+    "close" ("cancel?") close, "Takes no more tasks; the workers leave when all is done. With `cancel: true` what no worker has begun is given up.";
     "imap" ("function", "items", "chunk?", "on_error?", "timeout?", "retries?", "retry_delay?", "retry_if?", "output?") stream::imap, "An iterator over the results in order, reading only a little ahead of them. It begins at once.";
     "imap_unordered" ("function", "items", "chunk?", "on_error?", "timeout?", "retries?", "retry_delay?", "retry_if?", "output?") stream::imap_unordered, "An iterator over the results as they come. It begins at once.";
     "join" ("timeout?") join, "Waits until a closed pool has ended.";
+    "kill" () kill, "Ends the pool and everything that its tasks have started without a grace: no `finally` runs.";
     "limited" ("timeout?", "retries?", "retry_delay?", "retry_if?") limited, "The same pool with other limits for what is handed in through this value: `p.limited(timeout: 1s).submit(f)`.";
     "map" ("function", "items", "chunk?", "on_error?", "ordered?", "timeout?", "retries?", "progress?", "journal?", "retry_delay?", "retry_if?", "output?") map, "The results of the function for all items, in order.";
     "resize" ("workers") resize, "Lets the pool have so many workers: new ones come at once, spare ones leave when they have finished their tasks.";
@@ -147,7 +148,17 @@ fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn close(_: &mut dyn Context, args: Args<'_>) -> Outcome {
-    receiver("close", &args[0])?.tasks.close(Closing::Closed);
+    let pool = receiver("close", &args[0])?;
+    let cancels = settings::flag("close", "cancel", &args[1], false)?;
+    pool.tasks.close(Closing::Closed);
+    if cancels {
+        pool.tasks.cancel_waiting();
+    }
+    Ok(Value::Nil)
+}
+
+fn kill(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    receiver("kill", &args[0])?.end_at_once(context.place())?;
     Ok(Value::Nil)
 }
 

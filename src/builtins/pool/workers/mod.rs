@@ -443,6 +443,19 @@ impl Pool {
         ended
     }
 
+    /// Ends the pool without a grace. In a process that does not own it, its owner reaps the workers.
+    pub fn end_at_once(&self, place: Option<Span>) -> Result<()> {
+        if self.owner == fork::pid() {
+            return self.kill(place);
+        }
+        self.tasks.close(Closing::Terminated);
+        self.tasks.cancel_all(place);
+        for worker in self.tasks.crew() {
+            worker.kill();
+        }
+        Ok(())
+    }
+
     /// Ends the pool at once, in its owner.
     fn kill(&self, place: Option<Span>) -> Result<()> {
         self.tasks.close(Closing::Terminated);

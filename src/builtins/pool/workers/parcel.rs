@@ -19,6 +19,7 @@ use crate::process::pool::spool::Address;
 use crate::value::Value;
 use crate::value::native::{Context, Outcome};
 use crate::wire;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// The first byte of a parcel, which no other task begins with.
@@ -42,6 +43,8 @@ pub struct Parcel {
     pub collect: bool,
     /// Seconds that each call may take.
     pub limit: Option<f64>,
+    /// What a worker has not begun after a while may be left to others that have nothing to do.
+    pub divides: bool,
     /// Where what the items print goes, when it is told in their order.
     pub spool: Option<Address>,
     /// How often it is tried again as a whole when its worker dies.
@@ -51,6 +54,16 @@ pub struct Parcel {
 }
 
 impl Parcel {
+    /// The same for other items.
+    pub fn without_items(&self) -> Parcel {
+        Parcel {
+            function: self.function.clone(),
+            job: None,
+            items: Vec::new(),
+            ..*self
+        }
+    }
+
     /// The items from the given one on, as a message.
     fn pack(&self, from: usize) -> Message {
         let job = self.job.as_ref().map(Job::id);
@@ -69,6 +82,7 @@ impl Parcel {
             spool,
             more,
             shared.map_or(0, |id| id.to_bits()),
+            u64::from(self.divides && self.job.is_some()),
         ] {
             message.bytes.extend_from_slice(&fact.to_le_bytes());
         }
@@ -126,7 +140,7 @@ impl Pool {
         context: &mut dyn Context,
         rest: &mut Reader<'_>,
     ) -> Outcome<Option<Order>> {
-        let mut facts = [0; 10];
+        let mut facts = [0; 11];
         for fact in &mut facts {
             let Some(number) = rest.number() else {
                 return Ok(None);
@@ -144,6 +158,7 @@ impl Pool {
             spool,
             more,
             shared,
+            divides,
         ] = facts;
         let job = match job {
             0 => None,
@@ -180,6 +195,8 @@ impl Pool {
             collect: collect != 0,
             lasting: false,
             spool: Address::from_words([spool, more]),
+            divides: divides != 0,
+            worked: Cell::new(0),
         }))
     }
 }

@@ -26,7 +26,11 @@ use crate::source::Span;
 use crate::value::Value;
 use crate::value::list::List;
 use crate::value::native::{Context, Fault, Outcome};
+use std::cell::Cell;
 use std::rc::Rc;
+
+/// How long one hand-out should keep a worker, in nanoseconds: long against the cost of handing it in.
+pub const PART_TIME: u64 = 5_000_000;
 
 /// What a task does with its function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +71,8 @@ pub struct Task {
     pub collect: bool,
     /// The results are kept for longer than the program runs.
     pub lasting: bool,
+    /// What a worker has not begun after a while may be left to others that have nothing to do.
+    pub divides: bool,
     /// Where what the items print goes, when it is told in their order.
     pub spool: Option<Address>,
     /// Where it is handed in, when its failure is to be told of if nobody asks for it.
@@ -90,6 +96,7 @@ impl Pool {
             job: None,
             collect: false,
             lasting: false,
+            divides: false,
             spool: None,
             from: None,
         }
@@ -127,6 +134,7 @@ impl Pool {
             Value::Int(spool as i64),
             Value::Int(more as i64),
             shared.map_or(Value::Nil, |id| Value::Int(id.to_bits() as i64)),
+            Value::Bool(task.divides),
         ];
         let facts = Value::list(context.heap(), facts.to_vec());
         let mut message = match travel::pack_with_globals(context, facts) {
@@ -188,6 +196,8 @@ impl Pool {
         let awaited = [self.tasks.awaited(0)];
         let mut spec = WaitSpec::new(Operation::Work, &awaited, self.place);
         let mut scales = self.care.scales()?;
+        // What the last task has dropped may be what others wait for: once behind each, the collector may be asked for.
+        let mut leavings = true;
         while left > 0 && !scales.is_too_heavy() {
             spec.deadline = self.care.idle.map(clock::deadline);
             let known = &*context;
@@ -205,9 +215,12 @@ impl Pool {
                     }
                 })
             };
-            let waited = willing::willing(|| wait::wait(&spec, found));
+            let waited = match leavings {
+                true => willing::willing(|| wait::wait(&spec, found)),
+                false => Some(wait::wait(&spec, found)),
+            };
             let Some(waited) = waited else {
-                // What a task has dropped may be what others wait for.
+                leavings = false;
                 match super::super::super::willing::collect(context) {
                     Err(_) if signals::was_cancelled() => return Ok(()),
                     collected => collected?,
@@ -230,6 +243,7 @@ impl Pool {
             let calls = self.run_task(context, worker, &task)?;
             context.release(protected);
             self.tasks.end_task(worker);
+            leavings = true;
             left = left.saturating_sub(calls);
             if signals::was_cancelled() || !item::collect_if_wanted(context)? {
                 // Told to end: what waits is for others, if there are to be any.
@@ -259,7 +273,11 @@ impl Pool {
             if given_up {
                 return Ok(Value::Nil);
             }
-            self.perform(context, worker, task, &order)
+            let result = self.perform(context, worker, task, &order);
+            if order.job.is_some() {
+                calls = order.worked.get();
+            }
+            result
         });
         let packed = result.and_then(|value| travel::pack(context, value));
         self.tasks.count_task(worker, calls);
@@ -303,10 +321,14 @@ impl Pool {
         let results = List::new(context.heap(), Vec::new());
         context.protect(Value::List(results));
         let mut message = Message::default();
+        let began = clock::now();
         for (at, &value) in (0..).zip(&order.values) {
-            if order.job.as_ref().is_some_and(Job::stopped) {
+            if order.job.as_ref().is_some_and(Job::stopped)
+                || order.is_better_shared(at, began) && self.tasks.has_idle_beside(worker)
+            {
                 break;
             }
+            order.worked.set(at + 1);
             self.tasks.note_item(worker, at);
             let arguments = match value {
                 Value::List(list) if order.work == Work::Star as i64 => list.items().to_values(),
@@ -404,6 +426,10 @@ pub(super) struct Order {
     pub(super) collect: bool,
     pub(super) lasting: bool,
     pub(super) spool: Option<Address>,
+    /// Items that were not begun may be left to others.
+    pub(super) divides: bool,
+    /// Items that were begun.
+    pub(super) worked: Cell<u64>,
 }
 
 impl Pool {
@@ -453,6 +479,8 @@ impl Pool {
             collect: fact(8).truthy(),
             lasting: fact(10).truthy(),
             spool: Address::from_words([11, 12].map(|at| number(at).unwrap_or(0))),
+            divides: fact(14).truthy(),
+            worked: Cell::new(0),
         })
     }
 }
@@ -469,6 +497,14 @@ impl Order {
         let error = future::error_of(context, error.into());
         context.protect(error);
         Ok(!retry.is_worth_while(context, error)?)
+    }
+
+    /// Whether what comes from an item on would keep the worker longer than a hand-out should.
+    fn is_better_shared(&self, at: u64, began: u64) -> bool {
+        self.divides
+            && at > 0
+            && at + 1 < self.values.len() as u64
+            && clock::now().saturating_sub(began) >= PART_TIME
     }
 
     fn calls(&self) -> u64 {
