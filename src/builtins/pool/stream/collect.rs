@@ -135,10 +135,12 @@ impl Gathering {
     fn forget_what_is_behind(&self) {
         let end = self.end.unwrap_or(u64::MAX);
         let mut running = self.stream.running.borrow_mut();
-        running.retain(|part| {
+        running.retain_mut(|part| {
             let is_wanted = part.first < end;
             if !is_wanted {
                 part.give_up();
+                // The item that said it may have printed something.
+                let _ = self.stream.take_prints(part);
             }
             is_wanted
         });
