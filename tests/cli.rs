@@ -120,6 +120,10 @@ fn doc_tells_of_names_modules_and_files() {
             "fn run(children, strategy = \"one_for_one\"",
         ),
         ("mpi.Comm.recv", "fn recv(self, source = nil"),
+        ("command", "c.words c.stages"),
+        ("process", "p.pid p.name p.alive"),
+        ("defer", "when the function or the script is left"),
+        ("Timeout", "par explain R009"),
     ] {
         let told = par(&["doc", name]);
         assert!(
@@ -128,15 +132,17 @@ fn doc_tells_of_names_modules_and_files() {
             told.stdout
         );
     }
-    let text = "## What it is for.\n\n## Adds.\n##\n##     add(1, 2)\nfn add(a, b = 2) => a + b\nfn _private() {}\nstruct P {\n  x, y\n}\n";
+    let text = "## What it is for.\n\n## Adds.\n##\n##     add(1, 2)\nfn add(a, b = 2) => a + b\nfn _private() {}\nstruct P {\n  ## How far.\n  x\n  y\n}\n## How many.\nconst c = 5\n";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.par");
     std::fs::write(&file, text).unwrap();
     let file = file.to_str().unwrap();
-    let wanted = "What it is for.\n\nfn add(a, b = 2)\n  Adds.\n\nstruct P(x, y)\n";
+    let wanted = "What it is for.\n\nfn add(a, b = 2)\n  Adds.\n\nstruct P(x, y)\n\nconst c = 5\n  How many.\n";
     assert_eq!(printed(&par(&["doc", file])), (wanted, 0));
     let wanted = "fn add(a, b = 2)\n  Adds.\n\n      add(1, 2)\n";
     assert_eq!(printed(&par(&["doc", file, "add"])), (wanted, 0));
+    let wanted = "struct P(x, y)\n\n  x\n    How far.\n";
+    assert_eq!(printed(&par(&["doc", file, "P"])), (wanted, 0));
     assert_eq!(par(&["doc", file, "_private"]).exit, 2);
     let unknown = par(&["doc", "supervise.rum"]);
     assert_eq!(unknown.exit, 2);

@@ -20,6 +20,26 @@ pub enum Group {
     Of(i32),
 }
 
+/// What the system holds a program to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// How much later than others it gets the processor (19 at most); below 0 earlier.
+    pub nice: i32,
+    /// The rights that files which it makes do not get.
+    pub umask: Option<u32>,
+    /// The limits of its resources (`RLIMIT_NOFILE` and its like), which bind it and what it starts.
+    pub limits: Vec<(u32, u64)>,
+}
+
+/// The resources that can be limited, by the names that scripts have for them; sorted.
+pub const RESOURCES: [(&str, u32); 5] = [
+    ("core", libc::RLIMIT_CORE),
+    ("cpu", libc::RLIMIT_CPU),
+    ("file_size", libc::RLIMIT_FSIZE),
+    ("files", libc::RLIMIT_NOFILE),
+    ("memory", libc::RLIMIT_AS),
+];
+
 /// What is to be started, and how.
 pub struct ProgramSpec<'a> {
     /// The file to execute.
@@ -37,6 +57,8 @@ pub struct ProgramSpec<'a> {
     pub group: Group,
     /// Whether the kernel kills it when this process dies.
     pub dies_with_parent: bool,
+    /// What the system holds it to.
+    pub bounds: &'a Bounds,
     /// What it carries from then on, and all that it starts ([`super::mark`]).
     pub mark: u64,
 }
@@ -186,6 +208,7 @@ unsafe fn prepare(shared: &Shared<'_>) -> Result<(), Refused> {
             Group::Of(leader) if libc::setpgid(0, leader) == 0 => {}
             Group::Of(_) => done("setpgid", libc::setpgid(0, 0))?,
         }
+        bound(spec.bounds)?;
         super::mark::carry(spec.mark);
         if let Some(folder) = spec.folder {
             done("chdir", libc::chdir(folder.as_ptr()))?;
@@ -208,6 +231,35 @@ unsafe fn prepare(shared: &Shared<'_>) -> Result<(), Refused> {
         let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigemptyset(none.as_mut_ptr());
         libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+    }
+    Ok(())
+}
+
+/// Holds the child to its bounds.
+///
+/// # Safety
+/// Called in the child only.
+unsafe fn bound(bounds: &Bounds) -> Result<(), Refused> {
+    // SAFETY: system calls with integers and with a pointer to a local value; all of it concerns the child alone.
+    unsafe {
+        if bounds.nice != 0 {
+            let now = libc::getpriority(libc::PRIO_PROCESS, 0);
+            if libc::setpriority(libc::PRIO_PROCESS, 0, now + bounds.nice) != 0 {
+                return Err(refusal("setpriority"));
+            }
+        }
+        if let Some(mask) = bounds.umask {
+            libc::umask(mask as libc::mode_t);
+        }
+        for &(resource, most) in &bounds.limits {
+            let limit = libc::rlimit {
+                rlim_cur: most as libc::rlim_t,
+                rlim_max: most as libc::rlim_t,
+            };
+            if libc::setrlimit(resource as _, &raw const limit) != 0 {
+                return Err(refusal("setrlimit"));
+            }
+        }
     }
     Ok(())
 }
@@ -249,6 +301,7 @@ mod tests {
             descriptors: &[],
             group: Group::New,
             dies_with_parent: true,
+            bounds: &Bounds::default(),
             mark: super::super::mark::NONE,
         })?;
         match fork::wait_for(started.pid, true) {

@@ -1,5 +1,6 @@
 //! A command: programs with their arguments and what surrounds them, before anything runs.
 
+use crate::os::program::Bounds;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
@@ -21,6 +22,8 @@ pub struct Stage {
     pub folder: Option<String>,
     /// Where its standard error goes.
     pub errors: Errors,
+    /// What the system holds it to.
+    pub bounds: Bounds,
     /// The codes other than 0 that it may leave with.
     pub allowed: Vec<i32>,
 }

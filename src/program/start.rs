@@ -126,6 +126,7 @@ fn launch(
         descriptors,
         group,
         dies_with_parent: true,
+        bounds: &stage.bounds,
         mark: mark.number,
     };
     match program::start(&spec) {
@@ -153,6 +154,15 @@ fn refusal(stage: &Stage, path: &CString, refused: Refused) -> Box<Error> {
         )
         .with_field("path", Field::Text(folder.clone()))
         .with_field("errno", Field::Int(i64::from(refused.errno))),
+        ("setpriority" | "setrlimit", _) => Error::new(
+            codes::IO,
+            format!(
+                "a program must keep within what this process may give it, but {}: {reason}",
+                refused.call
+            ),
+        )
+        .with_field("errno", Field::Int(i64::from(refused.errno)))
+        .with_help("only the superuser may ask for more than this process has (see `ulimit -Ha`)"),
         ("clone", _) => Error::new(
             codes::LIMIT,
             format!("a program could not be started: {reason}"),

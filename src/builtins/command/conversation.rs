@@ -383,7 +383,7 @@ fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     of.running.borrow_mut().give(&data);
     let mut open = false;
-    of.pump(context, "that the input is taken", timeout, |running| {
+    of.pump(context, "room for the input", timeout, |running| {
         let feed = running.feed.as_ref();
         open = feed.is_some_and(|feed| feed.is_open());
         feed.is_none_or(|feed| feed.is_empty())

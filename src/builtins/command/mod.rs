@@ -53,9 +53,11 @@ pub static METHODS: Table = natives! {
     "env" ("variables?", "clear?") settings::env, "With changed variables in its environment: nil takes one away, `clear: true` all others but PAR_TREE.";
     "input" ("data") settings::input, "With this input: a str, bytes, or something to go through, whose strs are lines.";
     "json" () run::json, "Runs it and reads its standard output as JSON; ExitError when it fails.";
+    "limit" ("core?", "cpu?", "file_size?", "files?", "memory?") settings::limit, "With limits that the system holds each program to: seconds of the processor, open files, bytes of memory, of a file, of a core dump.";
     "lines" ("encoding?", "errors?") lines::lines, "Runs it and goes through the lines of its standard output while it runs; leaving the loop ends it.";
     "merge" () settings::merge, "With its standard error going where its standard output goes.";
     "name" ("text") settings::name, "With a name for messages and process handles.";
+    "nice" ("by?") settings::nice, "With so much less of the processor than others get, from 1 to 19 (10).";
     "ok_codes" ("codes") settings::ok_codes, "With exit codes other than 0 that are no failure.";
     "run" () run::run, "Runs it with its output to the terminal and gives {code, ok, ...} without raising.";
     "spawn" ("name?") background::spawn, "Runs it in the background and gives its process handle, as `spawn` does.";
@@ -65,6 +67,7 @@ pub static METHODS: Table = natives! {
     "stdout" ("target", "append?") settings::stdout, "With its standard output going to a file (a path or an open file), or nowhere (nil).";
     "text" ("encoding?", "errors?") run::text, "Runs it and gives its standard output as a str; ExitError when it fails.";
     "timeout" ("seconds") settings::timeout, "With a time after which it is ended with everything that it started: Timeout.";
+    "umask" ("mask") settings::umask, "With the rights that files which it makes do not get: umask(0o077).";
 };
 
 /// A command as a value.

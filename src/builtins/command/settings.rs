@@ -4,6 +4,7 @@ use super::receiver;
 use crate::builtins::{arguments, file};
 use crate::diag::{self, codes};
 use crate::os;
+use crate::os::program::RESOURCES;
 use crate::program::{Errors, Input, Output};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, iterate, show};
@@ -211,4 +212,71 @@ pub(super) fn ok_codes(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 pub(super) fn timeout(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let seconds = arguments::timeout("timeout", "seconds", &args[1])?;
     Ok(receiver("timeout", &args[0])?.with(context, |handle| handle.command.timeout = seconds))
+}
+
+pub(super) fn nice(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let by = match arguments::given(&args[1]) {
+        Some(by) => arguments::int("nice", "by", by)?,
+        None => 10,
+    };
+    let Some(by) = i32::try_from(by).ok().filter(|by| (-39..=39).contains(by)) else {
+        return Err(arguments::refuse(
+            "nice",
+            "by",
+            "must be from -39 to 39",
+            &args[1],
+        ));
+    };
+    Ok(receiver("nice", &args[0])?.with(context, |handle| {
+        for stage in &mut handle.command.stages {
+            stage.bounds.nice = by;
+        }
+    }))
+}
+
+pub(super) fn umask(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let mask = arguments::int("umask", "mask", &args[1])?;
+    let Some(mask) = u32::try_from(mask).ok().filter(|mask| *mask <= 0o777) else {
+        return Err(arguments::refuse(
+            "umask",
+            "mask",
+            "must be from 0 to 0o777",
+            &args[1],
+        ));
+    };
+    Ok(receiver("umask", &args[0])?.with(context, |handle| {
+        for stage in &mut handle.command.stages {
+            stage.bounds.umask = Some(mask);
+        }
+    }))
+}
+
+pub(super) fn limit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let mut limits = Vec::new();
+    // The parameters stand in the order of the table.
+    for ((name, resource), value) in RESOURCES.iter().zip(args.get(1..).unwrap_or_default()) {
+        let Some(value) = arguments::given(value) else {
+            continue;
+        };
+        let most = match *name {
+            // The kernel counts whole seconds.
+            "cpu" => arguments::seconds("limit", name, value)?.ceil().max(1.0) as u64,
+            _ => arguments::size("limit", name, value)? as u64,
+        };
+        limits.push((*resource, most));
+    }
+    if limits.is_empty() {
+        let message = "limit: at least one limit must be given, but there is none";
+        let help = "write .limit(memory: 512 * 1024 * 1024, cpu: 10s, files: 100)";
+        return Err(diag::Error::new(codes::VALUE, message)
+            .with_help(help)
+            .into());
+    }
+    Ok(receiver("limit", &args[0])?.with(context, |handle| {
+        for stage in &mut handle.command.stages {
+            let known = &mut stage.bounds.limits;
+            known.retain(|(resource, _)| limits.iter().all(|(new, _)| new != resource));
+            known.extend(&limits);
+        }
+    }))
 }

@@ -2,6 +2,7 @@
 
 use super::CommandHandle;
 use crate::diag::Result;
+use crate::os::program::{Bounds, RESOURCES};
 use crate::program::{Command, Errors, Input, Output, Stage};
 use crate::value::Value;
 use crate::value::handle::{Handle, Parts};
@@ -68,11 +69,44 @@ fn put_stage(out: &mut Vec<u8>, stage: &Stage) -> Option<()> {
             put_output(out, output)?;
         }
     }
+    put_bounds(out, &stage.bounds);
     put_count(out, stage.allowed.len() as u64);
     for code in &stage.allowed {
         out.extend_from_slice(&code.to_le_bytes());
     }
     Some(())
+}
+
+fn put_bounds(out: &mut Vec<u8>, bounds: &Bounds) {
+    out.extend_from_slice(&bounds.nice.to_le_bytes());
+    put_optional(out, bounds.umask, |out, mask| {
+        out.extend_from_slice(&mask.to_le_bytes());
+    });
+    put_count(out, bounds.limits.len() as u64);
+    for (resource, most) in &bounds.limits {
+        out.extend_from_slice(&resource.to_le_bytes());
+        out.extend_from_slice(&most.to_le_bytes());
+    }
+}
+
+fn bounds(reader: &mut Reader<'_>) -> Result<Option<Bounds>> {
+    let nice = i32::from_le_bytes(reader.array()?);
+    let umask = match reader.byte()? {
+        0 => None,
+        _ => Some(u32::from_le_bytes(reader.array()?)),
+    };
+    let mut limits = Vec::new();
+    for _ in 0..reader.count_of(12)? {
+        let resource = u32::from_le_bytes(reader.array()?);
+        limits.push((resource, u64::from_le_bytes(reader.array()?)));
+    }
+    let known = |(resource, _): &(u32, u64)| RESOURCES.iter().any(|(_, known)| known == resource);
+    let is_fine = (-39..=39).contains(&nice) && limits.iter().all(known);
+    Ok(is_fine.then_some(Bounds {
+        nice,
+        umask,
+        limits,
+    }))
 }
 
 fn put_output(out: &mut Vec<u8>, output: &Output) -> Option<()> {
@@ -192,6 +226,10 @@ fn stage(reader: &mut Reader<'_>) -> Result<Option<Stage>> {
         },
         _ => return Ok(None),
     };
+    match bounds(reader)? {
+        Some(bounds) => stage.bounds = bounds,
+        None => return Ok(None),
+    }
     for _ in 0..reader.count_of(4)? {
         stage.allowed.push(i32::from_le_bytes(reader.array()?));
     }
@@ -209,6 +247,8 @@ mod tests {
         command.timeout = Some(1.5);
         command.stages[0].environment.push(("A".into(), None));
         command.stages[0].allowed.push(-3);
+        command.stages[0].bounds.umask = Some(0o77);
+        command.stages[0].bounds.limits.push((RESOURCES[0].1, 5));
         let handle = CommandHandle {
             command,
             feed: None,

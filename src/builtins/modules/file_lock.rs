@@ -117,7 +117,8 @@ fn late(path: &str, seconds: f64, is_mine: bool, holder: Option<String>) -> Faul
         (_, Some(holder)) => format!("{holder} held it longer"),
         (_, None) => String::from("another program held it longer"),
     };
-    let message = format!("the lock of the file {shown} within {seconds} s, but {who}");
+    let message =
+        format!("the lock of the file {shown} was to be taken within {seconds} s, but {who}");
     let error = diag::Error::new(codes::TIMEOUT, message);
     error.with_field("seconds", Field::Float(seconds)).into()
 }

@@ -8,7 +8,7 @@
 use super::mark;
 use crate::arena::{self, Arena, Cell};
 use crate::os::poll::{self, Interest};
-use crate::os::program::{Group, ProgramSpec};
+use crate::os::program::{Bounds, Group, ProgramSpec};
 use crate::os::title::Title;
 use crate::os::{clock, fork, program, tree as processes};
 use crate::process::spawn;
@@ -101,6 +101,7 @@ fn start(tree: u64) -> Option<i32> {
         // it dies, so nobody can keep the guardian from its work by stopping it.
         group: Group::New,
         dies_with_parent: false,
+        bounds: &Bounds::default(),
         mark: crate::os::mark::NONE,
     };
     program::start(&spec).ok().map(|started| started.pid)

@@ -393,7 +393,7 @@ pub fn timed_out(operation: Operation, what: &str, seconds: f64) -> Box<Error> {
     Error::new(
         codes::TIMEOUT,
         format!(
-            "`{}` of {what} within {seconds} s, but it took longer",
+            "`{}` of {what} was to end within {seconds} s, but it took longer",
             operation.words()
         ),
     )
