@@ -213,6 +213,11 @@ impl Job {
         all.any(|(_, word)| !self.is_over_at(unpacked(word).start))
     }
 
+    /// Whether a worker has claimed something that it has not worked off.
+    pub fn has_claim(&self, worker: u64) -> bool {
+        self.record(worker, CLAIM_END).load(Ordering::Acquire) != 0
+    }
+
     /// Empties the record of a dead worker.
     pub fn bury(&self, dead: u64) {
         self.record(dead, CLAIM_END).store(0, Ordering::Release);
@@ -224,19 +229,35 @@ impl Job {
     /// After a death: the items from `from` on that were handed out and are neither finished nor given back nor in the claim of one
     /// of the `live` workers. (A claim that is written down and was not made hides items for a moment, until its worker's end.)
     pub fn left_behind(&self, from: u64, live: &[u64]) -> Vec<u64> {
-        let claim = |worker: u64| {
-            let start = self.record(worker, CLAIM_START).load(Ordering::Acquire);
-            start..self.record(worker, CLAIM_END).load(Ordering::Acquire)
-        };
         let (arena, block) = (self.arena(), self.object().payload());
-        let mut theirs: Vec<Range<u64>> = live.iter().map(|&worker| claim(worker)).collect();
-        theirs.extend(returned(arena, block).map(|(_, word)| unpacked(word)));
-        let next = arena
-            .get_word(block + NEXT)
-            .min(arena.get_word(block + TOTAL));
+        let total = arena.get_word(block + TOTAL);
+        // Before the claims: who took one of these items had written that down by then.
+        let next = self.word(NEXT).load(Ordering::Acquire).min(total);
+        // While they are read, a range may go from one word to another that was read before. It never comes back to where it was, so when
+        // nothing has changed they stood like this at one moment.
+        let mut theirs = self.in_hands(live);
+        loop {
+            let again = self.in_hands(live);
+            if again == theirs {
+                break;
+            }
+            theirs = again;
+        }
         (from..next)
             .filter(|&item| !self.is_finished(item))
             .filter(|item| !theirs.iter().any(|range| range.contains(item)))
             .collect()
+    }
+
+    /// The claims of some workers, and everything that was given back.
+    fn in_hands(&self, workers: &[u64]) -> Vec<Range<u64>> {
+        let (arena, block) = (self.arena(), self.object().payload());
+        let claim = |&worker: &u64| {
+            let start = self.record(worker, CLAIM_START).load(Ordering::Acquire);
+            start..self.record(worker, CLAIM_END).load(Ordering::Acquire)
+        };
+        let claims = workers.iter().map(claim);
+        let returned = returned(arena, block).map(|(_, word)| unpacked(word));
+        claims.chain(returned).collect()
     }
 }

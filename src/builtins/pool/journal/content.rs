@@ -5,11 +5,13 @@
 
 use super::key::Sum;
 use crate::builtins::modules::random;
+use crate::diag::Result;
+use crate::process::signals;
 use crate::value::Value;
 use crate::value::function::Closure;
 use crate::value::heap::Gc;
 use crate::value::list::Items;
-use crate::value::native::Context;
+use crate::value::native::{Context, Native};
 use crate::value::structure::StructType;
 use std::collections::{HashMap, HashSet};
 
@@ -17,22 +19,29 @@ use std::collections::{HashMap, HashSet};
 pub(super) struct Search {
     /// The code of all functions and structs.
     pub(super) code: Sum,
-    /// The variables that they use, with the content of their values.
-    pub(super) uses: Vec<(String, Vec<u8>)>,
+    /// The variables that they use, with the digests of their values.
+    pub(super) uses: Vec<(String, Digest)>,
     /// It may draw random numbers: a name of that module stands in it.
     pub(super) draws: bool,
     seen: HashSet<usize>,
+    /// Where what has an identity came first, in all that was written down.
+    places: HashMap<usize, u64>,
     /// What is still to be looked at, with the name under which it is used; the last is the next.
     rest: Vec<(String, Value)>,
 }
 
+/// What stands for a content: equal for equal contents, and for no others.
+pub(super) type Digest = [u8; blake3::OUT_LEN];
+
 /// The content of a value.
 pub(super) struct Content {
-    /// Equal for equal values, and for no others.
-    pub(super) bytes: Vec<u8>,
+    pub(super) digest: Digest,
     /// There are handles in it (locks, queues, files, processes), which no other run knows: that one is there is all that counts of it.
     pub(super) has_handles: bool,
 }
+
+/// Bytes that are gathered for the digest, and then looked for Ctrl-C.
+const PIECE: usize = 1 << 16;
 
 impl Search {
     pub(super) fn new() -> Search {
@@ -41,24 +50,36 @@ impl Search {
             uses: Vec::new(),
             draws: false,
             seen: HashSet::new(),
+            places: HashMap::new(),
             rest: Vec::new(),
         }
     }
 
     /// Goes through a value that is used under a name, and all that it reaches.
-    pub(super) fn value(&mut self, context: &dyn Context, name: &str, value: Value) {
+    ///
+    /// # Errors
+    /// Ctrl-C came, or a cancellation.
+    pub(super) fn value(&mut self, context: &dyn Context, name: &str, value: Value) -> Result<()> {
         self.rest.push((name.to_string(), value));
-        self.finish(context);
+        self.finish(context)
     }
 
     /// The content of a value. The code that comes with it is gone through.
-    pub(super) fn content(&mut self, context: &dyn Context, name: &str, value: Value) -> Content {
-        let content = self.read(name, value);
-        self.finish(context);
-        content
+    ///
+    /// # Errors
+    /// As [`Search::value`].
+    pub(super) fn content(
+        &mut self,
+        context: &dyn Context,
+        name: &str,
+        value: Value,
+    ) -> Result<Content> {
+        let content = self.read(name, value)?;
+        self.finish(context)?;
+        Ok(content)
     }
 
-    fn finish(&mut self, context: &dyn Context) {
+    fn finish(&mut self, context: &dyn Context) -> Result<()> {
         while let Some((name, value)) = self.rest.pop() {
             match value {
                 Value::Fn(closure) => self.function(context, closure),
@@ -68,17 +89,22 @@ impl Search {
                     self.rest.push((name.clone(), bound.function));
                     self.rest.push((name, bound.receiver));
                 }
-                Value::Native(native) => {
-                    self.code.bytes(native.name.as_bytes());
-                    self.draws |= random::is_named_in(native.name);
-                }
+                Value::Native(native) => self.native(native),
                 Value::Undef => {}
                 data => {
-                    let content = self.read(&name, data);
-                    self.uses.push((name, content.bytes));
+                    let content = self.read(&name, data)?;
+                    self.uses.push((name, content.digest));
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Functions of different modules have the same name, but no two do the same.
+    fn native(&mut self, native: &Native) {
+        self.code.bytes(native.name.as_bytes());
+        self.code.bytes(native.doc.as_bytes());
+        self.draws |= random::is_named_in(native.name);
     }
 
     fn function(&mut self, context: &dyn Context, closure: Gc<Closure>) {
@@ -104,6 +130,10 @@ impl Search {
         if !self.seen.insert(of.address()) {
             return;
         }
+        self.code.bytes(of.name.as_bytes());
+        self.code.number(of.fields.len() as u64);
+        let fields = of.fields.iter();
+        fields.for_each(|field| self.code.bytes(field.as_bytes()));
         self.rest.push((String::new(), of.constructor.get()));
         for name in of.method_names().into_iter().rev() {
             self.code.bytes(name.as_bytes());
@@ -113,21 +143,27 @@ impl Search {
     }
 
     /// Writes down a value.
-    fn read(&mut self, name: &str, value: Value) -> Content {
+    fn read(&mut self, name: &str, value: Value) -> Result<Content> {
         let mut reader = Reader {
             search: self,
             name,
-            content: Content {
-                bytes: Vec::new(),
-                has_handles: false,
-            },
-            places: HashMap::new(),
+            hasher: blake3::Hasher::new(),
+            piece: Vec::new(),
+            has_handles: false,
             rest: vec![value],
         };
         while let Some(value) = reader.rest.pop() {
             reader.one(value);
+            if reader.piece.len() >= PIECE {
+                reader.flush();
+                signals::check_urgent()?;
+            }
         }
-        reader.content
+        reader.flush();
+        Ok(Content {
+            digest: *reader.hasher.finalize().as_bytes(),
+            has_handles: reader.has_handles,
+        })
     }
 }
 
@@ -135,48 +171,54 @@ impl Search {
 struct Reader<'a> {
     search: &'a mut Search,
     name: &'a str,
-    content: Content,
-    /// Where what has an identity came first.
-    places: HashMap<usize, u64>,
+    hasher: blake3::Hasher,
+    piece: Vec<u8>,
+    has_handles: bool,
     rest: Vec<Value>,
 }
 
 impl Reader<'_> {
+    fn flush(&mut self) {
+        self.hasher.update(&self.piece);
+        self.piece.clear();
+    }
+
     fn bytes(&mut self, kind: u8, bytes: &[u8]) {
         self.number(kind, bytes.len() as u64);
-        self.content.bytes.extend_from_slice(bytes);
+        self.piece.extend_from_slice(bytes);
     }
 
     fn number(&mut self, kind: u8, number: u64) {
-        self.content.bytes.push(kind);
-        self.content.bytes.extend_from_slice(&number.to_le_bytes());
+        self.piece.push(kind);
+        self.piece.extend_from_slice(&number.to_le_bytes());
     }
 
     /// Whether something is met for the first time; its place is written down otherwise.
     fn is_new(&mut self, address: usize) -> bool {
-        let next = self.places.len() as u64;
-        match self.places.get(&address).copied() {
+        let places = &mut self.search.places;
+        let next = places.len() as u64;
+        match places.get(&address).copied() {
             Some(place) => {
                 self.number(b'@', place);
                 false
             }
             None => {
-                self.places.insert(address, next);
+                places.insert(address, next);
                 true
             }
         }
     }
 
     fn unknown(&mut self) {
-        self.content.bytes.push(b'x');
-        self.content.has_handles = true;
+        self.piece.push(b'x');
+        self.has_handles = true;
     }
 
     fn one(&mut self, value: Value) {
         match value {
-            Value::Undef => self.content.bytes.push(b'u'),
-            Value::Nil => self.content.bytes.push(b'n'),
-            Value::Bool(truth) => self.content.bytes.push(if truth { b't' } else { b'f' }),
+            Value::Undef => self.piece.push(b'u'),
+            Value::Nil => self.piece.push(b'n'),
+            Value::Bool(truth) => self.piece.push(if truth { b't' } else { b'f' }),
             Value::Int(number) => self.number(b'i', number as u64),
             Value::Float(number) => self.number(b'd', number.to_bits()),
             Value::Short(text) => self.bytes(b's', text.as_str().as_bytes()),
@@ -204,10 +246,24 @@ impl Reader<'_> {
                 None => self.unknown(),
             },
             Value::Iter(_) | Value::Host(_) => self.unknown(),
-            Value::Fn(_) | Value::Native(_) | Value::Bound(_) | Value::Struct(_) => {
-                self.content.bytes.push(b'c');
-                self.search.rest.push((self.name.to_string(), value));
+            Value::Native(native) => {
+                self.bytes(b'c', native.name.as_bytes());
+                self.search.native(native);
             }
+            Value::Bound(bound) => {
+                self.piece.push(b'm');
+                self.rest.extend([bound.function, bound.receiver]);
+            }
+            Value::Fn(closure) => self.code(closure.address(), value),
+            Value::Struct(of) => self.code(of.address(), value),
+        }
+    }
+
+    /// What code it is counts where it comes first.
+    fn code(&mut self, address: usize, value: Value) {
+        if self.is_new(address) {
+            self.piece.push(b'c');
+            self.search.rest.push((self.name.to_string(), value));
         }
     }
 
@@ -242,8 +298,7 @@ impl Reader<'_> {
                 self.number(b',', instance.fields().len() as u64);
                 self.rest
                     .extend(instance.fields().iter().rev().map(|field| field.get()));
-                let of = Value::Struct(instance.of);
-                self.search.rest.push((self.name.to_string(), of));
+                self.code(instance.of.address(), Value::Struct(instance.of));
             }
             Value::Error(error) if self.is_new(error.address()) => {
                 self.bytes(b'e', error.report.kind.as_bytes());

@@ -65,16 +65,18 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key of a map of a function over items, whose random numbers follow from `stream`.
+    /// The key of a map (`construct`: of which kind) of a function over items, whose random numbers follow from `stream`.
     pub fn of(
         context: &mut dyn Context,
+        construct: &str,
         function: Value,
         items: Gc<List>,
         stream: u64,
     ) -> Outcome<Key> {
         let mut search = Search::new();
-        search.value(context, "", function);
-        let content = search.content(context, "an item", Value::List(items));
+        search.code.bytes(construct.as_bytes());
+        search.value(context, "", function)?;
+        let content = search.content(context, "an item", Value::List(items))?;
         if content.has_handles {
             let message = "the items of a map with a journal have to be values that another run knows again, but there \
                            are handles (queues, locks, processes) in them";
@@ -83,10 +85,10 @@ impl Key {
         let uses = search.uses.iter();
         Ok(Key {
             count: items.len() as u64,
-            items: Sum::of(&content.bytes),
+            items: Sum::of(&content.digest),
             code: search.code.end(),
             uses: uses
-                .map(|(name, bytes)| (name.clone(), Sum::of(bytes)))
+                .map(|(name, digest)| (name.clone(), Sum::of(digest)))
                 .collect(),
             seed: (search.draws && random::is_seeded(context)).then_some(stream),
         })
@@ -163,18 +165,18 @@ impl Key {
 /// Errors: `ValueError` when there are handles in it, which no other run knows; what cannot travel.
 pub fn of_value(context: &mut dyn Context, value: Value) -> Outcome<Vec<u8>> {
     let mut search = Search::new();
-    let content = search.content(context, "", value);
+    let content = search.content(context, "", value)?;
     if content.has_handles {
         let message = "a value that another run is to know again must be made of plain values, structs and functions, \
                        but there is a handle (a queue, a lock, a process) in it";
         return Err(Error::new(codes::VALUE, message).into());
     }
-    let mut told = content.bytes;
+    let mut told = content.digest.to_vec();
     told.extend_from_slice(&search.code.end().to_le_bytes());
-    for (name, bytes) in search.uses {
+    for (name, digest) in search.uses {
         told.extend_from_slice(name.as_bytes());
         told.push(0);
-        told.extend_from_slice(&bytes);
+        told.extend_from_slice(&digest);
     }
     Ok(told)
 }

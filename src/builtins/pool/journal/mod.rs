@@ -72,13 +72,14 @@ impl Journal {
     /// Opens the journal of a map of a function over items, whose random numbers follow from `stream`.
     pub fn of_map(
         context: &mut dyn Context,
+        construct: &str,
         path: &str,
         job: &Job,
         function: Value,
         items: Gc<List>,
         stream: u64,
     ) -> Outcome<Journal> {
-        let key = Key::of(context, function, items, stream)?;
+        let key = Key::of(context, construct, function, items, stream)?;
         Ok(Journal::open(path, &key, key::structs(context), job)?)
     }
 

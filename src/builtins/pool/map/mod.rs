@@ -121,7 +121,7 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     let stream = random::draw(context);
     let journal = match &settings.journal {
         Some(path) => Some(Journal::of_map(
-            context, path, &job, function, items, stream,
+            context, "map", path, &job, function, items, stream,
         )?),
         None => None,
     };
@@ -150,9 +150,10 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     let outcome = map.work(context, workers);
     // Before the workers are ended, which makes something of the items that they are at.
     let kept_back = map.items_at_break();
+    let broken_at = map.job.broken_at().filter(|_| map.settings.ordered);
     let ended = map.dismiss(outcome.is_ok() && kept_back.is_none());
     let kept = map.keep(true);
-    let told = map.relay_rest(context, kept_back.is_some());
+    let told = map.relay_rest(context, broken_at);
     Account::new("pool map", map.place, began, &map.tallies).book();
     outcome?;
     ended?;
@@ -353,11 +354,10 @@ impl Map {
         let live: Vec<u64> = (0..self.crew.len() as u64)
             .filter(|&other| self.crew.get(other as usize).is_some_and(Option::is_some))
             .collect();
+        // One that was told to end between two items has left in order, but not worked off what it had.
         let died = !left;
-        self.deaths |= died;
-        if died {
-            self.mark_last_prints(worker, item)?;
-        }
+        self.deaths |= died || self.job.has_claim(worker);
+        self.mark_last_prints(worker, item)?;
         let mut lost = self.left_behind(worker, &live);
         if let Some(item) = item.filter(|item| died && lost.contains(item)) {
             self.died_at(context, worker, &process, &ended, item)?;

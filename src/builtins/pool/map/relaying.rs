@@ -80,16 +80,12 @@ impl Map {
     pub(super) fn relay_rest(
         &mut self,
         context: &mut dyn Context,
-        broken_off: bool,
+        broken_at: Option<u64>,
     ) -> Outcome<()> {
-        let end = self
-            .job
-            .broken_at()
-            .filter(|_| broken_off && self.settings.ordered);
         let Some(relaying) = &mut self.relaying else {
             return Ok(());
         };
         relaying.take()?;
-        relaying.relay.print(context, end.unwrap_or(LAST))
+        relaying.relay.print(context, broken_at.unwrap_or(LAST))
     }
 }

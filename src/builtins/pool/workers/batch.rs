@@ -102,7 +102,7 @@ pub fn map(
     let stream = random::draw(context);
     let journal = match &wishes.journal {
         Some(path) => Some(Journal::of_map(
-            context, path, &job, function, items, stream,
+            context, method, path, &job, function, items, stream,
         )?),
         None => None,
     };
