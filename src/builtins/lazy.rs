@@ -309,7 +309,7 @@ impl NativeIter for Part {
         // Counted when it has come: the wait for it may be broken off, and begun again.
         while self.skip.get() > 0 {
             let is_over = self.source.next(context)?.is_none();
-            self.skip.set(self.skip.get() - 1);
+            self.skip.set(self.skip.get().saturating_sub(1));
             if is_over {
                 self.skip.set(0);
                 self.take.set(Some(0));
@@ -319,8 +319,14 @@ impl NativeIter for Part {
             return Ok(None);
         }
         let item = self.source.next(context)?;
-        self.take.set(self.take.get().map(|left| left - 1));
-        Ok(item)
+        match self.take.get() {
+            // The source has asked this very iterator, which gave its last item meanwhile.
+            Some(0) => Ok(None),
+            left => {
+                self.take.set(left.map(|left| left - 1));
+                Ok(item)
+            }
+        }
     }
 
     fn is_at_hand(&self) -> bool {
