@@ -76,8 +76,10 @@ const TOLD: u64 = 40;
 const FROM: u64 = 48;
 /// A process that reads a source while it waits for the end of the task ([`SlotRef::to_bits`]), or 0.
 const READER: u64 = 56;
+/// What it comes to with the result that is attached (a [`State`]).
+const OUTCOME: u64 = 64;
 /// What that worker had printed last.
-const TAIL: u64 = 64;
+const TAIL: u64 = 72;
 /// In [`AT`]: not a worker died, but the process that had made the pool.
 const OWNER: u64 = u64::MAX;
 const DETAILS_SIZE: u64 = TAIL + tail::SIZE;
@@ -167,6 +169,7 @@ impl Future {
                 arena.put_word(details + TOLD, u64::from(terms.from.is_some()));
                 arena.put_word(details + FROM, place::pack_start(terms.from));
                 arena.put_word(details + READER, 0);
+                arena.put_word(details + OUTCOME, 0);
                 arena.put_word(details + TAIL, 0);
                 object.cells[DETAILS].store(details, Ordering::Release);
                 arena.commit(details);
@@ -362,6 +365,8 @@ impl Future {
         let arena = arena::ensure()?;
         let block = arena::when_full(|| arena.write_message(bytes, handles))?;
         crash_point!("future: result written");
+        // Before it is attached: whoever finds it knows what it is, also after the death of this worker.
+        self.detail(|arena, details| arena.put_word(details + OUTCOME, state as u64));
         let cell = &self.object().cells[RESULT];
         if cell
             .compare_exchange(0, block, Ordering::AcqRel, Ordering::Acquire)
@@ -468,28 +473,43 @@ pub(super) struct Dead {
     pub tail: Offset,
 }
 
-/// Takes note that the worker at a task has died. True when the task may be tried again (it is waiting then).
-pub(super) fn worker_died(arena: &Arena, object: &Object, dead: &Dead) -> bool {
+/// What becomes of a task whose worker has died.
+pub(super) enum Burial {
+    /// It is tried again: it is waiting.
+    Again,
+    /// It has failed.
+    Failed,
+    /// It was finished before.
+    Finished,
+}
+
+/// Takes note that the worker at a task has died.
+pub(super) fn worker_died(arena: &Arena, object: &Object, dead: &Dead) -> Burial {
     if State::from_number(object.cells[STATE].load(Ordering::Acquire)) == State::Waiting {
         // It had the task in its hands but had not begun.
-        return true;
+        return Burial::Again;
+    }
+    let details = object.cells[DETAILS].load(Ordering::Acquire);
+    if details != 0 && object.cells[RESULT].load(Ordering::Acquire) != 0 {
+        // A result that was attached but not announced before the death is as good as any.
+        let outcome = State::from_number(arena.get_word(details + OUTCOME));
+        step(object, State::Running, outcome);
+        announce(object);
+        return Burial::Finished;
     }
     object.cells[DEAD].store(dead.process, Ordering::Release);
-    let details = object.cells[DETAILS].load(Ordering::Acquire);
     if details != 0 {
         arena.put_word(details + AT, dead.at);
         tail::copy(arena, dead.tail, details + TAIL);
     }
     let counts = object.cells[DEATHS].fetch_add(1, Ordering::AcqRel) + 1;
     let (deaths, retries) = (counts & u64::from(u32::MAX), counts >> 32);
-    // A result that was attached but not announced before the death is as good as any.
-    let again = deaths <= retries && object.cells[RESULT].load(Ordering::Acquire) == 0;
-    if again && step(object, State::Running, State::Waiting) {
-        return true;
+    if deaths <= retries && step(object, State::Running, State::Waiting) {
+        return Burial::Again;
     }
     step(object, State::Running, State::Died);
     announce(object);
-    false
+    Burial::Failed
 }
 
 /// The process that an arena slot belongs to, as the records of workers name it.

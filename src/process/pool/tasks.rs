@@ -3,7 +3,7 @@
 //! Everything happens under the object's robust mutex. A worker notes the future in its record before it moves the head
 //! of the ring, so after a death the two together say whether the task was taken.
 
-use super::future::{self, Dead, Future, State};
+use super::future::{self, Burial, Dead, Future, State};
 use super::job::Progress;
 use super::owner::{self, Limits};
 use super::{tail, untold};
@@ -230,8 +230,9 @@ fn bury(arena: &Arena, object: &Object, _: HandleId, dead: SlotRef) {
                 tail: record + TAIL,
             };
             match future::worker_died(arena, task, &dead) {
-                true => push_front(arena, object, bits),
-                false => untold::add(arena, object, bits),
+                Burial::Again => push_front(arena, object, bits),
+                Burial::Failed => untold::add(arena, object, bits),
+                Burial::Finished => {}
             }
         }
         crash_point!("pool: task of the dead given back");

@@ -155,8 +155,7 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     let kept = map.keep(true);
     let told = map.relay_rest(context, broken_at);
     Account::new("pool map", map.place, began, &map.tallies).book();
-    outcome?;
-    ended?;
+    super::workers::with_news(outcome, ended)?;
     kept?;
     told?;
     map.raise_failed_exit(context)?;

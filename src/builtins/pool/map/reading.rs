@@ -3,8 +3,8 @@
 use super::super::settings::Settings;
 use super::super::stream::Plan;
 use super::super::stream::collect::collect;
-use super::super::workers::Pool;
 use super::super::workers::task::Work;
+use super::super::workers::{Pool, with_news};
 use crate::process::pool::owner::Limits;
 use crate::value::Value;
 use crate::value::native::{Context, NativeIter, Outcome};
@@ -45,7 +45,6 @@ pub(super) fn run(
         Ok((_, in_order)) => pool.dismiss(context, *in_order),
         Err(_) => pool.dismiss(context, false),
     };
-    let (results, _) = outcome?;
-    ended?;
+    let (results, _) = with_news(outcome, ended)?;
     Ok(results)
 }

@@ -266,6 +266,15 @@ pub fn end_all<'a>(
     news.into_iter().next().map_or(Ok(()), Err)
 }
 
+/// What something came to whose workers had to be ended: what this process was told meanwhile (Ctrl-C, a cancellation, a time-out of
+/// a scope) goes before its own failure, for nobody would say it again.
+pub fn with_news<T>(outcome: Outcome<T>, ended: Outcome<()>) -> Outcome<T> {
+    match (outcome, ended) {
+        (outcome, Ok(())) => outcome,
+        (_, Err(news)) => Err(news),
+    }
+}
+
 impl Tender for Pool {
     fn is_due(&self) -> bool {
         if self.owner != fork::pid() || !self.seat.is_taken() {
