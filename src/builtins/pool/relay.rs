@@ -68,6 +68,11 @@ impl Relay {
         }
     }
 
+    /// Lets go of spools that are not in use: nothing more is handed out.
+    pub fn close_spools(&mut self) {
+        self.free.clear();
+    }
+
     /// Takes what is marked in a spool.
     pub fn take(&mut self, spool: &mut Spool) -> Result<()> {
         for (item, region) in spool.take()? {

@@ -17,6 +17,9 @@ const MARK: usize = 24;
 /// Bytes behind which what was read is given back to the disk: a system call for each page would be one for each print.
 const GIVE_BACK: u64 = 1 << 20;
 
+/// How many files a spool is.
+pub const FILES: usize = 3;
+
 /// The files of one worker, or of one hand-out.
 pub struct Spool {
     /// Standard output and standard error.

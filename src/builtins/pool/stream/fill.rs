@@ -21,7 +21,7 @@ use crate::value::native::{Context, Fault, Outcome};
 use std::rc::Rc;
 
 /// Hand-outs that are read ahead for each worker: one to work on, one to begin with at once.
-const AHEAD: usize = 2;
+pub(super) const AHEAD: usize = 2;
 /// The most items of one hand-out that adapts itself: so many are in question when its worker dies.
 const MOST_ITEMS: u64 = 4_096;
 

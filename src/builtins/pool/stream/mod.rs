@@ -16,13 +16,15 @@ use super::workers::shared::Shared;
 use super::workers::task::Work;
 use super::workers::{Pool, with_limits};
 use crate::builtins::modules::random;
+use crate::builtins::scarce::Scarce;
 use crate::process::pool::owner::Limits;
+use crate::process::pool::spool;
 use crate::process::tenders::{self, Tender};
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Fault, IterBox, NativeIter, Outcome};
-use fill::Draft;
+use fill::{AHEAD, Draft};
 use part::Part;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -124,6 +126,8 @@ pub struct Stream {
     function: RefCell<Option<Rc<Shared>>>,
     /// What was printed and is not told yet, where that happens in the order of the items.
     relay: Option<RefCell<Relay>>,
+    /// The files that it keeps open.
+    _scarce: Option<Scarce>,
     /// What ended the reading of items: raised behind the results of those that were read before.
     broken: RefCell<Option<Fault>>,
     /// Items read so far.
@@ -140,9 +144,14 @@ impl Stream {
     fn new(context: &mut dyn Context, plan: Plan, source: Rc<dyn NativeIter>) -> Rc<Stream> {
         let stream = random::draw(context);
         let place = context.place();
+        let spools = plan.pool.tasks.workers() as usize * AHEAD;
+        let scarce = plan
+            .relays
+            .then(|| Scarce::new(context.heap(), spools * spool::FILES));
         let stream = Rc::new_cyclic(|me| Stream {
             before: plan.pool.work_done(),
             relay: plan.relays.then(RefCell::default),
+            _scarce: scarce,
             plan,
             source,
             me: me.clone(),
@@ -176,6 +185,7 @@ impl NativeIter for Stream {
             }
             let Some(part) = self.next_finished(context)? else {
                 self.relay(context)?;
+                self.close_spools();
                 let broken = self.broken.borrow_mut().take();
                 let told = broken.map_or(Ok(None), Err);
                 return self.plan.pool.told_why(context, told);
@@ -192,6 +202,7 @@ impl NativeIter for Stream {
     }
 
     fn close(&self) {
+        self.close_spools();
         self.source.close();
     }
 

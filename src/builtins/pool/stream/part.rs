@@ -278,6 +278,15 @@ impl Stream {
         }
     }
 
+    /// Lets go of files that are not in use.
+    pub(super) fn close_spools(&self) {
+        if let Some(relay) = &self.relay
+            && let Ok(mut relay) = relay.try_borrow_mut()
+        {
+            relay.close_spools();
+        }
+    }
+
     /// When a map is over: tells the rest up to the given item, also of what was given up.
     pub(super) fn relay_rest(&self, context: &mut dyn Context, last: u64) -> Outcome<()> {
         match &self.relay {
