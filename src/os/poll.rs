@@ -17,18 +17,19 @@ pub enum Interest {
 
 /// Whether an interest is met now.
 pub fn is_met(interest: Interest) -> bool {
-    wait(&[interest], Some(0), || Ok(())) == Ok(true)
+    wait(&[interest], Some(0), || Ok(true)) == Ok(true)
 }
 
 /// Sleeps until one of the interests is met, a signal came, or the instant `until` (monotonic nanoseconds) is over.
 /// True when an interest is met. `check` is called with all signals blocked: a signal that comes between it and the sleep ends the sleep at once.
+/// It says whether to sleep: false when it has found something else to do, and the interests are only looked at.
 ///
 /// # Errors
 /// Those of `check`.
 pub fn wait(
     interests: &[Interest],
     until: Option<u64>,
-    check: impl FnOnce() -> Result<()>,
+    check: impl FnOnce() -> Result<bool>,
 ) -> Result<bool> {
     let mut polled: Vec<libc::pollfd> = interests
         .iter()
@@ -45,7 +46,7 @@ pub fn wait(
         })
         .collect();
     let blocked = AllBlocked::new();
-    check()?;
+    let until = if check()? { until } else { Some(0) };
     let time = until.map(|until| clock::timespec(until.saturating_sub(clock::now())));
     let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: `polled` has as many entries as are named; the time and the mask are valid or null. Every outcome, errors

@@ -157,7 +157,7 @@ pub fn serve(args: &[OsString]) -> Option<ExitCode> {
     Title::new("par: guardian").show_short();
     // No signal but SIGKILL is for it.
     let blocked = crate::os::signal::AllBlocked::new();
-    let main_is_dead = || poll::wait(&[Interest::Readable(MAIN)], None, || Ok(())) == Ok(true);
+    let main_is_dead = || poll::wait(&[Interest::Readable(MAIN)], None, || Ok(true)) == Ok(true);
     while !main_is_dead() {}
     let mut pause = FIRST_PAUSE;
     let mut found_at = clock::now();
@@ -165,7 +165,7 @@ pub fn serve(args: &[OsString]) -> Option<ExitCode> {
         if end_marked(tree) {
             (found_at, pause) = (clock::now(), FIRST_PAUSE);
         }
-        let _ = poll::wait(&[], Some(clock::now() + pause), || Ok(()));
+        let _ = poll::wait(&[], Some(clock::now() + pause), || Ok(true));
         pause = (pause * 2).min(LAST_PAUSE);
     }
     drop(blocked);

@@ -501,7 +501,7 @@ fn wait_for_all(jobs: &[JobId], seconds: f64) {
             return;
         }
         // Nothing but time and ends counts here: what ends programs must not be ended itself.
-        let _ = poll::wait(&interests, Some(until), || Ok(()));
+        let _ = poll::wait(&interests, Some(until), || Ok(true));
     }
 }
 

@@ -78,13 +78,15 @@ pub fn outside<T>(
             }
             scope::check_deadline()?;
             reading::check_wait()?;
-            let looks = tenders::are_behind() || doom::is_pending();
-            let slice = looks.then(|| clock::now() + LAST_SLICE);
+            let looks = || tenders::are_behind() || doom::is_pending();
+            let slice = looks().then(|| clock::now() + LAST_SLICE);
             let around = scope::nearest_deadline();
             let until = deadline.into_iter().chain(around).chain(slice).min();
             poll::wait(&interests, until, || {
                 signals::check()?;
-                reading::check_wait()
+                reading::check_wait()?;
+                // Who has just taken note of the end of a child has something to do, and hears of it by no other signal.
+                Ok(!tenders::have_news() && (slice.is_some() || !looks()))
             })?;
             interests.clear();
             if let Some(value) = step(&mut interests)? {
