@@ -23,6 +23,10 @@ use std::rc::Rc;
 /// The streams of a program that was started with `start()`.
 pub struct Conversation {
     running: RefCell<Running>,
+    /// The process that started it, and which streams there are. They stand beside what runs, for a worker that is forked while its
+    /// owner waits for a line finds that borrowed for ever.
+    owner: u32,
+    streams: [bool; 3],
     process: Process,
     kind: Kind,
     /// Something was written to its input.
@@ -65,9 +69,11 @@ pub fn stream(context: &mut dyn Context, of: &Rc<Conversation>, name: &str) -> O
         "stdout" => Which::Output,
         _ => Which::Errors,
     };
+    let [input, output, errors] = of.streams;
     let exists = match which {
-        Which::Input => of.running.borrow().feed.is_some(),
-        Which::Output | Which::Errors => which.source(&mut of.running.borrow_mut()).is_some(),
+        Which::Input => input,
+        Which::Output => output,
+        Which::Errors => errors,
     };
     let of = of.clone();
     exists.then(|| Value::handle(context.heap(), Rc::new(Stream { of, which })))
@@ -142,7 +148,7 @@ fn conversation(method: &str, value: &Value) -> Outcome<(Rc<Conversation>, Which
     let Some(stream) = value.as_handle::<Stream>() else {
         return Err(arguments::wrong(method, "self", "a stream", value));
     };
-    if stream.of.running.borrow().is_own() {
+    if stream.of.is_own() {
         return Ok((stream.of.clone(), stream.which));
     }
     let message = format!(
@@ -163,7 +169,7 @@ pub(super) fn output(method: &str, value: &Value) -> Outcome<Option<(Rc<Conversa
 impl Conversation {
     /// Whether this process can talk with it.
     pub fn is_own(&self) -> bool {
-        self.running.borrow().is_own()
+        self.owner == std::process::id()
     }
 
     /// The program.
@@ -272,7 +278,11 @@ impl Conversation {
         process: Process,
         kind: Kind,
     ) -> Conversation {
+        let sources = [&running.output, &running.errors];
+        let [output, errors] = sources.map(Option::is_some);
         Conversation {
+            owner: std::process::id(),
+            streams: [running.feed.is_some(), output, errors],
             running: RefCell::new(running),
             process,
             kind,
