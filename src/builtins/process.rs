@@ -224,6 +224,9 @@ fn wait_any(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         handle.ok_or_else(|| arguments::wrong("wait_any", "processes", "processes", value))
     });
     let handles = handles.collect::<Outcome<Vec<_>>>()?;
+    for handle in &handles {
+        handle.process.check_started("wait_any")?;
+    }
     let awaited: Vec<_> = handles
         .iter()
         .map(|handle| handle.process.awaited())

@@ -180,7 +180,10 @@ fn case(context: &mut dyn Context, written: Value) -> Outcome<(Case, Option<Rc<C
         ("join", Some(queue), ..) => Case::JoinQueue(queue),
         ("recv", _, Some(end), _) => Case::Recv(end),
         ("send", _, Some(end), _) => Case::Send(end, travel::prepare(context, item)?),
-        ("join" | "wait", _, _, Some(handle)) => Case::Join(handle.process.clone()),
+        ("join" | "wait", _, _, Some(handle)) => {
+            handle.process.check_started("select")?;
+            Case::Join(handle.process.clone())
+        }
         _ => {
             let kind = show::kind(&object);
             let message = format!(

@@ -129,6 +129,20 @@ impl Process {
         self.join_flowing(timeout, place, None)
     }
 
+    /// Refuses a process that nobody has started: a wait for its end, of which `operation` is the name, might have none.
+    ///
+    /// # Errors
+    /// `ValueError`.
+    pub fn check_started(&self, operation: &str) -> Result<()> {
+        if self.started() {
+            return Ok(());
+        }
+        let name = self.name();
+        let message =
+            format!("`{operation}` waits for a process that was started, but {name} was not");
+        Err(Error::new(codes::VALUE, message).with_help("start it first: p.start()"))
+    }
+
     /// `join p`: waits for its end; `None` when `timeout` (seconds) passes first. The end counts as seen.
     /// `flow` is served meanwhile.
     pub fn join_flowing(
@@ -137,16 +151,7 @@ impl Process {
         place: Option<Span>,
         flow: Option<&dyn Flow>,
     ) -> Result<Option<Ended>> {
-        if !self.started() {
-            return Err(Error::new(
-                codes::VALUE,
-                format!(
-                    "`join` waits for a process that was started, but {} was not",
-                    self.name()
-                ),
-            )
-            .with_help("start it first: p.start()"));
-        }
+        self.check_started("join")?;
         self.record().flag(OBSERVED);
         let awaited = [self.awaited()];
         let mut spec = WaitSpec::new(Operation::Join, &awaited, place).with_timeout(timeout);

@@ -298,8 +298,18 @@ impl Several {
         Ok(Several { values })
     }
 
-    /// Waits until one is finished; which it is.
-    fn first(&self, context: &mut dyn Context, deadline: Option<u64>) -> Outcome<Option<usize>> {
+    /// Waits until one is finished; which it is. `function` is what the script waits in, for messages.
+    fn first(
+        &self,
+        context: &mut dyn Context,
+        function: &str,
+        deadline: Option<u64>,
+    ) -> Outcome<Option<usize>> {
+        // Not before: who goes through them may start them on the way.
+        let processes = self.values.iter();
+        for handle in processes.filter_map(|value| value.as_handle::<ProcessHandle>()) {
+            handle.process.check_started(function)?;
+        }
         let awaited = |value: &Value| {
             let future = value.as_handle::<FutureHandle>();
             let process = value.as_handle::<ProcessHandle>();
@@ -326,7 +336,7 @@ pub fn join_any(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         let rule = "must have at least one future or process";
         return Err(arguments::refuse("join_any", "futures", rule, &args[0]));
     }
-    match several.first(context, timeout.map(clock::deadline))? {
+    match several.first(context, "join_any", timeout.map(clock::deadline))? {
         Some(at) => {
             let first = several.values.get(at).copied().unwrap_or(Value::Nil);
             spawn::join_value(context, first, None)
@@ -368,7 +378,7 @@ impl NativeIter for Completed {
                 return Ok(None);
             }
             if (Several { values })
-                .first(context, self.deadline)?
+                .first(context, "as_completed", self.deadline)?
                 .is_none()
             {
                 return Err(late("the next one was", self.timeout));
