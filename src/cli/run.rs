@@ -148,7 +148,7 @@ pub(super) fn tell_failures(driver: &Driver, reporter: &Reporter) {
 /// The end of the main process: its own error is told first, then its children are waited for. A death by Ctrl-C is passed
 /// on to whoever started the script; a child that failed without anybody looking after it makes the exit code 1.
 fn end(outcome: Outcome, driver: &Driver, reporter: &Reporter) -> ExitCode {
-    let (mut interrupted, mut unread) = (false, false);
+    let mut unread = false;
     // A Ctrl-C in the last call of a script, where nothing looked for it any more.
     let outcome = outcome.and_then(|value| signals::check().map(|()| value).map_err(Fault::Error));
     let code = match outcome {
@@ -156,7 +156,9 @@ fn end(outcome: Outcome, driver: &Driver, reporter: &Reporter) -> ExitCode {
         Err(Fault::Exit(code)) => code as u8,
         Err(fault) => {
             let error = vm::report(fault);
-            interrupted = error.code == codes::INTERRUPTED;
+            if error.code == codes::INTERRUPTED {
+                finish::note_interrupted();
+            }
             unread = is_broken_pipe(&error);
             if !unread {
                 reporter.report(&error, driver.sources());
@@ -168,7 +170,7 @@ fn end(outcome: Outcome, driver: &Driver, reporter: &Reporter) -> ExitCode {
     if let Some(table) = stats::table(|place| driver.sources().place(place)) {
         eprint!("{table}");
     }
-    if interrupted || finish::was_interrupted() {
+    if finish::was_interrupted() {
         signal::reset_and_reraise(Signal::SIGINT as i32);
     }
     if unread {

@@ -2,7 +2,7 @@
 
 use super::channel::tell;
 use super::pool::future::Future;
-use super::record::{DAEMON, Record, STARTED, Status, WORKER};
+use super::record::{ASKED, DAEMON, Record, STARTED, Status, WORKER};
 use super::spawn::{ChildOutcome, Message, Process};
 use super::wait::{self, Awaited, Operation, WaitSpec};
 use super::{held, programs, queue, reaper, signals};
@@ -53,7 +53,7 @@ pub fn tell_of_tasks(failures: &[Future], more: u64) {
     let Some(arena) = arena::get().filter(|_| count > 0) else {
         return;
     };
-    if signals::is_tree_interrupted() {
+    if was_interrupted() || signals::is_in_grace() {
         // Whatever came of them then came of the Ctrl-C.
         return;
     }
@@ -70,7 +70,9 @@ pub fn tell_of_tasks(failures: &[Future], more: u64) {
 
 /// Tells of the failure of a worker for which nobody asked; the exit status of the main process is 1 then.
 pub fn tell_of_worker(process: &Process) {
-    let Some(arena) = arena::get().filter(|_| !signals::is_tree_interrupted()) else {
+    let record = Record::of(process.hold().object());
+    let is_news = !was_interrupted() && !signals::was_interrupted(&record);
+    let Some(arena) = arena::get().filter(|_| is_news) else {
         return;
     };
     if let Some(hooks) = hooks() {
@@ -90,12 +92,17 @@ fn do_at_end() {
     }
 }
 
-/// Whether Ctrl-C ended the wait for the children.
+/// Whether Ctrl-C ends this process.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Whether Ctrl-C came while this process waited for its children at its end: it then dies by that signal.
+/// Whether Ctrl-C ends this process, in its script or in the wait for its children at the end: it then dies by that signal.
 pub fn was_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// The script has not caught the Ctrl-C: what it has started ends by it too.
+pub fn note_interrupted() {
+    INTERRUPTED.store(true, Ordering::Relaxed);
 }
 
 /// Sets what happens at the end of processes; children inherit it.
@@ -214,18 +221,21 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
         });
         Some(clock::deadline(signals::GRACE))
     };
+    let by_interrupt = of_line || was_interrupted();
+    // A script that has caught the Ctrl-C and gone on waits for what it has started since as if there had been none.
     let mut deadline = match cancels {
         true => ask_all(),
-        false => signals::grace_ends(),
+        false => signals::grace_ends().filter(|&at| by_interrupt || clock::now() < at),
     };
     for child in &others {
-        wait_or_kill(child, &mut deadline, ask_all);
+        let is_told = cancels || by_interrupt || flags(child) & ASKED != 0;
+        wait_or_kill(child, is_told, &mut deadline, ask_all);
     }
     if deadline.is_some() {
         // Those that were put in the place of others since.
         ask_all();
         for worker in &workers {
-            wait_or_kill(worker, &mut deadline, ask_all);
+            wait_or_kill(worker, true, &mut deadline, ask_all);
         }
     }
     programs::end_all(of_line);
@@ -237,8 +247,9 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
     }
     let mut failures = reaper::take_failures();
     if signals::is_tree_interrupted() {
-        // Whatever came of the others then came of the Ctrl-C.
-        failures.clear();
+        // Whatever came of those whom it has met came of the Ctrl-C.
+        let all = cancels || of_line || was_interrupted();
+        failures.retain(|hold| !all && !signals::was_interrupted(&Record::of(hold.object())));
     }
     let count = failures.len();
     for failure in failures {
@@ -257,10 +268,15 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
     count
 }
 
-/// Waits for a child's end, and kills it when the deadline has come (monotonic nanoseconds). Ctrl-C or a cancellation meanwhile sets
-/// another, which `ask_all` tells.
-fn wait_or_kill(child: &Process, deadline: &mut Option<u64>, ask_all: impl Fn() -> Option<u64>) {
-    let mut until = *deadline;
+/// Waits for a child's end, and kills it when the deadline has come (monotonic nanoseconds), if it was told to end. Ctrl-C or a
+/// cancellation meanwhile sets another, which `ask_all` tells it.
+fn wait_or_kill(
+    child: &Process,
+    is_told: bool,
+    deadline: &mut Option<u64>,
+    ask_all: impl Fn() -> Option<u64>,
+) {
+    let mut until = deadline.filter(|_| is_told);
     loop {
         match wait_for(child, until) {
             Ok(true) => return,
@@ -270,7 +286,7 @@ fn wait_or_kill(child: &Process, deadline: &mut Option<u64>, ask_all: impl Fn() 
             }
             Err(error) => {
                 if error.code == codes::INTERRUPTED {
-                    INTERRUPTED.store(true, Ordering::Relaxed);
+                    note_interrupted();
                 }
                 *deadline = ask_all();
                 until = *deadline;

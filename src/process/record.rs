@@ -6,7 +6,7 @@ use super::place;
 use crate::arena::{Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
 use crate::limits::MAX_NAME;
-use crate::os::signal;
+use crate::os::{clock, signal};
 use crate::source::Span;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -85,7 +85,9 @@ const PARENT_OBJECT: u64 = 72;
 const NAME_LENGTH: u64 = 80;
 /// When it is killed unless it has ended by then, until its parent has taken that over (monotonic nanoseconds); 0 for never.
 const DOOM: u64 = 88;
-const NAME: u64 = 96;
+/// When it was started (monotonic nanoseconds); 0 before.
+const BEGAN: u64 = 96;
+const NAME: u64 = 104;
 const SIZE: u64 = NAME + MAX_NAME as u64;
 
 /// The event word at which its end is announced.
@@ -167,6 +169,11 @@ impl<'a> Record<'a> {
         self.get(SERIAL)
     }
 
+    /// When it was started (monotonic nanoseconds); 0 before.
+    pub fn began_at(&self) -> u64 {
+        self.get(BEGAN)
+    }
+
     /// The line that spawned it.
     pub fn place(&self) -> Option<Span> {
         place::unpack(self.get(PLACE_SOURCE), self.get(PLACE_RANGE))
@@ -206,6 +213,7 @@ impl<'a> Record<'a> {
     pub fn note_start(&self, arena: &Arena, slot: SlotRef, parent: SlotRef) {
         let serial = arena.slot(slot.index).serial.load(Ordering::Acquire);
         self.word(SERIAL).store(serial, Ordering::Relaxed);
+        self.word(BEGAN).store(clock::now(), Ordering::Relaxed);
         self.word(PARENT).store(parent.to_bits(), Ordering::Relaxed);
         self.word(SLOT).store(slot.to_bits(), Ordering::Release);
         self.flag(STARTED);
@@ -229,6 +237,7 @@ impl<'a> Record<'a> {
     /// Notes that a program was started by `parent`, which will say how it ends.
     pub fn note_program(&self, pid: i32, parent: SlotRef) {
         self.note_pid(pid);
+        self.word(BEGAN).store(clock::now(), Ordering::Relaxed);
         self.word(PARENT).store(parent.to_bits(), Ordering::Release);
         self.flag(STARTED | PROGRAM);
     }

@@ -337,7 +337,7 @@ impl End {
         } & OBSERVED
             != 0;
         let is_told_to_end =
-            self.cancelled || process.is_program() && signals::is_tree_interrupted();
+            self.cancelled || process.is_program() && signals::was_interrupted(&record);
         let is_our_doing =
             is_told_to_end && (process.is_program() || ended == Ended::Killed(libc::SIGKILL));
         if is_our_doing {

@@ -252,15 +252,28 @@ pub(super) fn nudge(arena: &Arena, process: SlotRef) {
     }
 }
 
-/// Whether Ctrl-C is ending the tree: the failures of its processes are no news then.
-pub fn is_tree_interrupted() -> bool {
-    arena::get().is_some_and(|arena| arena.cell(Cell::Interrupted).load(Ordering::Acquire) != 0)
+/// When the tree was told to end by Ctrl-C the last time (monotonic nanoseconds); 0 for never.
+fn tree_interrupted_at() -> u64 {
+    arena::get().map_or(0, |arena| {
+        arena.cell(Cell::Interrupted).load(Ordering::Acquire)
+    })
+}
+
+/// Whether the tree was told to end by Ctrl-C, however long ago: a script may have caught that, and gone on.
+pub(super) fn is_tree_interrupted() -> bool {
+    tree_interrupted_at() != 0
+}
+
+/// Whether a process or program was told to end by Ctrl-C: its failure is no news then. What a script that has caught the Ctrl-C
+/// starts later was not.
+pub(super) fn was_interrupted(record: &Record<'_>) -> bool {
+    is_tree_interrupted() && record.began_at() <= tree_interrupted_at()
 }
 
 /// Whether the tree was told to end a moment ago, and its processes have the time for that still: nobody begins anything then.
 pub fn is_in_grace() -> bool {
-    let at = arena::get().map(|arena| arena.cell(Cell::Interrupted).load(Ordering::Acquire));
-    at.is_some_and(|at| at != 0 && clock::now() < at.saturating_add(clock::nanoseconds(GRACE)))
+    let at = tree_interrupted_at();
+    at != 0 && clock::now() < at.saturating_add(clock::nanoseconds(GRACE))
 }
 
 /// Nanoseconds of the monotonic clock until which processes that were told to end may take their time; `None` when the
