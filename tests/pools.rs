@@ -174,3 +174,56 @@ HOW
         assert!(run.stderr.contains("Interrupted"), "{how}: {}", run.stderr);
     }
 }
+
+/// The checksum of a frame, as `src/builtins/pool/journal/key.rs` has it: anybody can make one.
+fn checksum(kind: u32, item: u64, content: &[u8]) -> u64 {
+    let mut numbers = vec![u64::from(kind), item, content.len() as u64];
+    numbers.extend(content.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_le_bytes(word)
+    }));
+    let mut sum: u64 = 0x9e37_79b9_7f4a_7c15;
+    for number in numbers {
+        let mixed = (sum ^ number).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        sum = (mixed ^ mixed >> 32)
+            .wrapping_mul(0xd6e8_feb8_6659_fd93)
+            .rotate_left(29);
+    }
+    sum ^ sum >> 31
+}
+
+#[test]
+fn a_hostile_journal_sets_no_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("run.par-journal");
+    let script = folder.path().join("main.par");
+    let text = format!(
+        "let kept = \"mine\"\nlet all = pool map(journal: \"{}\") x in 0..2 {{ \"text {{x}}\" }}\nprint(all, kept)\n",
+        journal.display()
+    );
+    std::fs::write(&script, text).unwrap();
+    let args = [script.to_string_lossy().into_owned()];
+    let run = || run_par(root(), &args, "", Duration::from_secs(60)).stdout;
+    assert_eq!(run(), "[\"text 0\", \"text 1\"] mine\n");
+    // Both items are made messages that set the first global variables.
+    let bytes = std::fs::read(&journal).unwrap();
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let mut hostile = bytes[..8 + 24 + word(8) as usize].to_vec();
+    let version = bytes[hostile.len() + 24];
+    for item in 0..2_u64 {
+        let mut content = vec![version, 1, 3, 2];
+        for slot in 0..8 {
+            content.extend_from_slice(&[1, slot, 6, 5]);
+            content.extend_from_slice(b"evil!");
+        }
+        content.push(0);
+        hostile.extend_from_slice(&(content.len() as u32).to_le_bytes());
+        hostile.extend_from_slice(&6_u32.to_le_bytes());
+        hostile.extend_from_slice(&item.to_le_bytes());
+        hostile.extend_from_slice(&checksum(6, item, &content).to_le_bytes());
+        hostile.extend_from_slice(&content);
+    }
+    std::fs::write(&journal, hostile).unwrap();
+    assert_eq!(run(), "[\"text 0\", \"text 1\"] mine\n");
+}

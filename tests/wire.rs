@@ -363,6 +363,28 @@ fn globals_travel_when_asked() {
 }
 
 #[test]
+fn a_bad_message_sets_no_global() {
+    let mut process = Process::new();
+    let proto = process.protos[9].clone();
+    let function = Value::Fn(Closure::new(&mut process.heap, proto, &[]));
+    process.globals.insert(3, Value::Int(5));
+    let mut bytes = Vec::new();
+    Encoder::new()
+        .encode_with_globals(function, &process, &mut bytes)
+        .expect("encodes");
+    process.globals.clear();
+    for end in 0..bytes.len() {
+        assert!(wire::decode(&bytes[..end], &mut process).is_err());
+    }
+    bytes.push(0);
+    assert!(wire::decode(&bytes, &mut process).is_err());
+    assert!(process.globals.is_empty());
+    bytes.pop();
+    wire::decode(&bytes, &mut process).expect("decodes");
+    assert!(matches!(process.globals.get(&3), Some(Value::Int(5))));
+}
+
+#[test]
 fn handles_are_listed() {
     let mut process = Process::new();
     let plan = Plan::List(vec![

@@ -78,10 +78,18 @@ pub fn decode(bytes: &[u8], receiver: &mut dyn Receiver) -> diag::Result<Value> 
         stack: Vec::new(),
     };
     let value = decoder.value()?;
-    if flags & FLAG_GLOBALS != 0 {
-        decoder.globals()?;
+    let globals = match flags & FLAG_GLOBALS {
+        0 => Vec::new(),
+        _ => decoder.globals()?,
+    };
+    let value = end(&decoder.reader, value)?;
+    // Only when all of the message is good: of a bad one nothing stays.
+    for (slot, global) in globals {
+        if !decoder.receiver.set_global(slot, global) {
+            return Err(bad("it sets a global variable that is not there"));
+        }
     }
-    end(&decoder.reader, value)
+    Ok(value)
 }
 
 /// The value of a message that is one number, truth value or nil; `None` for all others, rubbish included.
@@ -160,15 +168,17 @@ impl Decoder<'_, '_> {
         }
     }
 
-    fn globals(&mut self) -> diag::Result<()> {
+    fn globals(&mut self) -> diag::Result<Vec<(u32, Value)>> {
+        let mut globals = Vec::new();
         while self.reader.byte()? != 0 {
             let slot = self.reader.id()?;
             let value = self.value()?;
-            if matches!(value, Value::Cell(_)) || !self.receiver.set_global(slot, value) {
+            if matches!(value, Value::Cell(_)) {
                 return Err(bad("it sets a global variable that is not there"));
             }
+            globals.push((slot, value));
         }
-        Ok(())
+        Ok(globals)
     }
 
     /// Reads a tag and what belongs to it, but not the parts of an object.

@@ -2,10 +2,72 @@
 //! again as long as the program has the same structs.
 
 use crate::diag::{Error, codes};
+use crate::value::function::Proto;
+use crate::value::handle::HandleId;
+use crate::value::heap::{Gc, Heap};
 use crate::value::list::Items;
-use crate::value::native::Outcome;
+use crate::value::native::{Context, Native, Outcome};
+use crate::value::structure::StructType;
 use crate::value::{Value, show};
+use crate::wire::{self, Receiver};
 use std::collections::HashSet;
+use std::rc::Rc;
+
+/// This process as bytes from a file see it, which anybody may have written: there are its structs, and no functions, objects of
+/// the arena or global variables that they could name.
+struct Reading<'a> {
+    context: &'a mut dyn Context,
+    /// Where the values are made, when nobody is to have them.
+    scratch: Option<Heap>,
+}
+
+impl Receiver for Reading<'_> {
+    fn heap(&mut self) -> &mut Heap {
+        match &mut self.scratch {
+            Some(heap) => heap,
+            None => self.context.heap(),
+        }
+    }
+
+    fn native(&self, _: &str) -> Option<&'static Native> {
+        None
+    }
+
+    fn method(&self, _: &Value, _: &str) -> Option<&'static Native> {
+        None
+    }
+
+    fn code(&self, _: u32) -> Option<Rc<Proto>> {
+        None
+    }
+
+    fn structure(&self, id: u32) -> Option<Gc<StructType>> {
+        self.context.structure(id)
+    }
+
+    fn handle(&mut self, _: HandleId) -> Option<Value> {
+        None
+    }
+}
+
+/// The value of a message that was kept for another run.
+///
+/// # Errors
+/// `DecodeError` when it is rubbish, or has more in it than plain values and structs.
+pub fn read(context: &mut dyn Context, message: &[u8]) -> Outcome {
+    let scratch = None;
+    let value = wire::decode(message, &mut Reading { context, scratch })?;
+    check_lasting(value)?;
+    Ok(value)
+}
+
+/// Whether [`read`] would give the value of a message. Nothing is kept of it, however many are asked for.
+pub fn is_lasting(context: &mut dyn Context, message: &[u8]) -> bool {
+    let scratch = Some(Heap::new());
+    let mut reading = Reading { context, scratch };
+    let value = wire::decode(message, &mut reading);
+    value.is_ok_and(|value| check_lasting(value).is_ok())
+}
 
 /// Whether there are structs in a result; an error unless all else in it are plain values.
 pub fn check_lasting(value: Value) -> Outcome<bool> {

@@ -11,7 +11,7 @@
 
 mod content;
 pub mod key;
-mod lasting;
+pub mod lasting;
 
 use crate::diag::{Error, Result, codes};
 use crate::os::clock;
@@ -80,13 +80,22 @@ impl Journal {
         stream: u64,
     ) -> Outcome<Journal> {
         let key = Key::of(context, construct, function, items, stream)?;
-        Ok(Journal::open(path, &key, key::structs(context), job)?)
+        let structs = key::structs(context);
+        let mut is_lasting = |message: &[u8]| lasting::is_lasting(context, message);
+        Ok(Journal::open(path, &key, structs, job, &mut is_lasting)?)
     }
 
-    /// Opens the journal of a map, and puts the results in it into the job. A new file is begun with the key.
+    /// Opens the journal of a map, and puts the results in it into the job, of the messages those that are `is_lasting`. A new
+    /// file is begun with the key.
     ///
     /// Errors: `JournalMismatch` when it was begun for another map, or is no journal; `IOError`.
-    fn open(path: &str, key: &Key, structs: u64, job: &Job) -> Result<Journal> {
+    fn open(
+        path: &str,
+        key: &Key,
+        structs: u64,
+        job: &Job,
+        is_lasting: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<Journal> {
         // A pipe or a device would keep whoever opens or reads it waiting.
         if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
             let message = format!("the journal {path} was to be a file, but is something else");
@@ -115,7 +124,7 @@ impl Journal {
             synced: clock::now(),
             unsynced: false,
         };
-        let length = journal.restore(&bytes, key, job)?;
+        let length = journal.restore(&bytes, key, job, is_lasting)?;
         file.set_len(length)
             .and_then(|()| file.seek(SeekFrom::Start(length)))
             .map_err(|error| failed(path, "be cut", &error))?;
@@ -140,7 +149,13 @@ impl Journal {
     }
 
     /// Puts the results in a journal into the job; how many bytes of it are whole.
-    fn restore(&mut self, bytes: &[u8], key: &Key, job: &Job) -> Result<u64> {
+    fn restore(
+        &mut self,
+        bytes: &[u8],
+        key: &Key,
+        job: &Job,
+        is_lasting: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<u64> {
         let Some(rest) = bytes.strip_prefix(MAGIC) else {
             // It was killed before it had written the first word of a new journal.
             if MAGIC.starts_with(bytes) {
@@ -177,7 +192,7 @@ impl Journal {
         }
         for found in &mut frames {
             if found.item < job.total()
-                && found.restore(job, self.structs)?
+                && found.restore(job, self.structs, is_lasting)?
                 && let Some(kept) = self.kept.get_mut(found.item as usize)
             {
                 *kept = true;
@@ -327,7 +342,12 @@ struct Frame<'a> {
 
 impl Frame<'_> {
     /// Puts the result into the job; false when it is none that means the same now.
-    fn restore(&self, job: &Job, structs: u64) -> Result<bool> {
+    fn restore(
+        &self,
+        job: &Job,
+        structs: u64,
+        is_lasting: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<bool> {
         let number = || {
             let bytes = self
                 .content
@@ -345,6 +365,12 @@ impl Frame<'_> {
             STRUCTS if number() == structs => Produced::Value(self.content.get(8..).unwrap_or(&[])),
             _ => return Ok(false),
         };
+        // Anybody may have written the file. What no journal keeps is done again.
+        if let Produced::Value(message) = produced
+            && !is_lasting(message)
+        {
+            return Ok(false);
+        }
         // One that stands there twice (two files put together) is done once.
         let is_new = !job.is_finished(self.item);
         if is_new {
