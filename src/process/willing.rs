@@ -31,6 +31,14 @@ pub fn willing<T, E>(wait: impl FnOnce() -> Result<T, E>) -> Option<Result<T, E>
     }
 }
 
+/// As [`willing`], as long as there may be something to collect: somebody who was asked already would be asked for ever.
+pub fn when<T, E>(leavings: bool, wait: impl FnOnce() -> Result<T, E>) -> Option<Result<T, E>> {
+    match leavings {
+        true => willing(wait),
+        false => Some(wait()),
+    }
+}
+
 /// Whether the wait that begins may be asked. Those that tenders come to meanwhile may not.
 pub(super) fn begins() -> bool {
     let may = WILLING.get() == Willing::Yes;

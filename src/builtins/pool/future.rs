@@ -124,10 +124,12 @@ fn wait_for<T>(
     }
     let mut spec = WaitSpec::new(Operation::Pool, awaited, context.place());
     spec.deadline = deadline;
-    loop {
-        match willing::willing(|| wait::wait(&spec, || Ok(ready()))) {
-            Some(waited) => return Ok(waited?),
-            None => super::super::willing::collect(context)?,
+    let wait = || wait::wait(&spec, || Ok(ready()));
+    match willing::willing(wait) {
+        Some(waited) => Ok(waited?),
+        None => {
+            super::super::willing::collect(context)?;
+            Ok(wait()?)
         }
     }
 }

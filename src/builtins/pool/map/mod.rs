@@ -137,6 +137,7 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
         crew: Vec::new(),
         given: HashMap::new(),
         finished: Cell::new(0),
+        collected_at: Cell::new(None),
         deaths: false,
         failed_exit: None,
         fruitless: Fruitless::default(),
@@ -165,6 +166,8 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
 /// A map that runs, as its calling process sees it.
 struct Map {
     job: Job,
+    /// How many items were finished when the collector was asked for last.
+    collected_at: Cell<Option<u64>>,
     function: Value,
     items: Gc<List>,
     /// What every worker holds: the handles in what it inherits.
@@ -311,9 +314,15 @@ impl Map {
                 || self.is_relay_behind();
             Ok((over || crew.iter().any(|process| process.ended().is_some())).then_some(()))
         };
-        match willing::willing(|| wait::wait(&spec, news)) {
+        // The collector looks once for each item that is finished, or it would be asked for ever.
+        let done = Some(self.job.done());
+        let leavings = self.collected_at.get() != done;
+        match willing::when(leavings, || wait::wait(&spec, news)) {
             Some(waited) => waited.map(|_| ())?,
-            None => super::super::willing::collect(context)?,
+            None => {
+                self.collected_at.set(done);
+                super::super::willing::collect(context)?;
+            }
         }
         Ok(())
     }

@@ -374,8 +374,11 @@ impl Pool {
         let mut spec = WaitSpec::new(Operation::Pool, &objects, place);
         spec.deadline = deadline;
         spec.watch = self.tasks.owner().filter(|_| self.owner != fork::pid());
+        // What is held by nobody but the collector may be what others wait for: it looks once in each wait, and again when
+        // callbacks may have left something.
+        let mut leavings = true;
         loop {
-            let news = willing::willing(|| {
+            let news = willing::when(leavings, || {
                 wait::wait(&spec, || {
                     if self.callbacks.are_due() {
                         return Ok(Some(News::Callback));
@@ -389,12 +392,16 @@ impl Pool {
                 })
             });
             let Some(news) = news.transpose()? else {
+                leavings = false;
                 super::super::willing::collect(context)?;
                 continue;
             };
             self.raise_failure(context)?;
             match news {
-                Some(News::Callback) => self.callbacks.run(context)?,
+                Some(News::Callback) => {
+                    self.callbacks.run(context)?;
+                    leavings = true;
+                }
                 Some(News::Ready(value)) => return Ok(Some(value)),
                 Some(News::Over) | None => return Ok(None),
             }

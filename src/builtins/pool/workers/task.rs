@@ -215,10 +215,7 @@ impl Pool {
                     }
                 })
             };
-            let waited = match leavings {
-                true => willing::willing(|| wait::wait(&spec, found)),
-                false => Some(wait::wait(&spec, found)),
-            };
+            let waited = willing::when(leavings, || wait::wait(&spec, found));
             let Some(waited) = waited else {
                 leavings = false;
                 match super::super::super::willing::collect(context) {
