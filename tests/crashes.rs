@@ -35,11 +35,12 @@ fn main() -> ExitCode {
 
 /// What a survivor meets, by the place at which the other died: the rows of the fault matrix that allow two outcomes do so because
 /// of these places, and of nothing else.
-const METS: [(&str, &str, &str); 4] = [
+const METS: [(&str, &str, &str); 5] = [
     ("barrier", "barrier: coming", "Broken"),
     ("barrier", "barrier: arrived", "Broken"),
     ("condition", "condition: entered", "OwnerDied"),
     ("condition", "condition: lock let go", "ok"),
+    ("doom", "doom: noted", "cleaned up"),
 ];
 
 fn meets(script: &str, point: &str, met: &str) -> Verdict {

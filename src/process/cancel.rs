@@ -16,10 +16,14 @@ impl Process {
             return Ok(true);
         }
         // It may be gone before we wait for it, and what it ends with is ours to know.
-        Record::of(self.hold().object()).flag(OBSERVED);
-        // Whatever becomes of us meanwhile.
+        let record = Record::of(self.hold().object());
+        record.flag(OBSERVED);
+        // Whatever becomes of us meanwhile. Its parent, which hears of it, may then be faster than we are in asking.
+        let was_asked = record.flags() & ASKED != 0;
         doom::process_at(clock::deadline(grace), self);
-        self.ask_to_cancel();
+        if was_asked || record.is_first_to_ask() {
+            self.ask_to_cancel();
+        }
         if self.wait(Some(grace), place)? {
             doom::spare(self);
             return Ok(true);
@@ -54,10 +58,9 @@ impl Process {
         if self.is_program() {
             return self.terminate();
         }
-        // One of those who ask at the same time does it.
-        match Record::of(self.hold().object()).flag(ASKED) & ASKED {
-            0 => self.ask_to_cancel(),
-            _ => self.alive(),
+        match Record::of(self.hold().object()).is_first_to_ask() {
+            true => self.ask_to_cancel(),
+            false => self.alive(),
         }
     }
 }

@@ -76,18 +76,32 @@ pub(super) fn take_over() {
     let own = arena::me();
     if let Some(record) = record::of_slot(arena, own)
         && record.parent() == Some(own)
-        && let Some(instant) = record.take_doom()
+        && let Some(noted) = record.take_doom()
     {
+        let instant = ask(noted, record, || signals::cancel(arena, own, record));
         at(instant, [Doomed::Slot(own)]);
     }
     for hold in reaper::open_children()
         .into_iter()
         .chain(programs::running())
     {
-        if let Some(instant) = Record::of(hold.object()).take_doom() {
-            at(instant, [Doomed::Child(Process::of_hold(hold))]);
+        let record = Record::of(hold.object());
+        if let Some(noted) = record.take_doom() {
+            let child = Process::of_hold(hold);
+            let instant = ask(noted, record, || child.ask_to_cancel());
+            at(instant, [Doomed::Child(child)]);
         }
     }
+}
+
+/// Who noted that somebody is to end may have died before it asked, perhaps long ago: then it is asked now, and has the grace from
+/// now on. When it is killed.
+fn ask(noted: u64, record: Record<'_>, ask: impl FnOnce() -> bool) -> u64 {
+    if !record.is_first_to_ask() {
+        return noted;
+    }
+    ask();
+    noted.max(clock::deadline(signals::GRACE))
 }
 
 /// Whether there is anybody.

@@ -209,6 +209,11 @@ impl<'a> Record<'a> {
         self.object.cells[FLAGS_CELL].fetch_or(flags, Ordering::AcqRel)
     }
 
+    /// Whether nobody has asked it to end before: of those who do it at the same time one does it.
+    pub fn is_first_to_ask(&self) -> bool {
+        self.flag(ASKED) & ASKED == 0
+    }
+
     /// Notes the slot of a process that is about to be forked.
     pub fn note_start(&self, arena: &Arena, slot: SlotRef, parent: SlotRef) {
         let serial = arena.slot(slot.index).serial.load(Ordering::Acquire);
