@@ -1,6 +1,9 @@
 //! The monotonic clock, in nanoseconds.
 #![allow(unsafe_code)]
 
+/// Nanoseconds that never pass: about 292 years.
+pub const NEVER: u64 = u64::MAX >> 1;
+
 /// Nanoseconds of the monotonic clock; the same for all processes of the machine, so that instants may be shared.
 pub fn now() -> u64 {
     let mut time = libc::timespec {
@@ -12,10 +15,10 @@ pub fn now() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// Seconds, as the language counts them, to nanoseconds. Negative and non-numbers become 0, huge ones about 292 years.
+/// Seconds, as the language counts them, to nanoseconds. Negative and non-numbers become 0, huge ones [`NEVER`].
 pub fn nanoseconds(seconds: f64) -> u64 {
     // A float-to-int `as` saturates and maps NaN to 0, which is what is wanted here.
-    ((seconds * 1e9) as u64).min(u64::MAX >> 1)
+    ((seconds * 1e9) as u64).min(NEVER)
 }
 
 /// The instant `seconds` from now; for those that never come, the end of time.

@@ -136,7 +136,9 @@ impl<'a> WaitSpec<'a> {
 
     /// With a time-out in seconds (as the script counts them); `None` for none. 0 and less does not wait.
     pub fn with_timeout(mut self, seconds: Option<f64>) -> Self {
-        self.deadline = seconds.map(clock::deadline);
+        // What is as long as the clock goes is no limit: such a wait can be endless, and part of a deadlock.
+        let limit = seconds.filter(|&seconds| clock::nanoseconds(seconds) < clock::NEVER);
+        self.deadline = limit.map(clock::deadline);
         self
     }
 }
