@@ -219,11 +219,11 @@ pub(super) fn nice(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(by) => arguments::int("nice", "by", by)?,
         None => 10,
     };
-    let Some(by) = i32::try_from(by).ok().filter(|by| (-39..=39).contains(by)) else {
+    let Some(by) = i32::try_from(by).ok().filter(|by| (1..=19).contains(by)) else {
         return Err(arguments::refuse(
             "nice",
             "by",
-            "must be from -39 to 39",
+            "must be from 1 to 19",
             &args[1],
         ));
     };

@@ -101,7 +101,7 @@ fn bounds(reader: &mut Reader<'_>) -> Result<Option<Bounds>> {
         limits.push((resource, u64::from_le_bytes(reader.array()?)));
     }
     let known = |(resource, _): &(u32, u64)| RESOURCES.iter().any(|(_, known)| known == resource);
-    let is_fine = (-39..=39).contains(&nice) && limits.iter().all(known);
+    let is_fine = (0..=19).contains(&nice) && limits.iter().all(known);
     Ok(is_fine.then_some(Bounds {
         nice,
         umask,

@@ -3,7 +3,8 @@
 //! How long a claim is follows from how long items have taken so far, so several long ones that lie together behind many short
 //! ones may stand in one claim. A worker that finds nothing to claim while others have more than the item that they are at says so
 //! (`HUNGRY`), and whoever comes to its next item gives back what lies behind that: it stands in the record of the one that had it,
-//! until others claim it from there. So nobody ever waits for more than one item of another.
+//! until others claim it from there. So nobody waits for more than one item of another, unless the script has fixed the length of claims
+//! (`chunk:`, and the single items of `timeout:` and `max_tasks:`), or what was given back before is still there.
 //!
 //! A claim is written down before it is made, by one compare-and-swap on where it is taken from, and what is given back is written
 //! there before the claim ends in front of it: whoever dies in between, each item is in a claim, is given back, or is found by
@@ -235,9 +236,10 @@ impl Job {
         let next = self.word(NEXT).load(Ordering::Acquire).min(total);
         // While they are read, a range may go from one word to another that was read before. It never comes back to where it was, so when
         // nothing has changed they stood like this at one moment.
-        let mut theirs = self.in_hands(live);
+        // (What was taken from the counter since then does not matter, so this ends soon.)
+        let mut theirs = self.in_hands(live, next);
         loop {
-            let again = self.in_hands(live);
+            let again = self.in_hands(live, next);
             if again == theirs {
                 break;
             }
@@ -249,8 +251,8 @@ impl Job {
             .collect()
     }
 
-    /// The claims of some workers, and everything that was given back.
-    fn in_hands(&self, workers: &[u64]) -> Vec<Range<u64>> {
+    /// The claims of some workers, and everything that was given back, as far as it lies in front of `end`.
+    fn in_hands(&self, workers: &[u64], end: u64) -> Vec<Range<u64>> {
         let (arena, block) = (self.arena(), self.object().payload());
         let claim = |&worker: &u64| {
             let start = self.record(worker, CLAIM_START).load(Ordering::Acquire);
@@ -258,6 +260,8 @@ impl Job {
         };
         let claims = workers.iter().map(claim);
         let returned = returned(arena, block).map(|(_, word)| unpacked(word));
-        claims.chain(returned).collect()
+        let all = claims.chain(returned);
+        let in_front = all.map(|range| range.start..range.end.min(end));
+        in_front.filter(|range| !range.is_empty()).collect()
     }
 }

@@ -13,7 +13,7 @@ use crate::value::heap::Gc;
 use crate::value::list::Items;
 use crate::value::native::{Context, Native};
 use crate::value::structure::StructType;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// What a search has found.
 pub(super) struct Search {
@@ -23,7 +23,8 @@ pub(super) struct Search {
     pub(super) uses: Vec<(String, Digest)>,
     /// It may draw random numbers: a name of that module stands in it.
     pub(super) draws: bool,
-    seen: HashSet<usize>,
+    /// Functions and structs, by the number of those that were met before.
+    seen: HashMap<usize, u64>,
     /// Where what has an identity came first, in all that was written down.
     places: HashMap<usize, u64>,
     /// What is still to be looked at, with the name under which it is used; the last is the next.
@@ -49,7 +50,7 @@ impl Search {
             code: Sum::new(),
             uses: Vec::new(),
             draws: false,
-            seen: HashSet::new(),
+            seen: HashMap::new(),
             places: HashMap::new(),
             rest: Vec::new(),
         }
@@ -82,7 +83,10 @@ impl Search {
     fn finish(&mut self, context: &dyn Context) -> Result<()> {
         while let Some((name, value)) = self.rest.pop() {
             match value {
-                Value::Fn(closure) => self.function(context, closure),
+                Value::Fn(closure) => {
+                    self.code.bytes(name.as_bytes());
+                    self.function(context, closure);
+                }
                 Value::Struct(of) => self.structure(of),
                 Value::Cell(cell) => self.rest.push((name, cell.value.get())),
                 Value::Bound(bound) => {
@@ -107,8 +111,16 @@ impl Search {
         self.draws |= random::is_named_in(native.name);
     }
 
+    /// Whether a function or struct was met before: which one it is counts then.
+    fn was_met(&mut self, address: usize) -> bool {
+        let next = self.seen.len() as u64;
+        let number = *self.seen.entry(address).or_insert(next);
+        self.code.number(number);
+        number != next
+    }
+
     fn function(&mut self, context: &dyn Context, closure: Gc<Closure>) {
-        if !self.seen.insert(closure.address()) {
+        if self.was_met(closure.address()) {
             return;
         }
         let proto = closure.proto.clone();
@@ -127,7 +139,7 @@ impl Search {
     }
 
     fn structure(&mut self, of: Gc<StructType>) {
-        if !self.seen.insert(of.address()) {
+        if self.was_met(of.address()) {
             return;
         }
         self.code.bytes(of.name.as_bytes());
@@ -273,10 +285,19 @@ impl Reader<'_> {
                 self.number(b'[', list.len() as u64);
                 match list.items() {
                     Items::Any(items) => self.rest.extend(items.iter().rev()),
-                    Items::Ints(ints) => ints.iter().for_each(|&int| self.number(b'i', int as u64)),
-                    Items::Floats(floats) => floats
-                        .iter()
-                        .for_each(|float| self.number(b'd', float.to_bits())),
+                    Items::Ints(ints) => {
+                        for part in ints.chunks(PIECE / 16) {
+                            part.iter().for_each(|&int| self.number(b'i', int as u64));
+                            self.flush();
+                        }
+                    }
+                    Items::Floats(floats) => {
+                        for part in floats.chunks(PIECE / 16) {
+                            part.iter()
+                                .for_each(|float| self.number(b'd', float.to_bits()));
+                            self.flush();
+                        }
+                    }
                     Items::Bools(bools) => {
                         bools.iter().for_each(|&truth| self.one(Value::Bool(truth)))
                     }

@@ -94,7 +94,7 @@ impl Map {
                 if !item::collect_if_wanted(context)? {
                     return Ok(());
                 }
-                is_heavy = weighs && scales.is_too_heavy();
+                is_heavy |= weighs && scales.is_too_heavy();
                 if is_heavy {
                     end = desk.give_back(item, end);
                 }
