@@ -374,15 +374,16 @@ impl NativeIter for Completed {
             if let Some(next) = self.over.borrow_mut().pop_front() {
                 return Ok(Some(next));
             }
-            // A copy: callbacks that run meanwhile may ask this very iterator.
+            // A copy, kept alive: callbacks that run meanwhile may ask this very iterator.
             let values = self.waiting.borrow().clone();
             if values.is_empty() {
                 return Ok(None);
             }
-            if (Several { values })
-                .first(context, "as_completed", self.deadline)?
-                .is_none()
-            {
+            let protected = context.protected();
+            values.iter().for_each(|&value| context.protect(value));
+            let first = (Several { values }).first(context, "as_completed", self.deadline)?;
+            context.release(protected);
+            if first.is_none() {
                 return Err(late("the next one was", self.timeout));
             }
             let mut waiting = self.waiting.borrow_mut();

@@ -105,6 +105,7 @@ struct Gathering {
 impl Gathering {
     fn run(&mut self, context: &mut dyn Context) -> Outcome<()> {
         loop {
+            let protected = context.protected();
             self.look_for_end();
             match self.end {
                 Some(_) if !self.stream.plan.ordered => return self.take_what_is_there(context),
@@ -121,6 +122,7 @@ impl Gathering {
             self.take(context, &part)?;
             self.stream.relay(context)?;
             self.draw();
+            context.release(protected);
         }
     }
 

@@ -197,7 +197,9 @@ impl NativeIter for Stream {
                 self.put_off(fault)?;
             }
             self.relay(context)?;
-            *self.ready.borrow_mut() = self.results(context, &part)?;
+            let results = self.results(context, &part)?;
+            // A callback that asked this stream meanwhile may have left some.
+            self.ready.borrow_mut().extend(results);
         }
     }
 

@@ -7,7 +7,7 @@ use super::super::workers::parcel::Parcel;
 use super::fill::Draft;
 use super::{Plan, Stream};
 use crate::diag::Result;
-use crate::process::pool::future::State;
+use crate::process::pool::future::{Future, State};
 use crate::process::pool::job::Produced;
 use crate::process::pool::spool::Spool;
 use crate::process::wait::Awaited;
@@ -172,6 +172,8 @@ impl Stream {
     /// The next finished hand-out: the first, or whichever is finished.
     pub(super) fn next_finished(&self, context: &mut dyn Context) -> Outcome<Option<Part>> {
         while let Some((at, mut part)) = self.next_over(context)? {
+            // It is nowhere else now, and the script may be called before its results are given out.
+            part.items.iter().for_each(|&item| context.protect(item));
             match self.look_after(context, &mut part)? {
                 false => {
                     self.share_out(&mut part, at)?;
@@ -227,28 +229,31 @@ impl Stream {
 
     /// The next hand-out whose task is over, and where it stood.
     fn next_over(&self, context: &mut dyn Context) -> Outcome<Option<(usize, Part)>> {
-        if self.running.borrow().is_empty() {
-            return Ok(None);
+        loop {
+            let count = match self.plan.ordered && !self.plan.gathers {
+                true => 1,
+                false => self.running.borrow().len(),
+            };
+            // Copies: callbacks that run meanwhile may ask this very stream.
+            let running = self.running.borrow();
+            let first = running.iter().take(count);
+            let futures: Vec<Future> = first.map(|part| part.handle.future.clone()).collect();
+            drop(running);
+            if futures.is_empty() {
+                return Ok(None);
+            }
+            let awaited: Vec<Awaited<'_>> = futures.iter().map(Future::awaited).collect();
+            let ready = || futures.iter().find(|future| future.state().is_final());
+            let over = self.plan.pool.wait_for(context, &awaited, None, ready)?;
+            let over = over.or(futures.first()).map(Future::id);
+            let mut running = self.running.borrow_mut();
+            let at = running
+                .iter()
+                .position(|part| Some(part.handle.future.id()) == over);
+            if let Some(at) = at {
+                return Ok(running.remove(at).map(|part| (at, part)));
+            }
         }
-        let count = match self.plan.ordered && !self.plan.gathers {
-            true => 1,
-            false => self.running.borrow().len(),
-        };
-        let running = self.running.borrow();
-        let awaited: Vec<Awaited<'_>> = running
-            .iter()
-            .take(count)
-            .map(|part| part.handle.future.awaited())
-            .collect();
-        let ready = || {
-            let mut first = running.iter().take(count);
-            first.position(|part| part.handle.future.state().is_final())
-        };
-        let at = self.plan.pool.wait_for(context, &awaited, None, ready)?;
-        drop(running);
-        let at = at.unwrap_or(0);
-        let part = self.running.borrow_mut().remove(at);
-        Ok(part.map(|part| (at, part)))
     }
 
     /// What the items of a part have printed, when it is over or given up.
