@@ -92,11 +92,6 @@ pub fn decode(bytes: &[u8], receiver: &mut dyn Receiver) -> diag::Result<Value> 
     Ok(value)
 }
 
-/// Whether a message brings global variables for its receiver: never what was written to be kept.
-pub fn has_globals(bytes: &[u8]) -> bool {
-    bytes.get(1).is_some_and(|flags| flags & FLAG_GLOBALS != 0)
-}
-
 /// The value of a message that is one number, truth value or nil; `None` for all others, rubbish included.
 #[inline]
 pub fn decode_small(bytes: &[u8]) -> Option<Value> {

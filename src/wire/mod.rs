@@ -18,7 +18,7 @@ mod path;
 pub mod report;
 
 pub use bytes::{Reader, put_count, put_text};
-pub use decode::{decode, decode_small, has_globals};
+pub use decode::{decode, decode_small};
 pub use encode::{Bulk, Encoder, SmallMessage, encode_small};
 
 use crate::value::Value;
