@@ -316,11 +316,15 @@ while true {
     let mut err = BufReader::new(child.stderr.take().unwrap()).lines();
     assert_eq!(out.next().unwrap().unwrap(), "ready");
     let pid = nix::unistd::Pid::from_raw(child.id() as i32);
-    for tries in 1.. {
+    let watchdog = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGQUIT).unwrap();
         assert_eq!(err.next().unwrap().unwrap(), "par: 8 processes");
         let rows: Vec<String> = (0..8).map(|_| err.next().unwrap().unwrap()).collect();
-        assert!(tries < 1000, "it never said what was expected: {rows:#?}");
+        assert!(
+            std::time::Instant::now() < watchdog,
+            "it never said what was expected: {rows:#?}"
+        );
         // The one that spawns its program waits in a `join`, where a process has a name and a pid too.
         let named = |row: &String| {
             row.contains(" waits for `sleep 60.5` (pid ")

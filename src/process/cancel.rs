@@ -19,10 +19,13 @@ impl Process {
         let record = Record::of(self.hold().object());
         record.flag(OBSERVED);
         // Whatever becomes of us meanwhile. Its parent, which hears of it, may then be faster than we are in asking.
-        let was_asked = record.flags() & ASKED != 0;
-        doom::process_at(clock::deadline(grace), self);
-        if was_asked || record.is_first_to_ask() {
+        let (was_asked, obeys) = (record.flags() & ASKED != 0, record.is_obeying());
+        let until = clock::deadline(grace);
+        doom::process_at(until, self);
+        // Who cleans up already is not disturbed again.
+        if !obeys && (was_asked || record.is_first_to_ask()) {
             self.ask_to_cancel();
+            record.obey(until);
         }
         if self.wait(Some(grace), place)? {
             doom::spare(self);
@@ -41,6 +44,7 @@ impl Process {
     /// The first half of [`Process::cancel`]: marks and wakes it. False when it is not alive.
     pub fn ask_to_cancel(&self) -> bool {
         if self.is_program() {
+            Record::of(self.hold().object()).obey(clock::deadline(signals::GRACE));
             return self.terminate();
         }
         let (Some(arena), Some(process)) = (arena::get(), Record::of(self.hold().object()).slot())
@@ -55,12 +59,15 @@ impl Process {
 
     /// As [`Process::ask_to_cancel`], but once: what cleans up already is not disturbed again.
     pub fn ask_to_end(&self) -> bool {
-        if self.is_program() {
-            return self.terminate();
-        }
-        match Record::of(self.hold().object()).is_first_to_ask() {
-            true => self.ask_to_cancel(),
-            false => self.alive(),
+        let record = Record::of(self.hold().object());
+        let asks = match self.is_program() {
+            true => !record.is_obeying(),
+            false => record.is_first_to_ask(),
+        };
+        if asks {
+            self.ask_to_cancel()
+        } else {
+            self.alive()
         }
     }
 }

@@ -87,7 +87,9 @@ const NAME_LENGTH: u64 = 80;
 const DOOM: u64 = 88;
 /// When it was started (monotonic nanoseconds); 0 before.
 const BEGAN: u64 = 96;
-const NAME: u64 = 104;
+/// Until when it cleans up, because it was told to end (monotonic nanoseconds).
+const OBEYS: u64 = 104;
+const NAME: u64 = 112;
 const SIZE: u64 = NAME + MAX_NAME as u64;
 
 /// The event word at which its end is announced.
@@ -212,6 +214,16 @@ impl<'a> Record<'a> {
     /// Whether nobody has asked it to end before: of those who do it at the same time one does it.
     pub fn is_first_to_ask(&self) -> bool {
         self.flag(ASKED) & ASKED == 0
+    }
+
+    /// Notes that it was told to end, and has until an instant (monotonic nanoseconds) to clean up.
+    pub fn obey(&self, until: u64) {
+        self.word(OBEYS).fetch_max(until, Ordering::AcqRel);
+    }
+
+    /// Whether it was told to end and still has time to clean up: to tell it again would cut its `finally` off.
+    pub fn is_obeying(&self) -> bool {
+        clock::now() < self.get(OBEYS)
     }
 
     /// Notes the slot of a process that is about to be forked.

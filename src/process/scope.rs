@@ -2,7 +2,7 @@
 
 use super::doom::{self, Doomed};
 use super::ended::Ended;
-use super::record::{OBSERVED, Record, SIGNALLED};
+use super::record::{OBSERVED, OUT_OF_TIME, Record, SIGNALLED};
 use super::signals;
 use super::spawn::Process;
 use super::wait::{self, Awaited, Operation, WaitSpec};
@@ -138,6 +138,8 @@ fn has_failed(child: &Process) -> bool {
     let flags = Record::of(child.hold().object()).flags();
     flags & OBSERVED == 0
         && match child.ended() {
+            // Its time was over, however it has ended then.
+            Some(_) if flags & OUT_OF_TIME != 0 => true,
             Some(Ended::Killed(_)) => flags & SIGNALLED == 0,
             Some(ended) => ended.is_failure(),
             None => false,

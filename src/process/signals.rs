@@ -163,6 +163,10 @@ fn check_cancelled() -> Result<()> {
         return Ok(());
     }
     CANCELLED.store(true, Ordering::Relaxed);
+    if let Some(record) = record::of_slot(arena, arena::me()) {
+        // Whoever else wants it to end finds it at its clean-up, also after the time-out of an item.
+        record.obey(clock::deadline(GRACE));
+    }
     Err(Error::new(codes::CANCELLED, "this process was cancelled"))
 }
 
@@ -188,7 +192,7 @@ pub fn check_shared(status: WaitStatus, place: Option<Span>) -> Result<()> {
 /// they are workers of a pool, and so do the programs of this process; those of the others end with them.
 ///
 /// Who is cancelled ends what is below him himself, and may do so before we come to it: a second `Cancelled` would cut off the
-/// `finally` that runs. So those are left alone who have been asked since we began.
+/// `finally` that runs. So those are left alone who have been asked since we began, and those who clean up already for another reason.
 fn interrupt_tree() {
     programs::interrupt_all();
     let Some(arena) = arena::get() else {
@@ -202,13 +206,17 @@ fn interrupt_tree() {
     let others = arena
         .live_processes()
         .filter(|&process| process != me && is_of_line(arena, process));
-    let flags = |process| record::of_slot(arena, process).map_or(0, |record| record.flags());
-    let others: Vec<(SlotRef, u64)> = others.map(|process| (process, flags(process))).collect();
+    let standing = |process| {
+        record::of_slot(arena, process).map(|record| (record.flags(), record.is_obeying()))
+    };
+    let others: Vec<(SlotRef, Option<(u64, bool)>)> =
+        others.map(|process| (process, standing(process))).collect();
     for (process, before) in others {
+        let (before, obeys) = before.unwrap_or_default();
         let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
         match record::of_slot(arena, process) {
             Some(record) if record.flags() & (DAEMON | WORKER) != DAEMON => {
-                if before & ASKED != 0 || record.flag(ASKED) & ASKED == 0 {
+                if !obeys && (before & ASKED != 0 || record.is_first_to_ask()) {
                     cancel(arena, process, record);
                 }
                 doom::at(killed_at, [Doomed::Slot(process)]);
@@ -230,6 +238,7 @@ pub(super) fn cancel(arena: &Arena, process: SlotRef, record: Record<'_>) -> boo
     let slot = arena.slot(process.index);
     // Before the mark: whoever sees that it was asked asks no second time.
     record.flag(ASKED);
+    record.obey(clock::deadline(GRACE));
     slot.cancelled.store(1, Ordering::SeqCst);
     if !arena.is_alive(process) {
         // The slot may have been freed in between; a mark left in a free slot is cleared when it is taken.

@@ -166,7 +166,7 @@ impl Job {
         has_rest(arena, block)
     }
 
-    /// What to wait for then: see [`is_rest_over`].
+    /// What to wait for then.
     pub fn awaited_rest(&self) -> Awaited<'static> {
         Awaited {
             side: 1,

@@ -1,6 +1,6 @@
 //! A job: a fixed number of items that several workers work off, each item once.
 //!
-//! One block of the arena holds a counter from which workers claim ranges of items ([`claims`]), a record for each worker (what it
+//! One block of the arena holds a counter from which workers claim ranges of items (`claims`), a record for each worker (what it
 //! has claimed, what it is at), and two words for each item: its state and its result. Inputs are not here: workers are
 //! forked at the call and inherit them.
 

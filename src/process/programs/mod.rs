@@ -66,6 +66,8 @@ struct Job {
     deadline: Option<u64>,
     /// Its time was over before it had ended. SIGTERM was sent: the next is SIGKILL.
     late: bool,
+    /// Until when it has time to clean up, because it was told to end (monotonic nanoseconds).
+    obeys: u64,
     /// For spawned ones.
     spawned: Option<Spawned>,
 }
@@ -155,6 +157,7 @@ pub fn begin(deadline: Option<u64>) -> Result<(JobId, Mark)> {
             thread: thread::current().id(),
             programs: Vec::new(),
             killed: false,
+            obeys: 0,
             deadline,
             late: false,
             spawned: None,
@@ -354,6 +357,22 @@ pub(super) fn reap() -> bool {
 }
 
 impl Job {
+    /// Whether it was told to end and still has time to clean up. If not, it is told now.
+    fn obeys(&mut self) -> bool {
+        let record = self
+            .spawned
+            .as_ref()
+            .map(|spawned| Record::of(spawned.hold.object()));
+        let obeys = clock::now() < self.obeys || record.is_some_and(|record| record.is_obeying());
+        if !obeys {
+            self.obeys = clock::deadline(signals::GRACE);
+            if let Some(record) = record {
+                record.obey(self.obeys);
+            }
+        }
+        obeys
+    }
+
     /// Its time is over: what it is sent now, and the time until the next.
     fn next_signal(&mut self, now: u64) -> i32 {
         let signal = match self.late {
@@ -412,10 +431,13 @@ fn seal(hold: Hold, status: WaitStatus, passed: bool) {
     };
     record.seal(arena, status, 0);
     scope::note_bad_end();
-    let is_news = record.flags() & (SIGNALLED | OBSERVED) == 0;
-    // A code that is no success is the error of a program: who does not join it is told, as of an error of a process.
+    let flags = record.flags();
+    let is_late = flags & OUT_OF_TIME != 0;
+    let is_news = flags & OBSERVED == 0 && (is_late || flags & SIGNALLED == 0);
+    // A code that is no success is the error of a program: who does not join it is told, as of an error of a process. So is one whose
+    // time was over, however it has ended then.
     let has_failed = match status {
-        Status::Exited(_) => !passed,
+        Status::Exited(_) => !passed || is_late,
         _ => true,
     };
     if has_failed && is_news {
@@ -476,13 +498,12 @@ fn end_jobs(jobs: &[JobId]) {
     for round in 0..4 {
         let mut any = false;
         for &job in jobs {
-            let signal = match round {
-                // One whose time was over was told before: nothing is told twice.
-                0 if is_late(job) => 0,
-                0 => libc::SIGTERM,
-                _ => libc::SIGKILL,
+            any |= match round {
+                // One whose time was over was told before.
+                0 if is_late(job) => sweep::signal_job(job, 0),
+                0 => tell_to_end(job),
+                _ => sweep::signal_job(job, libc::SIGKILL),
             };
-            any |= sweep::signal_job(job, signal);
         }
         if !any {
             break;
@@ -530,9 +551,16 @@ fn tell_of_interrupt(jobs: &[JobId]) {
     for &job in jobs {
         let is_told = is_shared && with(|state| state.is_foreground(job));
         if !is_told {
-            sweep::signal_job(job, libc::SIGTERM);
+            tell_to_end(job);
         }
     }
+}
+
+/// Sends SIGTERM to a job, unless it was told so a moment ago: many programs take a second one for "at once", and leave their clean-up.
+/// Whether it runs.
+fn tell_to_end(job: JobId) -> bool {
+    let obeys = with(|state| state.jobs.get_mut(&job).is_some_and(Job::obeys));
+    sweep::signal_job(job, if obeys { 0 } else { libc::SIGTERM })
 }
 
 /// The jobs of this process, or those of the line of the prompt that runs.
