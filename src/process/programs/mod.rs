@@ -2,39 +2,40 @@
 //!
 //! Programs that are started together, as the stages of a pipeline, are one *job*. A job belongs to the process that
 //! started it: a foreground job until the call that runs it returns, a spawned one until it has ended, and then its end is
-//! written into its process object for everybody who holds it. What jobs leave running is `sweep`'s to judge, and
+//! written into its process object for everybody who holds it. How jobs are ended is in `ending`, what they leave running is `sweep`'s to judge, and
 //! [`guardian`] ends everything when the main process itself is killed.
 
+mod ending;
 pub mod guardian;
 mod mark;
 mod pipe;
 mod sweep;
 
 use super::record::{DAEMON, OBSERVED, OUT_OF_TIME, PASSED, PROGRAM, Record, SIGNALLED, Status};
+use super::scope;
 use super::spawn::{self, Process};
-use super::{scope, signals};
 use crate::arena::{self, Hold};
 use crate::diag::Result;
 use crate::os::alarm::{self, Setter};
+use crate::os::clock;
 use crate::os::fork::{self, WaitStatus};
-use crate::os::poll::{self, Interest};
+use crate::os::poll::Interest;
 use crate::os::program::Started;
-use crate::os::{clock, signal};
 use crate::source::Span;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::os::fd::AsRawFd;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ThreadId};
 
+pub use ending::end;
+pub(super) use ending::{begin_line, end_all, interrupt_all};
 pub use mark::{Mark, VARIABLE};
 pub use pipe::Pipe;
 pub(super) use sweep::{end_strays, settle};
 
 /// Seconds between SIGTERM and SIGKILL for what is ended: enough to remove temporary files, too short to be noticed.
 pub const GRACE: f64 = 0.2;
-/// Seconds to wait for what was sent SIGKILL: it ends at once, unless the kernel keeps it (a dead disk).
-const LAST_WAIT: f64 = 1.0;
 /// How many jobs that were killed are remembered, for what they left behind and shows up late.
 const REMEMBERED: usize = 4096;
 
@@ -91,8 +92,6 @@ struct State {
 }
 
 static STATE: Mutex<Option<State>> = Mutex::new(None);
-/// Jobs up to this number were begun by earlier lines of a prompt.
-static LINE_BEGAN_AT: AtomicU64 = AtomicU64::new(0);
 /// Whether this process has ever started a program: without one there is nothing to look for.
 static USED: AtomicBool = AtomicBool::new(false);
 
@@ -357,22 +356,6 @@ pub(super) fn reap() -> bool {
 }
 
 impl Job {
-    /// Whether it was told to end and still has time to clean up. If not, it is told now.
-    fn obeys(&mut self) -> bool {
-        let record = self
-            .spawned
-            .as_ref()
-            .map(|spawned| Record::of(spawned.hold.object()));
-        let obeys = clock::now() < self.obeys || record.is_some_and(|record| record.is_obeying());
-        if !obeys {
-            self.obeys = clock::deadline(signals::GRACE);
-            if let Some(record) = record {
-                record.obey(self.obeys);
-            }
-        }
-        obeys
-    }
-
     /// Its time is over: what it is sent now, and the time until the next.
     fn next_signal(&mut self, now: u64) -> i32 {
         let signal = match self.late {
@@ -476,56 +459,6 @@ fn set_alarm() {
     alarm::set(Setter::Programs, next);
 }
 
-/// Ends a job with everything that it started: SIGTERM, SIGKILL after [`GRACE`]. Its own programs have ended then.
-pub fn end(job: JobId) {
-    end_jobs(&[job]);
-}
-
-fn end_jobs(jobs: &[JobId]) {
-    with(|state| {
-        for id in jobs {
-            if let Some(job) = state.jobs.get_mut(id) {
-                job.killed = true;
-            }
-        }
-    });
-    if let Some(grace) = signals::programs_grace() {
-        // They have as long as the processes of the tree.
-        tell_of_interrupt(jobs);
-        wait_for_all(jobs, grace);
-    }
-    // The second round ends what the first had time for; the others what escaped them.
-    for round in 0..4 {
-        let mut any = false;
-        for &job in jobs {
-            any |= match round {
-                // One whose time was over was told before.
-                0 if is_late(job) => sweep::signal_job(job, 0),
-                0 => tell_to_end(job),
-                _ => sweep::signal_job(job, libc::SIGKILL),
-            };
-        }
-        if !any {
-            break;
-        }
-        wait_for_all(jobs, if round == 0 { GRACE } else { LAST_WAIT });
-    }
-}
-
-/// Waits until every program of these jobs has ended, at most so many seconds.
-fn wait_for_all(jobs: &[JobId], seconds: f64) {
-    let until = clock::deadline(seconds);
-    loop {
-        look();
-        let interests: Vec<Interest> = jobs.iter().flat_map(|&job| interests(job)).collect();
-        if interests.is_empty() || clock::now() >= until {
-            return;
-        }
-        // Nothing but time and ends counts here: what ends programs must not be ended itself.
-        let _ = poll::wait(&interests, Some(until), || Ok(true));
-    }
-}
-
 /// The spawned programs that run, oldest first.
 pub(super) fn running() -> Vec<Hold> {
     with(|state| {
@@ -533,72 +466,6 @@ pub(super) fn running() -> Vec<Hold> {
         let spawned = own.filter_map(|job| job.spawned.as_ref());
         spawned.map(|spawned| spawned.hold.clone()).collect()
     })
-}
-
-/// At Ctrl-C: SIGTERM to every job of this process, but not to what runs in the foreground of the terminal and has had the Ctrl-C itself:
-/// it is dealing with it.
-pub(super) fn interrupt_all() {
-    if !used() {
-        return;
-    }
-    let jobs = own_jobs(true);
-    flag(&jobs);
-    tell_of_interrupt(&jobs);
-}
-
-fn tell_of_interrupt(jobs: &[JobId]) {
-    let is_shared = signal::is_interrupt_shared();
-    for &job in jobs {
-        let is_told = is_shared && with(|state| state.is_foreground(job));
-        if !is_told {
-            tell_to_end(job);
-        }
-    }
-}
-
-/// Sends SIGTERM to a job, unless it was told so a moment ago: many programs take a second one for "at once", and leave their clean-up.
-/// Whether it runs.
-fn tell_to_end(job: JobId) -> bool {
-    let obeys = with(|state| state.jobs.get_mut(&job).is_some_and(Job::obeys));
-    sweep::signal_job(job, if obeys { 0 } else { libc::SIGTERM })
-}
-
-/// The jobs of this process, or those of the line of the prompt that runs.
-fn own_jobs(of_line: bool) -> Vec<JobId> {
-    let first = match of_line {
-        true => LINE_BEGAN_AT.load(Ordering::Relaxed),
-        false => 0,
-    };
-    let mut jobs = with(|state| state.own_jobs());
-    jobs.retain(|job| job.0 > first);
-    jobs
-}
-
-/// Notes that jobs are ended by us: their deaths are no news then.
-fn flag(jobs: &[JobId]) {
-    with(|state| {
-        let jobs = jobs.iter().filter_map(|job| state.jobs.get(job));
-        for spawned in jobs.filter_map(|job| job.spawned.as_ref()) {
-            Record::of(spawned.hold.object()).flag(SIGNALLED);
-        }
-    });
-}
-
-/// A line of a prompt begins: see [`signals::begin_line`].
-pub(super) fn begin_line() {
-    LINE_BEGAN_AT.store(with(|state| state.last), Ordering::Relaxed);
-}
-
-/// At the end of this process, or of a line of the prompt: ends what was spawned and not joined.
-pub(super) fn end_all(of_line: bool) {
-    if !used() {
-        return;
-    }
-    reap();
-    let jobs = own_jobs(of_line);
-    flag(&jobs);
-    end_jobs(&jobs);
-    reap();
 }
 
 /// Sends a signal to the group of a spawned job of this process; false when it is over.
