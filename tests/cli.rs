@@ -4,10 +4,11 @@ mod common;
 
 use common::root;
 use common::sandbox::{Outcome, run_par};
+use nix::unistd::Pid;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -256,6 +257,34 @@ fn ctrl_c_is_an_error_and_then_a_death_by_signal() {
     assert_eq!(status.signal(), Some(nix::libc::SIGINT));
 }
 
+type Lines<T> = std::io::Lines<BufReader<T>>;
+
+/// A script that has printed that it is ready, with its outputs line by line.
+fn ready(code: &str) -> (Child, Pid, Lines<ChildStdout>, Lines<ChildStderr>) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
+        .args(["-e", code])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    let err = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert_eq!(out.next().unwrap().unwrap(), "ready");
+    let pid = Pid::from_raw(child.id() as i32);
+    (child, pid, out, err)
+}
+
+/// What a script of so many processes answers to SIGQUIT: a row for each. A test that asks for a minute asks in vain.
+fn asked(pid: Pid, err: &mut Lines<ChildStderr>, count: usize, began: Instant) -> Vec<String> {
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGQUIT).unwrap();
+    let head = err.next().unwrap().unwrap();
+    assert_eq!(head, format!("par: {count} processes"));
+    let rows: Vec<String> = (0..count).map(|_| err.next().unwrap().unwrap()).collect();
+    let is_in_time = began.elapsed() < Duration::from_secs(60);
+    assert!(is_in_time, "it never said what was expected: {rows:#?}");
+    rows
+}
+
 #[test]
 fn sigquit_tells_what_every_process_does() {
     let code = "let m = lock(); let [r, w] = pipe(oneway: true)
@@ -264,21 +293,11 @@ r.recv()
 let wanter = spawn(name: \"wanter\") { lock m { } }
 let burner = spawn(name: \"burner\") { let i = 0; while true { i += 1 } }
 print(\"ready\"); try { join wanter } finally { print(\"finally\") }";
-    let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
-        .args(["-e", code])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut err = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert_eq!(out.next().unwrap().unwrap(), "ready");
-    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    let (mut child, pid, mut out, mut err) = ready(code);
+    let began = Instant::now();
     // A process that has just been spawned may not be at its wait yet: asked again until it is.
     loop {
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGQUIT).unwrap();
-        assert_eq!(err.next().unwrap().unwrap(), "par: 4 processes");
-        let rows: Vec<String> = (0..4).map(|_| err.next().unwrap().unwrap()).collect();
+        let rows = asked(pid, &mut err, 4, began);
         assert!(rows[0].starts_with("  main "), "{rows:?}");
         let waits = rows[2].contains("waits in `lock` of a lock at <-e>:4")
             && rows[2].contains("held by holder")
@@ -306,25 +325,10 @@ while true {
   for p in [rests, burns] { p.signal(\"CONT\") }
   sleep(10ms)
 }";
-    let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
-        .args(["-e", code])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut err = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert_eq!(out.next().unwrap().unwrap(), "ready");
-    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
-    let watchdog = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let (mut child, pid, _out, mut err) = ready(code);
+    let began = Instant::now();
     loop {
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGQUIT).unwrap();
-        assert_eq!(err.next().unwrap().unwrap(), "par: 8 processes");
-        let rows: Vec<String> = (0..8).map(|_| err.next().unwrap().unwrap()).collect();
-        assert!(
-            std::time::Instant::now() < watchdog,
-            "it never said what was expected: {rows:#?}"
-        );
+        let rows = asked(pid, &mut err, 8, began);
         // The one that spawns its program waits in a `join`, where a process has a name and a pid too.
         let named = |row: &String| {
             row.contains(" waits for `sleep 60.5` (pid ")
