@@ -14,7 +14,7 @@ pub static FUNCTIONS: Table = natives! {
     "apply" ("function", "arguments?", "named?") apply, "Calls a function with the arguments in a list, and with those in a map as named ones.";
     "args" () arguments_of_the_script, "The script's arguments: a list of strings. Written without parentheses.";
     "assert" ("condition", "message?") assert, "Raises AssertionError unless the condition is true.";
-    "error" ("message?", "kind?", "cause?", "**attributes") error, "Makes an error to throw; further named arguments become its attributes.";
+    "error" ("message?", "kind?", "cause?", "**attributes") error, "Makes an error to throw; further named arguments become its attributes. Of an error in place of the message: the same with these.";
     "exit" ("code?") exit, "Leaves the process with an exit code, after `finally` and `defer` have run.";
     "sleep" ("seconds") sleep, "Waits so many seconds.";
 };
@@ -58,11 +58,15 @@ fn assert(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn error(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let message = match arguments::given(&args[0]) {
-        Some(message) => show::display(*message),
-        None => String::new(),
+    let known = match arguments::given(&args[0]) {
+        Some(Value::Error(known)) => Some(*known),
+        _ => None,
     };
-    let mut report = diag::Error::new(codes::USER, message);
+    let mut report = match (known, arguments::given(&args[0])) {
+        (Some(known), _) => known.report.clone(),
+        (None, Some(message)) => diag::Error::new(codes::USER, show::display(*message)),
+        (None, None) => diag::Error::new(codes::USER, String::new()),
+    };
     if let Some(kind) = arguments::given(&args[1]) {
         let name = arguments::text("error", "kind", kind)?;
         if name.is_empty() {
@@ -71,13 +75,19 @@ fn error(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         report.kind = name.to_string();
     }
     let cause = match arguments::given(&args[2]) {
-        None => Value::Nil,
+        None => known.map_or(Value::Nil, |known| known.cause),
         Some(cause @ Value::Error(_)) => *cause,
         Some(other) => return Err(arguments::wrong("error", "cause", "an error", other)),
     };
-    let mut attributes: Vec<(Rc<str>, Value)> = Vec::new();
+    let mut attributes = known.map_or_else(Vec::new, |known| known.attributes.clone());
     if let Some(fields) = arguments::given(&args[3]) {
         let fields = arguments::map("error", "attributes", fields)?;
+        attributes.retain(|(name, _)| {
+            fields
+                .table()
+                .iter()
+                .all(|(key, _)| key.as_str() != Some(name))
+        });
         let named = fields.table().iter();
         attributes.extend(named.filter_map(|(key, value)| Some((Rc::from(key.as_str()?), value))));
     }

@@ -6,6 +6,7 @@ use crate::builtins::lazy;
 use crate::builtins::scarce::{self, Scarce};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::os::fork;
 use crate::process::pool::reading;
 use crate::program::running::Source;
 use crate::value::Value;
@@ -22,6 +23,8 @@ pub(super) const AHEAD: usize = 256 * 1024;
 struct Lines {
     /// `None` once it has ended. Taken out while it is at work: what feeds it may call back.
     open: RefCell<Option<Foreground>>,
+    /// The process that runs it: one that is forked while it is at work finds nothing open.
+    owner: i32,
     /// What its input is read from.
     feed: Option<Rc<dyn NativeIter>>,
     /// How its output is written, if not in UTF-8.
@@ -39,6 +42,7 @@ pub(super) fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let feed = foreground.feed.clone();
     let lines = Lines {
         open: RefCell::new(Some(foreground)),
+        owner: fork::pid(),
         feed,
         coding,
         _open: Scarce::new(context.heap(), scarce::PROGRAM),
@@ -90,14 +94,14 @@ impl Lines {
 
 impl NativeIter for Lines {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
-        let Some(mut foreground) = self.open.take() else {
-            return Ok(None);
-        };
-        if !foreground.running.is_own() {
+        if self.owner != fork::pid() {
             let message =
                 "the lines of a command are read by the process that runs it, but this is another";
             return Err(diag::Error::new(codes::VALUE, message).into());
         }
+        let Some(mut foreground) = self.open.take() else {
+            return Ok(None);
+        };
         // What is there already is given without a look at the pipes: one costs as much as a thousand lines.
         let mut searched = 0;
         let output = foreground.running.output.as_ref();

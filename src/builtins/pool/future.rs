@@ -6,7 +6,7 @@ use super::workers::Pool;
 use crate::builtins::process::ProcessHandle;
 use crate::diag::{Error, Field, codes};
 use crate::os::{clock, limit};
-use crate::process::pool::future::{Future, State};
+use crate::process::pool::future::{Future, GivenUp, State};
 use crate::process::wait::{self, Awaited, Operation, WaitSpec};
 use crate::process::{Ended, place, tenders, willing};
 use crate::value::Value;
@@ -155,14 +155,18 @@ pub fn outcome(context: &mut dyn Context, future: &Future) -> Outcome {
 
 /// The error of a task that was given up: by itself, or with its pool.
 fn cancellation(future: &Future) -> Box<Error> {
-    let Some((by, place)) = future.terminated_by() else {
+    let Some(GivenUp { by, place, closed }) = future.given_up_by() else {
         let message = "a value was to come, but the task was cancelled";
         return Error::new(codes::TASK_CANCELLED, message);
     };
-    let message = "a value was to come, but the pool was terminated";
+    let (was, did) = match closed {
+        true => ("closed before a worker had begun", "closed"),
+        false => ("terminated", "terminated"),
+    };
+    let message = format!("a value was to come, but the pool was {was}");
     let who = format!("{} (pid {})", by.name(), by.pid().unwrap_or(0));
     let at = place.map_or_else(String::new, |_| format!(" at {}", place::text(place)));
-    Error::new(codes::TASK_CANCELLED, message).with_note(format!("{who} terminated it{at}"))
+    Error::new(codes::TASK_CANCELLED, message).with_note(format!("{who} {did} it{at}"))
 }
 
 /// The error of a task whose worker died, when it was tried so many times.

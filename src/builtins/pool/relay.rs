@@ -9,7 +9,7 @@ use crate::builtins::progress;
 use crate::diag::Result;
 use crate::limits::MAX_SHELVED;
 use crate::process::pool::future::{Future, State};
-use crate::process::pool::spool::{Region, Spool, failed};
+use crate::process::pool::spool::{Region, Spool, failed, give_back};
 use crate::value::Value;
 use crate::value::native::{Context, Outcome};
 use std::collections::BTreeMap;
@@ -18,6 +18,8 @@ use std::os::unix::fs::FileExt;
 
 /// Bytes that are moved at once.
 const PIECE: usize = 64 * 1024;
+/// What a piece takes in memory beside its text, wherever that lies.
+const OWN: usize = 128;
 
 /// `output:`: whether what items print is told in their order.
 pub fn is_ordered(function: &str, value: &Value) -> Outcome<bool> {
@@ -68,6 +70,15 @@ impl Relay {
         }
     }
 
+    /// When all is over: takes what came into spools that are not in use, from processes that have outlived their items.
+    pub fn take_late(&mut self) -> Result<()> {
+        for mut spool in std::mem::take(&mut self.free) {
+            spool.mark(u64::MAX)?;
+            self.take(&mut spool)?;
+        }
+        Ok(())
+    }
+
     /// Lets go of spools that are not in use: nothing more is handed out.
     pub fn close_spools(&mut self) {
         self.free.clear();
@@ -105,6 +116,7 @@ impl Relay {
 
     fn piece(&mut self, spool: &Spool, region: &Region) -> Result<Piece> {
         let to_error = region.stream == 1;
+        self.in_memory += OWN;
         let fits = region.length <= MAX_SHELVED.saturating_sub(self.in_memory) as u64;
         let mut bytes = vec![0; if fits { region.length as usize } else { PIECE }];
         let mut offset = 0;
@@ -158,6 +170,7 @@ impl Relay {
     }
 
     fn print_piece(&mut self, context: &mut dyn Context, piece: &Piece) -> Outcome<()> {
+        self.in_memory = self.in_memory.saturating_sub(OWN);
         let (from, length) = match &piece.place {
             Place::Memory(bytes) => {
                 self.in_memory = self.in_memory.saturating_sub(bytes.len());
@@ -183,11 +196,14 @@ impl Relay {
             told += count as u64;
         }
         self.pieces = self.pieces.saturating_sub(1);
-        if self.pieces == 0
-            && let Some(file) = &self.spill
-        {
-            file.set_len(0).map_err(|error| failed(&error))?;
-            self.spilled = 0;
+        match (&self.spill, self.pieces) {
+            (Some(file), 0) => {
+                file.set_len(0).map_err(|error| failed(&error))?;
+                self.spilled = 0;
+            }
+            // Others are still to come: the file keeps its length, but not what was told.
+            (Some(file), _) => give_back(file, from, length),
+            (None, _) => {}
         }
         Ok(())
     }

@@ -68,7 +68,7 @@ const POOL: u64 = 0;
 const AT: u64 = 8;
 /// Seconds that each of its calls may take (a float's bits), 0 for no limit.
 const LIMIT: u64 = 16;
-/// The process that terminated the pool meanwhile ([`HandleId::to_bits`]), and where.
+/// The process that terminated the pool meanwhile, or closed it and gave up what waited ([`HandleId::to_bits`]), and where.
 const BY: u64 = 24;
 const WHERE: u64 = 32;
 /// How it stands with telling of its failure ([`standing`]), and where it was handed in.
@@ -78,8 +78,10 @@ const FROM: u64 = 48;
 const READER: u64 = 56;
 /// What it comes to with the result that is attached (a [`State`]).
 const OUTCOME: u64 = 64;
+/// Not 0 when the pool was closed rather than terminated.
+const CLOSED: u64 = 72;
 /// What that worker had printed last.
-const TAIL: u64 = 72;
+const TAIL: u64 = 80;
 /// In [`AT`]: not a worker died, but the process that had made the pool.
 const OWNER: u64 = u64::MAX;
 const DETAILS_SIZE: u64 = TAIL + tail::SIZE;
@@ -88,6 +90,16 @@ const DETAILS_SIZE: u64 = TAIL + tail::SIZE;
 #[derive(Clone)]
 pub struct Future {
     hold: Hold,
+}
+
+/// How a task was given up with its pool.
+pub struct GivenUp {
+    /// Who did it.
+    pub by: Process,
+    /// Where.
+    pub place: Option<Span>,
+    /// The pool was closed and what waited was given up; else it was terminated.
+    pub closed: bool,
 }
 
 /// On which terms a task is handed in.
@@ -170,6 +182,7 @@ impl Future {
                 arena.put_word(details + FROM, place::pack_start(terms.from));
                 arena.put_word(details + READER, 0);
                 arena.put_word(details + OUTCOME, 0);
+                arena.put_word(details + CLOSED, 0);
                 arena.put_word(details + TAIL, 0);
                 object.cells[DETAILS].store(details, Ordering::Release);
                 arena.commit(details);
@@ -245,14 +258,16 @@ impl Future {
         (self.died_at() == OWNER).then(|| owner::orphaned(expected, dead))
     }
 
-    /// Who terminated the pool before it was finished, and where.
-    pub fn terminated_by(&self) -> Option<(Process, Option<Span>)> {
+    /// Who gave it up with its pool, where and how.
+    pub fn given_up_by(&self) -> Option<GivenUp> {
         let read = |arena: &Arena, details| {
             let by = HandleId::from_bits(arena.get_word(details + BY))?;
-            Some((by, place::unpack_start(arena.get_word(details + WHERE))))
+            let place = place::unpack_start(arena.get_word(details + WHERE));
+            Some((by, place, arena.get_word(details + CLOSED) != 0))
         };
-        let (by, place) = self.detail(read).flatten()?;
-        Some((Process::from_id(by)?, place))
+        let (by, place, closed) = self.detail(read).flatten()?;
+        let by = Process::from_id(by)?;
+        Some(GivenUp { by, place, closed })
     }
 
     /// Where it was handed in, when that is known.
@@ -442,13 +457,27 @@ pub(super) fn terminate(arena: &Arena, object: &Object, place: Option<Span>) {
     if State::from_number(object.cells[STATE].load(Ordering::Acquire)).is_final() || details == 0 {
         return;
     }
-    let me = arena.slot(arena::me().index);
-    arena.put_word(details + WHERE, place::pack_start(place));
-    arena.put_word(details + BY, me.process.load(Ordering::Acquire));
+    note_end(arena, details, place, false);
     if step(object, State::Running, State::Cancelled) {
         announce(object);
     }
     give_up(object);
+}
+
+/// Cancels a task that no worker has taken, because this process closes its pool, at a place, and gives up what waits.
+pub(super) fn close(arena: &Arena, object: &Object, place: Option<Span>) {
+    let details = object.cells[DETAILS].load(Ordering::Acquire);
+    if is_waiting(object) && details != 0 {
+        note_end(arena, details, place, true);
+        give_up(object);
+    }
+}
+
+fn note_end(arena: &Arena, details: Offset, place: Option<Span>, closed: bool) {
+    let me = arena.slot(arena::me().index);
+    arena.put_word(details + WHERE, place::pack_start(place));
+    arena.put_word(details + CLOSED, u64::from(closed));
+    arena.put_word(details + BY, me.process.load(Ordering::Acquire));
 }
 
 /// Fails a task that waits: the process that made its pool has ended.

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 /// Bytes of a mark: an item, and where standard output and standard error end behind it.
 const MARK: usize = 24;
@@ -29,6 +29,7 @@ pub struct Spool {
     read: [u64; 2],
     marks_read: u64,
     given_back: [u64; 2],
+    identity: u64,
 }
 
 /// A part of one of the streams.
@@ -46,26 +47,45 @@ pub struct Region {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Address {
     pid: u32,
-    files: [u32; 3],
+    files: [u32; FILES],
+    /// By what they are known again: whoever has let go of them may have other files under these numbers by now.
+    identity: u64,
 }
 
 impl Address {
-    /// As two words; `None` is two zeros.
-    pub fn to_words(address: Option<Address>) -> [u64; 2] {
-        address.map_or([0; 2], |Address { pid, files }| {
-            let [out, err, marks] = files.map(u64::from);
-            [u64::from(pid) << 32 | out, err << 32 | marks]
-        })
+    /// As three words; `None` is three zeros.
+    pub fn to_words(address: Option<Address>) -> [u64; 3] {
+        address.map_or(
+            [0; 3],
+            |Address {
+                 pid,
+                 files,
+                 identity,
+             }| {
+                let [out, err, marks] = files.map(u64::from);
+                [u64::from(pid) << 32 | out, err << 32 | marks, identity]
+            },
+        )
     }
 
-    /// From two words.
-    pub fn from_words([first, second]: [u64; 2]) -> Option<Address> {
+    /// From three words.
+    pub fn from_words([first, second, identity]: [u64; 3]) -> Option<Address> {
         let pid = (first >> 32) as u32;
         (pid != 0).then_some(Address {
             pid,
             files: [first as u32, (second >> 32) as u32, second as u32],
+            identity,
         })
     }
+}
+
+/// What tells three files from others: a number of the places that they have on their disks.
+fn identity(files: [&File; FILES]) -> io::Result<u64> {
+    files.into_iter().try_fold(0_u64, |sum, file| {
+        let place = file.metadata()?;
+        let mixed = sum.rotate_left(21) ^ place.ino() ^ place.dev().rotate_left(40);
+        Ok(mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    })
 }
 
 /// The error of a file of a spool.
@@ -81,9 +101,11 @@ impl Spool {
     pub fn new() -> Result<Spool> {
         let file = || appending(&tempfile::tempfile()?);
         let make = || -> io::Result<Spool> {
+            let (out, err, marks) = (file()?, file()?, file()?);
             Ok(Spool {
-                streams: [file()?, file()?],
-                marks: file()?,
+                identity: identity([&out, &err, &marks])?,
+                streams: [out, err],
+                marks,
                 read: [0; 2],
                 marks_read: 0,
                 given_back: [0; 2],
@@ -98,6 +120,7 @@ impl Spool {
         Address {
             pid: std::process::id(),
             files: [out, err, &self.marks].map(|file| file.as_raw_fd() as u32),
+            identity: self.identity,
         }
     }
 
@@ -155,7 +178,6 @@ impl Spool {
 
     /// Gives back what was taken and has been read.
     pub fn give_back(&mut self) {
-        let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         for (stream, file) in self.streams.iter().enumerate() {
             let (Some(given), Some(&read)) =
                 (self.given_back.get_mut(stream), self.read.get(stream))
@@ -163,8 +185,7 @@ impl Spool {
                 continue;
             };
             if read - *given >= GIVE_BACK {
-                // A file system that cannot do it keeps the bytes until the map is over.
-                let _ = fallocate(file, flags, *given as i64, (read - *given) as i64);
+                give_back(file, *given, read - *given);
                 *given = read;
             }
         }
@@ -178,6 +199,12 @@ impl Spool {
         (self.read, self.marks_read, self.given_back) = ([0; 2], 0, [0; 2]);
         Ok(())
     }
+}
+
+/// Gives a part of a file back to the disk. A file system that cannot do it keeps the bytes until the map is over.
+pub fn give_back(file: &File, from: u64, length: u64) {
+    let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    let _ = fallocate(file, flags, from as i64, length as i64);
 }
 
 /// The same file, to be written at its end whoever else does.
@@ -220,12 +247,23 @@ impl Capture {
     }
 
     /// Into the spool of another process.
+    ///
+    /// # Errors
+    /// That process has it no longer: what was handed out with it was given up.
     pub fn open(address: Address) -> Result<Capture> {
         let files = address.files.map(|file| {
             let path = format!("/proc/{}/fd/{file}", address.pid);
             OpenOptions::new().read(true).append(true).open(path)
         });
-        Capture::begin(files).map_err(|error| failed(&error))
+        let check = |[out, err, marks]: [io::Result<File>; FILES]| {
+            let files = [out?, err?, marks?];
+            match identity(files.each_ref())? == address.identity {
+                true => Ok(files.map(Ok)),
+                false => Err(io::Error::from(io::ErrorKind::NotFound)),
+            }
+        };
+        let capture = check(files).and_then(Capture::begin);
+        capture.map_err(|error| failed(&error))
     }
 
     fn begin([out, err, marks]: [io::Result<File>; 3]) -> io::Result<Capture> {

@@ -333,13 +333,13 @@ impl Tasks {
         }
     }
 
-    /// Gives up the tasks that no worker has taken.
-    pub fn cancel_waiting(&self) {
+    /// Gives up the tasks that no worker has taken: this process, at a place, closes the pool.
+    pub fn cancel_waiting(&self, place: Option<Span>) {
         let (Some(arena), object) = (arena::get(), self.object()) else {
             return;
         };
         let _guard = object.lock();
-        drain(arena, object, future::give_up);
+        drain(arena, object, |task| future::close(arena, task, place));
     }
 
     /// How many workers it is to have.

@@ -85,6 +85,10 @@ impl Map {
         let Some(relaying) = &mut self.relaying else {
             return Ok(());
         };
+        // What came since the last marks, from processes that have outlived their items.
+        for spool in &relaying.spools {
+            spool.mark(LAST)?;
+        }
         relaying.take()?;
         relaying.relay.print(context, broken_at.unwrap_or(LAST))
     }

@@ -112,6 +112,9 @@ pub fn value_of(
     }))
 }
 
+/// Attributes of an error that the body of a map gives it (no script can name them): whose items these are, and which it was at.
+const INNER: [&str; 3] = ["@of", "@index", "@item"];
+
 /// An item's error as the caller sees it: with the item, its index and the worker's trace.
 pub fn error_of_item(
     context: &mut dyn Context,
@@ -124,16 +127,29 @@ pub fn error_of_item(
     let Value::Error(error) = error else {
         return Err(Error::new(codes::DECODE, "a worker's error could not be read").into());
     };
+    let mut attributes = error.attributes.clone();
+    let mut take = |wanted: &str| {
+        let at = attributes.iter().position(|(name, _)| &**name == wanted)?;
+        Some(attributes.swap_remove(at).1)
+    };
+    // Where the item is a chunk, as for the module `parallel`, its body has said at which of its items it failed, and whose these are.
+    let [of, inner, value] = INNER.map(&mut take);
+    let of = of.as_ref().and_then(Value::as_str);
+    let (index, item) = match inner {
+        Some(index) => (index, value.unwrap_or(Value::Nil)),
+        None => (Value::Int(index as i64), item),
+    };
     let mut report = error.report.clone();
     report.notes.push(format!(
-        "in item {index} of `{construct}`: {}",
+        "in item {} of `{}`: {}",
+        show::repr(index),
+        of.unwrap_or(construct),
         shorten(show::repr(item))
     ));
     report.spawned_at = report.spawned_at.or(place);
     report.joined.extend(context.trace());
-    let mut attributes = error.attributes.clone();
     attributes.retain(|(name, _)| !matches!(&**name, "index" | "item"));
-    attributes.push(("index".into(), Value::Int(index as i64)));
+    attributes.push(("index".into(), index));
     attributes.push(("item".into(), item));
     Ok(Value::Error(ErrorValue::new(
         context.heap(),

@@ -64,19 +64,20 @@ impl Map {
             desk: &desk,
             capture: capture.as_ref(),
         };
+        let mut is_heavy = scales.is_too_heavy();
         for &item in first {
             // Given by hand after a death: each is a claim of its own, noted as what the worker is at.
-            if desk.stopped_at(item) {
+            if is_heavy || desk.stopped_at(item) {
                 break;
             }
             let began = clock::now();
             self.one_item(context, &place, item, &mut message)?;
             self.job.end_claim(worker, 1, began);
             left = left.map(|left| left.saturating_sub(1));
+            is_heavy = weighs && scales.is_too_heavy();
         }
         // An item with a time-out is a claim of its own, and so is one of a worker that is soon replaced.
         let single = self.settings.timeout.is_some() || left.is_some();
-        let mut is_heavy = scales.is_too_heavy();
         while left != Some(0) && !is_heavy {
             let chunk = self.settings.chunk.or(single.then_some(1));
             let chunk = chunk.map(|chunk| chunk.min(left.unwrap_or(chunk)));
@@ -94,13 +95,21 @@ impl Map {
                 if !item::collect_if_wanted(context)? {
                     return Ok(());
                 }
-                is_heavy |= weighs && scales.is_too_heavy();
+                is_heavy = weighs && scales.is_too_heavy();
                 if is_heavy {
                     end = desk.give_back(item, end);
                 }
                 item += 1;
+                if is_heavy {
+                    break;
+                }
             }
             context.release(protected);
+            if is_heavy && item < end {
+                // What it gave back before is still there. So it leaves with the claim in its hands, as if it had died: what is left
+                // of that goes to the one in its place.
+                break;
+            }
             left = left.map(|left| left.saturating_sub(end - start));
             self.job.end_claim(worker, end - start, began);
         }

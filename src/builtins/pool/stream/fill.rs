@@ -163,6 +163,7 @@ impl Stream {
                 job: None,
                 collect: plan.collect,
                 limit: plan.limits.timeout,
+                lasting: false,
                 divides: plan.chunk.is_none(),
                 spool: None,
                 retries: plan.limits.retries,

@@ -29,6 +29,9 @@ pub(super) struct Part {
     pub(super) begun: usize,
     /// Where they print to.
     pub(super) spool: Option<Spool>,
+    /// The death of the worker that had the task is counted among the tries of its item: it may take more than one attempt to hand in
+    /// what is left.
+    counted: bool,
 }
 
 impl Part {
@@ -41,6 +44,7 @@ impl Part {
             parcel: draft.parcel,
             begun: 0,
             spool,
+            counted: false,
         }
     }
 
@@ -54,7 +58,7 @@ impl Part {
         if at >= job.total() || job.is_finished(at) {
             return Some((at, 0));
         }
-        Some((at, job.tries(at) + 1))
+        Some((at, job.tries(at) + u64::from(!self.counted)))
     }
 
     /// Whether its worker died, and what is left can be handed in anew.
@@ -73,10 +77,11 @@ impl Part {
 
     /// Hands in what is left after the death of a worker.
     pub(super) fn go_on(&mut self, plan: &Plan) -> Result<()> {
-        if let Some((at, _)) = self.lost().filter(|&(_, tries)| tries > 0)
+        if let Some((at, _)) = self.lost().filter(|&(_, tries)| tries > 0 && !self.counted)
             && let Some(job) = &self.parcel.job
         {
             job.note_try(at);
+            self.counted = true;
         }
         if let Some(spool) = &self.spool {
             let at = self.begun as u64 + self.handle.future.died_at();
@@ -87,7 +92,7 @@ impl Part {
             None => 0,
         };
         self.handle = plan.pool.hand_in_parcel(&self.parcel, begun)?;
-        self.begun = begun;
+        (self.begun, self.counted) = (begun, false);
         Ok(())
     }
 
@@ -295,7 +300,10 @@ impl Stream {
     /// When a map is over: tells the rest up to the given item, also of what was given up.
     pub(super) fn relay_rest(&self, context: &mut dyn Context, last: u64) -> Outcome<()> {
         match &self.relay {
-            Some(relay) => relay.borrow_mut().print(context, last),
+            Some(relay) => {
+                relay.borrow_mut().take_late()?;
+                relay.borrow_mut().print(context, last)
+            }
             None => Ok(()),
         }
     }

@@ -80,7 +80,7 @@ struct Batch {
     relay: Option<Relay>,
 }
 
-/// Ranges that wait for each worker beside the one that it is at.
+/// Ranges that are handed in for each worker: the one that it is at, and one to begin with at once.
 const AHEAD: usize = 2;
 
 /// The results of a function for all items.
@@ -157,9 +157,10 @@ impl Batch {
             self.running = running;
             for given in over {
                 let items = given.range.clone();
-                self.done += items.filter(|&item| self.job.is_finished(item)).count() as u64;
                 self.take_prints(given.spool, &given.future, &given.range)?;
                 self.look_after(context, &given.future, given.range)?;
+                // An item whose worker died too often is finished as well.
+                self.done += items.filter(|&item| self.job.is_finished(item)).count() as u64;
             }
             self.keep(false)?;
             self.relay(context)?;
@@ -203,7 +204,10 @@ impl Batch {
             self.take_prints(given.spool, &given.future, &given.range)?;
         }
         match &mut self.relay {
-            Some(relay) => relay.print(context, u64::MAX),
+            Some(relay) => {
+                relay.take_late()?;
+                relay.print(context, u64::MAX)
+            }
             None => Ok(()),
         }
     }

@@ -147,12 +147,12 @@ fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Nil)
 }
 
-fn close(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+fn close(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let pool = receiver("close", &args[0])?;
     let cancels = settings::flag("close", "cancel", &args[1], false)?;
     pool.tasks.close(Closing::Closed);
     if cancels {
-        pool.tasks.cancel_waiting();
+        pool.tasks.cancel_waiting(context.place());
     }
     Ok(Value::Nil)
 }

@@ -43,6 +43,8 @@ pub struct Parcel {
     pub collect: bool,
     /// Seconds that each call may take.
     pub limit: Option<f64>,
+    /// The results are kept for longer than the program runs.
+    pub lasting: bool,
     /// What a worker has not begun after a while may be left to others that have nothing to do.
     pub divides: bool,
     /// Where what the items print goes, when it is told in their order.
@@ -70,7 +72,7 @@ impl Parcel {
         let shared = self.function.as_ref().map(|shared| shared.id());
         let mut message = Message::default();
         message.bytes.push(MARK);
-        let [spool, more] = Address::to_words(self.spool);
+        let [spool, more, identity] = Address::to_words(self.spool);
         for fact in [
             self.work as u64,
             self.stream,
@@ -81,8 +83,10 @@ impl Parcel {
             self.limit.unwrap_or(0.0).to_bits(),
             spool,
             more,
+            identity,
             shared.map_or(0, |id| id.to_bits()),
             u64::from(self.divides && self.job.is_some()),
+            u64::from(self.lasting),
         ] {
             message.bytes.extend_from_slice(&fact.to_le_bytes());
         }
@@ -140,7 +144,7 @@ impl Pool {
         context: &mut dyn Context,
         rest: &mut Reader<'_>,
     ) -> Outcome<Option<Order>> {
-        let mut facts = [0; 11];
+        let mut facts = [0; 13];
         for fact in &mut facts {
             let Some(number) = rest.number() else {
                 return Ok(None);
@@ -157,8 +161,10 @@ impl Pool {
             limit,
             spool,
             more,
+            identity,
             shared,
             divides,
+            lasting,
         ] = facts;
         let job = match job {
             0 => None,
@@ -193,8 +199,8 @@ impl Pool {
             limit: Some(f64::from_bits(limit)).filter(|limit| *limit > 0.0),
             job,
             collect: collect != 0,
-            lasting: false,
-            spool: Address::from_words([spool, more]),
+            lasting: lasting != 0,
+            spool: Address::from_words([spool, more, identity]),
             divides: divides != 0,
             worked: Cell::new(0),
         }))

@@ -118,7 +118,7 @@ impl Pool {
         let values = List::new(context.heap(), task.values);
         let job = task.job.as_ref().map(Job::id);
         let shared = task.shared.as_ref().map(|shared| shared.id());
-        let [spool, more] = Address::to_words(task.spool);
+        let [spool, more, identity] = Address::to_words(task.spool);
         let facts = [
             Value::Int(task.work as i64),
             task.function,
@@ -135,6 +135,7 @@ impl Pool {
             Value::Int(more as i64),
             shared.map_or(Value::Nil, |id| Value::Int(id.to_bits() as i64)),
             Value::Bool(task.divides),
+            Value::Int(identity as i64),
         ];
         let facts = Value::list(context.heap(), facts.to_vec());
         let mut message = match travel::pack_with_globals(context, facts) {
@@ -475,7 +476,7 @@ impl Pool {
             job,
             collect: fact(8).truthy(),
             lasting: fact(10).truthy(),
-            spool: Address::from_words([11, 12].map(|at| number(at).unwrap_or(0))),
+            spool: Address::from_words([11, 12, 15].map(|at| number(at).unwrap_or(0))),
             divides: fact(14).truthy(),
             worked: Cell::new(0),
         })
