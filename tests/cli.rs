@@ -470,6 +470,36 @@ fn what_nobody_keeps_is_closed_before_descriptors_run_out() {
 }
 
 #[test]
+fn descriptors_that_have_run_out_are_one_kind_of_error() {
+    let code = r#"
+        import fs
+        let kept = []
+        fn kind(f) { try { f(); "none" } catch e { e.kind } }
+        while true { try { kept.push(open("/dev/null")) } catch e { print(e.kind); break } }
+        print(kind(fn() => `echo`.text()), kind(fn() => `echo`.check()), kind(fn() => `cat`.start()))
+        print(kind(fn() => `cat`.input(b"abc").check()), kind(fn() => fs.read("/dev/null")))
+        print(kind(fn() => queue()), kind(fn() => join spawn { 1 }), kind(fn() => pool(2)))
+        for file in kept { file.close() }
+        print(`echo works`.text().strip(), join spawn { 1 })
+    "#;
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -n 20; exec \"$0\" -e \"$1\""])
+        .args([env!("CARGO_BIN_EXE_par"), code])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let limits = |count| ["LimitExceeded"; 3][..count].join(" ");
+    let wanted = format!(
+        "{}\n{}\n{}\n{}\nworks 1\n",
+        limits(1),
+        limits(3),
+        limits(2),
+        limits(3)
+    );
+    assert_eq!(String::from_utf8_lossy(&output.stdout), wanted);
+}
+
+#[test]
 fn ctrl_c_at_the_prompt_ends_what_its_line_has_started() {
     let text = session(
         "let p = spawn `sleep 73`; let q = spawn { sleep(74) }; let r = pool(2)\n\

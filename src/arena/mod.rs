@@ -288,15 +288,15 @@ impl Arena {
         self.at(0)
     }
 
-    /// The turn to write `length` bytes to standard output. Texts of up to 4 KiB (`PIPE_BUF`) are never cut by the kernel and
-    /// need none, until some process of the tree has written a longer one.
-    pub fn output_turn(&self, length: usize) -> Option<Guard<'_>> {
+    /// The turn to write `length` bytes to standard output, to be taken first. Texts of up to 4 KiB (`PIPE_BUF`) are never cut by
+    /// the kernel and need none, until some process of the tree has written a longer one.
+    pub fn output_turn(&self, length: usize) -> Option<&RobustMutex> {
         const NEVER_CUT: usize = 4096;
         let header = self.header();
         if length > NEVER_CUT {
             header.long_output.store(1, Ordering::SeqCst);
         }
-        (header.long_output.load(Ordering::SeqCst) != 0).then(|| header.output.lock())
+        (header.long_output.load(Ordering::SeqCst) != 0).then_some(&header.output)
     }
 
     /// Holds and slots are cleared, and garbage is collected, under this lock. What it guards needs no repair: each

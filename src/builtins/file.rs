@@ -11,6 +11,7 @@ use super::scarce::Scarce;
 use super::{Table, arguments, file_place, gather, system};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::process::wait::Attentive;
 use crate::value::handle::Handle;
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Fault, Native, NativeIter, Outcome};
@@ -18,7 +19,7 @@ use crate::value::{Value, operate, show, text};
 use std::any::Any;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
@@ -135,9 +136,9 @@ fn open(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(mode) => arguments::text("open", "mode", mode)?,
         None => "r",
     };
-    let (options, binary) = parse_mode(mode, &args[1])?;
+    let (flags, binary) = parse_mode(mode, &args[1])?;
     let coding = coding(mode, args)?;
-    let file = system::retry(context, "open", &path, || options.open(&path))?;
+    let file = system::open(context, "open", &path, flags)?.0;
     let kind = file.metadata().map(|data| data.file_type());
     if kind.as_ref().is_ok_and(|kind| kind.is_dir()) {
         let error = std::io::Error::other("it is a directory");
@@ -191,7 +192,8 @@ pub(super) fn share(value: &Value) -> Option<Outcome<File>> {
     Some(shared.map_err(|error| system::failed("command", &inner.path, &error)))
 }
 
-fn parse_mode(mode: &str, value: &Value) -> Outcome<(OpenOptions, bool)> {
+/// The flags of `open(2)` for a mode, and whether it is for bytes.
+fn parse_mode(mode: &str, value: &Value) -> Outcome<(i32, bool)> {
     let has = |c| mode.contains(c);
     let kinds = mode.chars().filter(|c| "rwax".contains(*c)).count();
     let known = mode.chars().all(|c| "rwaxbt+".contains(c));
@@ -199,16 +201,19 @@ fn parse_mode(mode: &str, value: &Value) -> Outcome<(OpenOptions, bool)> {
         let rule = "must be \"r\", \"w\", \"a\" or \"x\", with \"+\" to read and write and \"b\" for bytes";
         return Err(arguments::refuse("open", "mode", rule, value));
     }
-    let mut options = OpenOptions::new();
-    let plus = has('+');
-    options
-        .read(has('r') || plus)
-        .write(has('w') || has('x') || has('r') && plus)
-        .append(has('a'))
-        .create(has('w') || has('a'))
-        .create_new(has('x'))
-        .truncate(has('w'));
-    Ok((options, has('b')))
+    let access = match (has('+'), has('r')) {
+        (true, _) => libc::O_RDWR,
+        (false, true) => libc::O_RDONLY,
+        (false, false) => libc::O_WRONLY,
+    };
+    let kinds = [
+        ('w', libc::O_CREAT | libc::O_TRUNC),
+        ('a', libc::O_CREAT | libc::O_APPEND),
+        ('x', libc::O_CREAT | libc::O_EXCL),
+    ];
+    let wanted = kinds.iter().filter(|(kind, _)| has(*kind));
+    let flags = wanted.fold(access, |flags, (_, flag)| flags | flag);
+    Ok((flags, has('b')))
 }
 
 impl Inner {
@@ -366,7 +371,7 @@ impl Inner {
                 if stream.reader.is_none() {
                     stream.forget_ahead()?;
                 }
-                match stream.file.write(rest)? {
+                match Attentive(&stream.file).write(rest)? {
                     0 => Err(std::io::ErrorKind::WriteZero.into()),
                     count => Ok(count),
                 }

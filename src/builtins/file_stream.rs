@@ -3,6 +3,7 @@
 use super::encoding::Reader;
 use super::file_gather::Gathered;
 use super::scarce::Scarce;
+use crate::process::wait::Attentive;
 use crate::program::running::Transform;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -63,9 +64,8 @@ impl Stream {
         }
         let before = self.ahead.len();
         self.ahead.resize(before + CHUNK, 0);
-        let result = self
-            .file
-            .read(self.ahead.get_mut(before..).unwrap_or_default());
+        let room = self.ahead.get_mut(before..).unwrap_or_default();
+        let result = Attentive(&self.file).read(room);
         self.ahead.truncate(before + *result.as_ref().unwrap_or(&0));
         match &mut self.reader {
             Some(reader) if !self.spoilt && result.is_ok() => {

@@ -5,8 +5,10 @@ use crate::diag::{self, codes};
 use crate::os::name;
 use crate::process::pool::tail;
 use crate::process::signals;
+use crate::process::wait::Attentive;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, show};
+use std::io::Read;
 use std::os::fd::AsFd;
 
 /// Sorted by name.
@@ -98,7 +100,7 @@ fn input(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         system::wait_readable(context, std::io::stdin().as_fd())?;
         let mut chunk = vec![0; INPUT_CHUNK];
         let count = system::retry(context, "input", "standard input", || {
-            Ok(nix::unistd::read(std::io::stdin(), &mut chunk)?)
+            Attentive(std::io::stdin()).read(&mut chunk)
         })?;
         let buffer: &mut Input = state::of(context);
         buffer.ended = count == 0;

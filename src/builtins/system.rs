@@ -1,21 +1,37 @@
 //! What calls of the operating system have in common here: errors, and repeating what a signal cut short.
 
 use crate::diag::{self, Field, codes};
-use crate::os::name;
+use crate::os::{self, name};
+use crate::process::wait::{self, Attentive};
 use crate::value::native::{Context, Fault, Outcome};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 /// The `IoError` of an operation on a path: ``open "log.txt": no such file or directory``.
 pub fn failed(function: &str, path: &str, error: &io::Error) -> Fault {
-    let reason = reason(error);
+    if let Some(error) = wait::broken_off(error) {
+        // It was not the system.
+        return error.into();
+    }
+    let reason = os::describe(error);
     let shown = crate::value::show::quoted(path);
-    let report = diag::Error::new(codes::IO, format!("{function} {shown}: {reason}"))
+    // Of an open file this says that its device has nothing now: no limit.
+    let scarce = error
+        .raw_os_error()
+        .filter(|&number| number != libc::EAGAIN);
+    let scarce = scarce.and_then(os::scarce);
+    let code = match scarce {
+        Some(_) => codes::LIMIT,
+        None => codes::IO,
+    };
+    let report = diag::Error::new(code, format!("{function} {shown}: {reason}"))
         .with_field("path", Field::Text(path.to_string()));
-    let report = match error.kind() {
-        io::ErrorKind::NotFound => help_for_missing(report, path),
+    let report = match (error.kind(), scarce) {
+        (_, Some(help)) => report.with_help(help),
+        (io::ErrorKind::NotFound, _) => help_for_missing(report, path),
         _ => report,
     };
     match error.raw_os_error() {
@@ -62,15 +78,6 @@ fn help_for_missing(report: Box<diag::Error>, path: &str) -> Box<diag::Error> {
     }
 }
 
-/// The system's words for an error, without Rust's "(os error n)".
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_lowercase(),
-        None => text,
-    }
-}
-
 /// Does something of the system until no signal cuts it short; what the signal was for is looked after in between.
 pub fn retry<T>(
     context: &mut dyn Context,
@@ -86,6 +93,31 @@ pub fn retry<T>(
         }
     }
 }
+
+/// Opens a file of a script (`flags` of `open(2)`): what it is made of may let this process wait.
+///
+/// # Errors
+/// `IoError`; what ends the wait for the other end of a named pipe.
+pub fn open(
+    context: &mut dyn Context,
+    function: &str,
+    path: &str,
+    flags: i32,
+) -> Outcome<Attentive> {
+    let Ok(name) = CString::new(&*name::bytes(path)) else {
+        let error = io::Error::from(io::ErrorKind::InvalidInput);
+        return Err(failed(function, path, &error));
+    };
+    match wait::open(&name, flags, context.place())? {
+        Ok(file) => Ok(file),
+        Err(error) => Err(failed(function, path, &error)),
+    }
+}
+
+/// How [`open`] opens what is only read.
+pub const TO_READ: i32 = libc::O_RDONLY;
+/// How [`open`] makes a file anew.
+pub const TO_WRITE: i32 = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
 
 /// How long a wait for input goes without looking at what else wants attention, in milliseconds.
 const SLICE_MS: u16 = 100;

@@ -3,6 +3,7 @@
 use super::args::Color;
 use crate::diag::{self, codes};
 use crate::os;
+use crate::process::wait;
 use crate::source::SourceMap;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -57,7 +58,7 @@ impl Reporter {
         let style = self.style();
         let text = diag::render_all(errors, sources, style);
         // In one piece, so that reports of several processes do not mix; a closed standard error cannot be told of.
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        wait::report(text.as_bytes());
     }
 }
 

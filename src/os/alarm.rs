@@ -12,10 +12,12 @@ pub enum Setter {
     Programs,
     /// Processes that were asked to end, and have had the time for that.
     Grace,
+    /// The block of a scope whose time is over.
+    Scope,
 }
 
 /// How many setters there are.
-const SETTERS: usize = 2;
+const SETTERS: usize = 3;
 
 /// The timer of this process.
 struct Timer {
@@ -63,6 +65,7 @@ pub fn set(setter: Setter, at: Option<u64>) {
 }
 
 fn make() -> Option<libc::timer_t> {
+    signal::handle(signal::alarm_signal());
     let mut event = MaybeUninit::<libc::sigevent>::zeroed();
     let mut timer = MaybeUninit::<libc::timer_t>::zeroed();
     // SAFETY: a zeroed sigevent is valid, its fields say what is sent; timer_create fills `timer` when it gives 0.

@@ -7,6 +7,7 @@ pub mod alarm;
 #[cfg(feature = "cli")]
 pub mod alloc;
 pub mod arrival;
+pub mod blocking;
 pub mod cgroup;
 pub mod clock;
 #[cfg(feature = "jit")]
@@ -20,7 +21,6 @@ pub mod limit;
 pub mod mark;
 pub mod memory;
 pub mod name;
-pub mod output;
 pub mod poll;
 pub mod program;
 pub mod robust;
@@ -33,21 +33,44 @@ use crate::diag::{Error, Field, codes};
 
 /// The error of a system call that failed: `call` is its name, the number is taken from `errno`.
 pub fn last_error(call: &str) -> Box<Error> {
-    let error = std::io::Error::last_os_error();
-    let number = error.raw_os_error().unwrap_or(0);
-    Error::new(
-        codes::IO,
-        format!("the system call {call} failed: {}", describe(number)),
-    )
-    .with_field("call", Field::Text(call.to_string()))
-    .with_field("errno", Field::Int(i64::from(number)))
+    failed(call, &std::io::Error::last_os_error())
 }
 
-/// The kernel's words for an error number, without Rust's "(os error n)".
-fn describe(number: i32) -> String {
-    let text = std::io::Error::from_raw_os_error(number).to_string();
-    match text.find(" (os error") {
-        Some(at) => text[..at].to_lowercase(),
+/// As [`last_error`] for an error that the standard library has taken.
+pub fn failed(call: &str, error: &std::io::Error) -> Box<Error> {
+    let number = error.raw_os_error().unwrap_or(0);
+    let reason = describe(error);
+    let made = match scarce(number) {
+        Some(help) => Error::new(
+            codes::LIMIT,
+            format!("the system call {call} was to succeed, but a limit is reached: {reason}"),
+        )
+        .with_help(help),
+        None => Error::new(
+            codes::IO,
+            format!("the system call {call} failed: {reason}"),
+        ),
+    };
+    made.with_field("call", Field::Text(call.to_string()))
+        .with_field("errno", Field::Int(i64::from(number)))
+}
+
+/// When an error says that there is no more of something: what could give more of it.
+pub fn scarce(number: i32) -> Option<&'static str> {
+    match number {
+        libc::EMFILE => Some("close files, or allow this process more of them (see `ulimit -n`)"),
+        libc::ENFILE => Some("the machine has no more open files to give"),
+        libc::EAGAIN => Some("the machine allows no more processes (see `ulimit -u`)"),
+        libc::ENOMEM => Some("the memory that this process may have is used up (see `ulimit -v`)"),
+        _ => None,
+    }
+}
+
+/// The kernel's words for an error, without Rust's "(os error n)".
+pub fn describe(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
         None => text,
     }
 }

@@ -3,6 +3,7 @@
 //! They are glibc's own, because a thread can have one robust list only and glibc has registered its list already.
 #![allow(unsafe_code)]
 
+use super::clock;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -65,6 +66,16 @@ impl RobustMutex {
         // SAFETY: the mutex is initialised (contract of the type).
         match unsafe { libc::pthread_mutex_trylock(self.0.get()) } {
             libc::EBUSY => None,
+            result => Some(self.guard(result)),
+        }
+    }
+
+    /// Takes it, waiting for so long at most (nanoseconds).
+    pub fn lock_within(&self, nanoseconds: u64) -> Option<Guard<'_>> {
+        let until = clock::wall_after(nanoseconds);
+        // SAFETY: the mutex is initialised (contract of the type), and the time is valid.
+        match unsafe { libc::pthread_mutex_timedlock(self.0.get(), &raw const until) } {
+            libc::ETIMEDOUT => None,
             result => Some(self.guard(result)),
         }
     }

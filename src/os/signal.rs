@@ -86,7 +86,11 @@ pub fn set_wake_word(word: &'static AtomicU32) {
     WAKE_WORD.store(std::ptr::from_ref(word).cast_mut(), Ordering::Release);
 }
 
-extern "C" fn on_signal(signal: libc::c_int, info: *const libc::siginfo_t, _: *const libc::c_void) {
+extern "C" fn on_signal(
+    signal: libc::c_int,
+    info: *const libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
     let bit = if signal == libc::SIGINT {
         // SAFETY: with SA_SIGINFO the kernel gives a pointer to a whole `siginfo_t`, which lives until the handler returns.
         let is_key = unsafe { (*info).si_code } == FROM_KERNEL;
@@ -136,6 +140,8 @@ extern "C" fn on_signal(signal: libc::c_int, info: *const libc::siginfo_t, _: *c
         // SAFETY: set_wake_word takes only words that stay mapped; an atomic addition is async-signal-safe.
         unsafe { (*word).fetch_add(1, Ordering::SeqCst) };
     }
+    // SAFETY: with SA_SIGINFO the third argument is the context of what was interrupted, which lives until the handler returns.
+    unsafe { super::blocking::leave(context) };
 }
 
 pub(super) fn handle(signal: i32) {

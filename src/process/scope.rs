@@ -7,6 +7,7 @@ use super::signals;
 use super::spawn::Process;
 use super::wait::{self, Awaited, Operation, WaitSpec};
 use crate::diag::{Error, Field, Result, codes};
+use crate::os::alarm::{self, Setter};
 use crate::os::clock;
 use crate::source::Span;
 use std::collections::VecDeque;
@@ -50,7 +51,10 @@ fn with<T>(body: impl FnOnce(&mut Vec<Open>) -> T) -> T {
     let answer = body(&mut guard);
     let deadlines = guard.iter().filter(|scope| !scope.raised);
     let nearest = deadlines.filter_map(|scope| scope.deadline).min();
-    NEAREST.store(nearest.unwrap_or(0), Ordering::Relaxed);
+    if NEAREST.swap(nearest.unwrap_or(0), Ordering::Relaxed) != nearest.unwrap_or(0) {
+        // For a block that is stuck in a call of the system: all else looks at the time itself.
+        alarm::set(Setter::Scope, nearest);
+    }
     answer
 }
 

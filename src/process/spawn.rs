@@ -193,7 +193,7 @@ impl Process {
             Err(error) => {
                 arena.abandon_slot(slot);
                 record.seal(arena, Status::Exited(1), 0);
-                Err(error.with_help("the machine allows no more processes (see `ulimit -u`)"))
+                Err(error)
             }
         }
     }

@@ -4,14 +4,14 @@ use super::command::{Command, Errors, Input, Output, Stage};
 use super::running::{Feed, Running, Source, Tail};
 use super::{environment, lookup};
 use crate::diag::{Error, Field, Result, codes};
-use crate::os::name::{self, Name};
+use crate::os::name;
 use crate::os::program::{self, Group, ProgramSpec, Refused};
-use crate::os::{clock, descriptor};
+use crate::os::{self, clock, descriptor};
 use crate::process::programs::{self, JobId, Mark};
+use crate::process::wait;
 use std::ffi::CString;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::OpenOptionsExt;
 
 /// What whoever runs a command wants of it.
 #[derive(Clone, Copy, Default, Debug)]
@@ -140,12 +140,7 @@ fn launch(
 }
 
 fn refusal(stage: &Stage, path: &CString, refused: Refused) -> Box<Error> {
-    let reason = std::io::Error::from_raw_os_error(refused.errno).to_string();
-    let reason = reason
-        .split(" (os error")
-        .next()
-        .unwrap_or("")
-        .to_lowercase();
+    let reason = os::describe(&std::io::Error::from_raw_os_error(refused.errno));
     match (refused.call, &stage.folder) {
         ("execve", _) => lookup::refused(stage, path, refused.errno),
         ("chdir", Some(folder)) => Error::new(
@@ -163,16 +158,14 @@ fn refusal(stage: &Stage, path: &CString, refused: Refused) -> Box<Error> {
         )
         .with_field("errno", Field::Int(i64::from(refused.errno)))
         .with_help("only the superuser may ask for more than this process has (see `ulimit -Ha`)"),
-        ("clone", _) => Error::new(
-            codes::LIMIT,
-            format!("a program could not be started: {reason}"),
-        )
-        .with_help("the machine allows no more processes (see `ulimit -u`)"),
-        (call, _) => Error::new(
-            codes::IO,
-            format!("a program could not be started: {call}: {reason}"),
-        )
-        .with_field("errno", Field::Int(i64::from(refused.errno))),
+        (call, _) => {
+            let message = format!("a program could not be started: {call}: {reason}");
+            let report = match os::scarce(refused.errno) {
+                Some(help) => Error::new(codes::LIMIT, message).with_help(help),
+                None => Error::new(codes::IO, message),
+            };
+            report.with_field("errno", Field::Int(i64::from(refused.errno)))
+        }
     }
 }
 
@@ -189,10 +182,7 @@ fn open_input(command: &Command, plan: Plan) -> Result<(End, Option<Feed>)> {
         Input::Fed => fed()?,
         // In a file in memory: nobody has to feed it while the outputs are read.
         Input::Bytes(bytes) => (End::Own(descriptor::memory_file(bytes)?), None),
-        Input::Path(path) => (
-            End::Own(open(path, OpenOptions::new().read(true))?.into()),
-            None,
-        ),
+        Input::Path(path) => (End::Own(open(path, libc::O_RDONLY)?.into()), None),
         Input::File(file) => (copy(file)?, None),
     })
 }
@@ -214,7 +204,7 @@ fn open_errors(
 ) -> Result<(End, Option<Tail>)> {
     let again = |file: &OwnedFd| match file.try_clone() {
         Ok(file) => Ok(End::Own(file)),
-        Err(error) => Err(failed("dup", &error)),
+        Err(error) => Err(os::failed("dup", &error)),
     };
     Ok(match (&stage.errors, complaints) {
         (Errors::Merged, _) => match output {
@@ -236,10 +226,12 @@ fn open_to(output: &Output, inherited: RawFd) -> Result<End> {
         Output::Default => End::Inherited(inherited),
         Output::Nothing => null()?,
         Output::Path { path, append } => {
-            let mut options = OpenOptions::new();
-            options.create(true).write(true);
-            options.append(*append).truncate(!*append);
-            End::Own(open(path, &options)?.into())
+            let how = if *append {
+                libc::O_APPEND
+            } else {
+                libc::O_TRUNC
+            };
+            End::Own(open(path, libc::O_WRONLY | libc::O_CREAT | how)?.into())
         }
         Output::File(file) => copy(file)?,
     })
@@ -250,32 +242,37 @@ fn open_errors_to(output: &Output) -> Result<End> {
     let Output::Path { path, append } = output else {
         return open_to(output, 2);
     };
-    let mut options = OpenOptions::new();
-    options.create(true).write(true).truncate(!*append);
-    options.custom_flags(libc::O_APPEND);
-    Ok(End::Own(open(path, &options)?.into()))
+    let how = if *append { 0 } else { libc::O_TRUNC };
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | how;
+    Ok(End::Own(open(path, flags)?.into()))
 }
 
 fn copy(file: &File) -> Result<End> {
-    let copy = file.try_clone().map_err(|error| failed("dup", &error))?;
+    let copy = file
+        .try_clone()
+        .map_err(|error| os::failed("dup", &error))?;
     Ok(End::Own(copy.into()))
 }
 
 fn null() -> Result<End> {
-    let options = &mut OpenOptions::new();
-    Ok(End::Own(
-        open("/dev/null", options.read(true).write(true))?.into(),
-    ))
+    Ok(End::Own(open("/dev/null", libc::O_RDWR)?.into()))
 }
 
-fn open(path: &str, options: &OpenOptions) -> Result<File> {
-    options.open(Name::new(path)).map_err(|error| {
-        let message = format!("open {path:?}: {}", reason(&error));
-        let report = Error::new(codes::IO, message);
-        let number = i64::from(error.raw_os_error().unwrap_or(0));
+fn open(path: &str, flags: i32) -> Result<File> {
+    let opened = match CString::new(&*name::bytes(path)) {
+        Ok(name) => wait::open(&name, flags, None)?,
+        Err(_) => Err(std::io::ErrorKind::InvalidInput.into()),
+    };
+    opened.map(|file| file.0).map_err(|error| {
+        let number = error.raw_os_error().unwrap_or(0);
+        let message = format!("open {path:?}: {}", os::describe(&error));
+        let report = match os::scarce(number) {
+            Some(help) => Error::new(codes::LIMIT, message).with_help(help),
+            None => Error::new(codes::IO, message),
+        };
         report
             .with_field("path", Field::Text(path.to_string()))
-            .with_field("errno", Field::Int(number))
+            .with_field("errno", Field::Int(i64::from(number)))
     })
 }
 
@@ -283,18 +280,6 @@ fn open(path: &str, options: &OpenOptions) -> Result<File> {
 fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     match std::io::pipe() {
         Ok((reader, writer)) => Ok((reader.into(), writer.into())),
-        Err(error) => Err(failed("pipe", &error)),
+        Err(error) => Err(os::failed("pipe", &error)),
     }
-}
-
-fn failed(call: &str, error: &std::io::Error) -> Box<Error> {
-    Error::new(
-        codes::IO,
-        format!("the system call {call} failed: {}", reason(error)),
-    )
-}
-
-fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or("").to_lowercase()
 }

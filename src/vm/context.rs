@@ -1,9 +1,8 @@
 //! What the machine offers to native code.
 
 use super::state::Machine;
-use crate::arena;
 use crate::diag::{self, codes};
-use crate::os::output;
+use crate::process::wait;
 use crate::source::{Source, Span};
 use crate::syntax;
 use crate::value::Value;
@@ -73,13 +72,8 @@ impl Context for Machine {
     fn write_out(&mut self, bytes: &[u8]) -> Outcome<()> {
         let written = match &mut self.hooks.out {
             Some(out) => out.write_all(bytes),
-            None => {
-                // One system call for each text, without a buffer that a fork could copy; long texts take turns.
-                let turn = arena::get().and_then(|arena| arena.output_turn(bytes.len()));
-                let written = output::write(bytes);
-                drop(turn);
-                written
-            }
+            // One system call for each text, without a buffer that a fork could copy.
+            None => wait::write(libc::STDOUT_FILENO, bytes)?,
         };
         written.map_err(|error| io_error("standard output", &error))
     }
@@ -87,7 +81,7 @@ impl Context for Machine {
     fn write_err(&mut self, bytes: &[u8]) -> Outcome<()> {
         let written = match &mut self.hooks.err {
             Some(err) => err.write_all(bytes),
-            None => std::io::stderr().lock().write_all(bytes),
+            None => wait::write(libc::STDERR_FILENO, bytes)?,
         };
         written.map_err(|error| io_error("standard error", &error))
     }

@@ -5,7 +5,7 @@ use super::csv_lines::{Out, Rows};
 use crate::builtins::{Module, Table, arguments, gather};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
-use crate::process::signals;
+use crate::process::{signals, wait};
 use crate::value::heap::Gc;
 use crate::value::map::{Map, Table as Entries, same_key};
 use crate::value::native::{Args, Context, Fault, Outcome};
@@ -73,6 +73,11 @@ impl Dialect {
 
 /// The error of something that is no table.
 pub fn refused(function: &str, what: &str, error: &csv::Error) -> Fault {
+    if let csv::ErrorKind::Io(error) = error.kind()
+        && let Some(error) = wait::broken_off(error)
+    {
+        return error.into();
+    }
     let message = format!("{function}: {what} must be a table, but {error}");
     diag::Error::new(codes::VALUE, message).into()
 }

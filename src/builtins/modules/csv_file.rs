@@ -3,12 +3,12 @@
 use super::csv::{Dialect, covers, differ, field, fits, refused};
 use super::csv_lines::{self, Out};
 use crate::builtins::{arguments, gather, lazy, system};
+use crate::process::wait::Attentive;
 use crate::value::heap::Marker;
 use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, NativeIter, Outcome};
 use crate::value::{Value, show};
 use std::cell::RefCell;
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 
@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 struct Rows {
     function: &'static str,
     path: String,
-    reader: RefCell<csv_lines::Rows<File>>,
+    reader: RefCell<csv_lines::Rows<Attentive>>,
     /// The names of the columns, when rows are maps.
     header: Option<Vec<String>>,
 }
@@ -60,7 +60,7 @@ impl NativeIter for Rows {
 fn open(context: &mut dyn Context, function: &'static str, args: Args<'_>, maps: bool) -> Outcome {
     let path = arguments::path(function, "path", &args[0])?;
     let dialect = Dialect::new(function, &args[1], &args[2])?;
-    let file = system::retry(context, function, &path, || File::open(&path))?;
+    let file = system::open(context, function, &path, system::TO_READ)?;
     let mut reader = csv_lines::Rows::new(&dialect, file);
     let header = match maps {
         false => None,
@@ -105,7 +105,7 @@ pub fn dump(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         }
         None => None,
     };
-    let file = system::retry(context, "dump", &path, || File::create(&path))?;
+    let file = system::open(context, "dump", &path, system::TO_WRITE)?;
     let mut writer = Out::new(&dialect, BufWriter::new(file));
     let shown = format!("the file {}", show::quoted(&path));
     let failed = |error: csv::Error| refused("dump", &shown, &error);

@@ -10,7 +10,7 @@ use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, operate, show, text};
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -70,9 +70,8 @@ fn append(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         arguments::path("append", "path", &args[0])?,
         arguments::data("append", "data", &args[1])?,
     );
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    let mut file = system::retry(context, "append", &path, || options.open(&path))?;
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND;
+    let mut file = system::open(context, "append", &path, flags)?;
     match file.write_all(data) {
         Ok(()) => Ok(Value::Int(data.len() as i64)),
         Err(error) => Err(system::failed("append", &path, &error)),
@@ -88,10 +87,12 @@ fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(atomic) => arguments::boolean("write", "atomic", atomic)?,
         None => false,
     };
-    system::retry(context, "write", &path, || match atomic {
-        true => write_atomic(path.path(), data),
-        false => fs::write(&path, data),
-    })?;
+    if atomic {
+        system::retry(context, "write", &path, || write_atomic(path.path(), data))?;
+    } else {
+        let mut file = system::open(context, "write", &path, system::TO_WRITE)?;
+        system::retry(context, "write", &path, || file.write_all(data))?;
+    }
     Ok(Value::Int(data.len() as i64))
 }
 
@@ -166,7 +167,12 @@ fn contents(context: &mut dyn Context, function: &str, args: Args<'_>) -> Outcom
         usize::try_from(size).unwrap_or(usize::MAX),
         MAX_STRING,
     )?;
-    let data = system::retry(context, function, &path, || fs::read(&path))?;
+    let mut file = system::open(context, function, &path, system::TO_READ)?;
+    let mut data = Vec::new();
+    system::retry(context, function, &path, || {
+        data.try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX))?;
+        file.read_to_end(&mut data)
+    })?;
     operate::within(function, data.len(), MAX_STRING)?;
     Ok(data)
 }

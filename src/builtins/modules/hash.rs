@@ -6,7 +6,6 @@ use crate::process::signals;
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
 use sha2::Digest;
-use std::fs::File;
 use std::io::Read;
 
 /// The module.
@@ -111,7 +110,7 @@ fn file(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         let rule = "must be one of md5, sha1, sha256, sha512, blake3, crc32";
         return Err(arguments::refuse("file", "algorithm", rule, &args[1]));
     };
-    let mut file = system::retry(context, "file", path, || File::open(path))?;
+    let mut file = system::open(context, "file", path, system::TO_READ)?;
     let mut buffer = vec![0; CHUNK];
     loop {
         let count = system::retry(context, "file", path, || file.read(&mut buffer))?;

@@ -3,12 +3,12 @@
 use super::{json, json_read};
 use crate::builtins::{arguments, gather, lazy, system};
 use crate::diag;
+use crate::process::wait::Attentive;
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Fault, NativeIter, Outcome};
 use crate::value::{Value, show};
 use std::cell::{Cell, RefCell};
-use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::ops::ControlFlow;
 
 /// Puts the place into the report of a mistake in a file.
@@ -33,7 +33,9 @@ fn in_file(fault: Fault, path: &str, line: Option<usize>) -> Fault {
 /// `json.load(path)`.
 pub fn load(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let path = arguments::path("load", "path", &args[0])?;
-    let text = system::retry(context, "load", &path, || std::fs::read_to_string(&path))?;
+    let mut text = String::new();
+    let mut file = system::open(context, "load", &path, system::TO_READ)?;
+    system::retry(context, "load", &path, || file.read_to_string(&mut text))?;
     json_read::read(context.heap(), &text).map_err(|fault| in_file(fault, &path, None))
 }
 
@@ -42,14 +44,15 @@ pub fn dump(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let path = arguments::path("dump", "path", &args[1])?;
     let mut text = json::encode(args[0], &args[2], &args[3])?;
     text.push('\n');
-    system::retry(context, "dump", &path, || std::fs::write(&path, &text))?;
+    let mut file = system::open(context, "dump", &path, system::TO_WRITE)?;
+    system::retry(context, "dump", &path, || file.write_all(text.as_bytes()))?;
     Ok(Value::Nil)
 }
 
 /// The values of the lines that are left.
 struct Lines {
     path: String,
-    reader: RefCell<BufReader<File>>,
+    reader: RefCell<BufReader<Attentive>>,
     line: Cell<usize>,
 }
 
@@ -78,7 +81,7 @@ impl NativeIter for Lines {
 /// `json.lines(path)`.
 pub fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let path = arguments::path("lines", "path", &args[0])?;
-    let file = system::retry(context, "lines", &path, || File::open(&path))?;
+    let file = system::open(context, "lines", &path, system::TO_READ)?;
     let lines = Lines {
         path: path.to_string(),
         reader: RefCell::new(BufReader::with_capacity(64 * 1024, file)),
@@ -90,7 +93,7 @@ pub fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 /// `json.dump_lines(values, path)`.
 pub fn dump_lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let path = arguments::path("dump_lines", "path", &args[1])?;
-    let file = system::retry(context, "dump_lines", &path, || File::create(&path))?;
+    let file = system::open(context, "dump_lines", &path, system::TO_WRITE)?;
     let mut out = BufWriter::new(file);
     let mut count = 0;
     gather::each(context, args[0], |context, value| {

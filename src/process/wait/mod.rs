@@ -6,6 +6,7 @@
 
 mod outside;
 mod record;
+mod system;
 
 use super::deadlock::{self, Verdict};
 use super::flow::{Flow, Flowing};
@@ -21,6 +22,7 @@ pub(super) use outside::program_of;
 pub use outside::{Program, outside};
 use record::Record;
 use std::sync::atomic::{AtomicU64, Ordering};
+pub use system::{Attentive, broken_off, open, report, write};
 
 numbered! {
     /// What a process can wait in.
@@ -52,6 +54,8 @@ numbered! {
         Take,
         /// A lock of a file; without objects it is held by a foreign program.
         LockFile,
+        /// The opening of a named pipe, and reading and writing what others are slow with: never part of a deadlock.
+        File,
     }
 }
 
@@ -73,12 +77,16 @@ impl Operation {
             Operation::Children => "end",
             Operation::Sleep => "sleep",
             Operation::Outside => "program",
+            Operation::File => "open",
         }
     }
 
     /// Whether only processes of the tree can end it.
     pub fn is_inside(self) -> bool {
-        !matches!(self, Operation::Sleep | Operation::Outside)
+        !matches!(
+            self,
+            Operation::Sleep | Operation::Outside | Operation::File
+        )
     }
 }
 

@@ -1,0 +1,192 @@
+//! Calls of the system that may take as long as somebody outside likes: opening a named pipe, writing to a full one, printing for
+//! a reader who has stopped.
+//!
+//! `os/blocking.rs` ends such a call when a signal comes; here is looked after what the signal was for, and the call is made again.
+//! So Ctrl-C, a cancellation, the time-out of a scope (which has an alarm) and the end of a child come through wherever a process
+//! is stuck. The first try costs what the call costs; only who opens what may take long is written down as waiting.
+
+use super::record::Record;
+use super::{Operation, WaitSpec};
+use crate::arena::{self, Arena};
+use crate::diag::{self, Result, codes};
+use crate::os::poll::{self, Interest};
+use crate::os::robust::Guard;
+use crate::os::{blocking, clock};
+use crate::process::{finish, scope, signals, tenders};
+use crate::source::Span;
+use std::ffi::CStr;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+/// How long the turn to print is waited for without a look at anything else: who has it is in the middle of a long text.
+const TURN: u64 = 20_000_000;
+
+/// Where there is room for anything at a pipe, there is room for so many bytes (`PIPE_BUF`).
+const NEVER_CUT: usize = 4096;
+
+/// Looks after all that may end what this process is at.
+fn look() -> Result<()> {
+    signals::check()?;
+    scope::check_deadline()
+}
+
+/// Makes a call until no signal has cut it short.
+fn heard<T>(mut call: impl FnMut() -> io::Result<T>) -> Result<io::Result<T>> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => look()?,
+            done => return Ok(done),
+        }
+    }
+}
+
+/// Writes all bytes to standard output or standard error (`descriptor`): with one `write(2)`, unless the kernel takes them in parts.
+/// Long texts of several processes take turns on standard output. What was closed when this program was started takes anything.
+///
+/// # Errors
+/// Outside those of a wait (`Interrupted` and the like; some of the bytes may be written then), inside those of the system.
+pub fn write(descriptor: RawFd, bytes: &[u8]) -> Result<io::Result<()>> {
+    let _turn = match arena::get().filter(|_| descriptor == libc::STDOUT_FILENO) {
+        Some(arena) => take_turn(arena, bytes.len())?,
+        None => None,
+    };
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match heard(|| blocking::write(descriptor, rest))? {
+            Ok(0) => return Ok(Err(ErrorKind::WriteZero.into())),
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(error) if error.raw_os_error() == Some(libc::EBADF) => break,
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Writes a report to standard error. Nobody may be there to read it, and the end of a script does not hang by that: a Ctrl-C or a
+/// cancellation gives the report up, and after a Ctrl-C it waits as long as what the script has started.
+pub fn report(bytes: &[u8]) {
+    let until = signals::grace_ends().filter(|_| finish::was_interrupted());
+    let Some(until) = until else {
+        return report_piece(bytes);
+    };
+    let end = Interest::Writable(libc::STDERR_FILENO);
+    for piece in bytes.chunks(NEVER_CUT) {
+        let mut has_room = poll::is_met(end);
+        while !has_room {
+            if until <= clock::now() {
+                return;
+            }
+            let look = || signals::check().map(|()| true);
+            has_room = poll::wait(&[end], Some(until), look) == Ok(true);
+        }
+        report_piece(piece);
+    }
+}
+
+fn report_piece(bytes: &[u8]) {
+    if let Err(error) = write(libc::STDERR_FILENO, bytes)
+        && error.code == codes::INTERRUPTED
+    {
+        finish::note_interrupted();
+    }
+}
+
+fn take_turn(arena: &Arena, length: usize) -> Result<Option<Guard<'_>>> {
+    let Some(turn) = arena.output_turn(length) else {
+        return Ok(None);
+    };
+    let mut taken = turn.try_lock();
+    while taken.is_none() {
+        look()?;
+        taken = turn.lock_within(TURN);
+    }
+    Ok(taken)
+}
+
+/// Opens a file (`flags` of `open(2)`); new files are readable for all, less what the umask takes. A named pipe is open when its
+/// other end is.
+///
+/// # Errors
+/// As [`write()`].
+pub fn open(path: &CStr, flags: i32, place: Option<Span>) -> Result<io::Result<Attentive>> {
+    const MODE: u32 = 0o666;
+    let call = || blocking::open(path, flags, MODE).map(|file| Attentive(file.into()));
+    if !is_pipe(path) {
+        return heard(call);
+    }
+    let arena = crate::process::start()?;
+    let spec = WaitSpec::new(Operation::File, &[], place);
+    let since = clock::now();
+    loop {
+        tenders::tend();
+        look()?;
+        if tenders::have_news() {
+            continue;
+        }
+        let record = Record::write(arena, &spec, since);
+        let opened = call();
+        drop(record);
+        match opened {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return Ok(done),
+        }
+    }
+}
+
+/// Whether a path leads to a named pipe.
+fn is_pipe(path: &CStr) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::FileTypeExt;
+    let path = std::ffi::OsStr::from_bytes(path.to_bytes());
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+}
+
+/// An open file whose reads and writes are ended by what ends this process, however long others let them wait. The error of that is
+/// inside of the one that a read or a write gives ([`broken_off`]), because much of the standard library passes on only such.
+pub struct Attentive<F = File>(pub F);
+
+impl<F: AsFd> Attentive<F> {
+    fn descriptor(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+impl<F: AsFd> io::Read for Attentive<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        carried(heard(|| blocking::read(self.descriptor(), buffer)))
+    }
+}
+
+impl<F: AsFd> io::Write for Attentive<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        carried(heard(|| blocking::write(self.descriptor(), bytes)))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An error of the language on its way through an error of the system.
+#[derive(Debug)]
+struct Carried(Box<diag::Error>);
+
+impl fmt::Display for Carried {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Carried {}
+
+fn carried<T>(done: Result<io::Result<T>>) -> io::Result<T> {
+    done.unwrap_or_else(|error| Err(io::Error::other(Carried(error))))
+}
+
+/// What has ended a call on an [`Attentive`] file, if it was not the system.
+pub fn broken_off(error: &io::Error) -> Option<Box<diag::Error>> {
+    let carried = error.get_ref()?.downcast_ref::<Carried>()?;
+    Some(carried.0.clone())
+}

@@ -1,0 +1,191 @@
+//! Ctrl-C, cancellations and time-outs in calls of the system that last as long as somebody outside likes: printing for a reader who
+//! has stopped, named pipes whose other end nobody opens, reads or fills. `finally` runs in every process, at once.
+//!
+//! Each script says on one stream that it is at its place, and is stuck with the other, which nobody reads.
+
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// For a loaded machine: on an idle one each case takes some ten milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What each script has before it: `done` leaves a file behind.
+const BEFORE: &str = r#"
+import path
+import fs
+fn done(name) { fs.write("done-" + name, "") }
+"#;
+
+/// A script, and the files that it leaves behind when Ctrl-C has come.
+const INTERRUPTED: [(&str, &str, &[&str]); 9] = [
+    (
+        "print",
+        r#"try { ready(); print("y" * 1_000_000) } finally { done("main") }"#,
+        &["main"],
+    ),
+    (
+        "print of a child",
+        r#"join spawn { try { ready(); print("y" * 1_000_000) } finally { done("child") } }"#,
+        &["child"],
+    ),
+    (
+        "print, and a child that only sleeps",
+        r#"spawn { try { sleep(1h) } finally { done("child") } }; ready(); print("y" * 1_000_000)"#,
+        &["child"],
+    ),
+    (
+        "print, and others that wait for their turn",
+        r#"let began = queue()
+for i in 0..2 { spawn { try { began.put(i); print("y" * 1_000_000) } finally { done("child{i}") } } }
+began.get(); began.get()
+try { ready(); print("z" * 5_000) } finally { done("main") }"#,
+        &["child0", "child1", "main"],
+    ),
+    (
+        "print of small texts",
+        r#"try { ready(); while true { print("y" * 100) } } finally { done("main") }"#,
+        &["main"],
+    ),
+    (
+        "reading a named pipe",
+        r#"join spawn { try { ready(); open("pipe").read() } finally { done("child") } }"#,
+        &["child"],
+    ),
+    (
+        "writing to a named pipe that nobody reads",
+        r#"let reader = spawn { let pipe = open("pipe"); try { sleep(1h) } finally { done("reader") } }
+try { let out = open("pipe", "w"); ready(); out.write("y" * 1_000_000) } finally { done("main") }"#,
+        &["main", "reader"],
+    ),
+    (
+        "opening a named pipe to write a whole file",
+        r#"try { ready(); fs.write("pipe", "x") } finally { done("main") }"#,
+        &["main"],
+    ),
+    (
+        "the named pipe of a command",
+        r#"try { ready(); `cat`.stdin("pipe").run() } finally { done("main") }"#,
+        &["main"],
+    ),
+];
+
+/// A script that ends by itself, and the files that it leaves behind.
+const ENDING: [(&str, &str, &[&str]); 3] = [
+    (
+        "a cancelled print",
+        r#"let p = spawn { try { done("begun"); print("y" * 1_000_000) } finally { done("child") } }
+while not path.exists("done-begun") { sleep(1ms) }
+sleep(50ms)
+if p.cancel(grace: 1h) { done("in-time") }"#,
+        &["begun", "child", "in-time"],
+    ),
+    (
+        "the time-out of a scope around a print",
+        r#"try { scope(timeout: 100ms) { print("y" * 1_000_000) } } catch e { done(e.kind) }"#,
+        &["Timeout"],
+    ),
+    (
+        "the time-out of a scope around a named pipe",
+        r#"try { scope(timeout: 100ms) { fs.read("pipe") } } catch e { done(e.kind) }"#,
+        &["Timeout"],
+    ),
+];
+
+/// Starts a script in a directory of its own. It tells on standard error that it is ready, unless that is what nobody reads.
+fn start(folder: &Path, code: &str, stuck_at_error: bool) -> Child {
+    let (tell, code) = match stuck_at_error {
+        true => ("print", code.replace("print(\"", "eprint(\"")),
+        false => ("eprint", code.to_string()),
+    };
+    let script = format!("{BEFORE}fn ready() {{ {tell}(\"ready\") }}\n{code}");
+    mkfifo(&folder.join("pipe"), Mode::S_IRWXU).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_par"))
+        .args(["-e", &script])
+        .current_dir(folder)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits for its end, while nobody reads what it is stuck with; the signal that it died by.
+fn end_of(name: &str, child: &mut Child) -> Option<i32> {
+    let group = Pid::from_raw(child.id() as i32);
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.signal();
+        }
+        if begin.elapsed() > PATIENCE {
+            let _ = killpg(group, Signal::SIGKILL);
+            panic!("{name}: it has not ended");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The files that a script has left behind.
+fn left_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut done: Vec<String> = names
+        .filter_map(|name| Some(name.strip_prefix("done-")?.to_string()))
+        .collect();
+    done.sort();
+    done
+}
+
+fn interrupt(name: &str, code: &str, wanted: &[&str], stuck_at_error: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = start(folder.path(), code, stuck_at_error);
+    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let told: &mut dyn Read = if stuck_at_error { &mut out } else { &mut err };
+    let mut line = String::new();
+    BufReader::with_capacity(1, told)
+        .read_line(&mut line)
+        .unwrap();
+    assert_eq!(line, "ready\n", "{name}");
+    std::thread::sleep(Duration::from_millis(100));
+    killpg(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    let signal = end_of(name, &mut child);
+    assert_eq!(left_in(folder.path()), wanted, "{name}");
+    assert_eq!(signal, Some(Signal::SIGINT as i32), "{name}");
+}
+
+#[test]
+fn ctrl_c_is_heard_where_somebody_outside_lets_a_process_wait() {
+    for (name, code, wanted) in INTERRUPTED {
+        interrupt(name, code, wanted, false);
+    }
+}
+
+#[test]
+fn ctrl_c_is_heard_where_nobody_reads_standard_error() {
+    // The last text that is not read is the report of the Ctrl-C itself: it is given up.
+    for (name, code, wanted) in &INTERRUPTED[..3] {
+        interrupt(name, code, wanted, true);
+    }
+}
+
+#[test]
+fn cancellations_and_time_outs_are_heard_there_too() {
+    for (name, code, wanted) in ENDING {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = start(folder.path(), code, false);
+        let signal = end_of(name, &mut child);
+        assert_eq!(
+            (left_in(folder.path()), signal),
+            (wanted.iter().map(|s| s.to_string()).collect(), None),
+            "{name}"
+        );
+    }
+}
