@@ -4,7 +4,7 @@
 
 use super::arguments;
 use crate::diag::{self, codes};
-use crate::program::running::Transform;
+use crate::program::streams::Transform;
 use crate::value::Value;
 use crate::value::native::{Fault, Outcome};
 use encoding_rs::{Decoder, DecoderResult, EncoderResult};

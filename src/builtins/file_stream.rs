@@ -4,7 +4,7 @@ use super::encoding::Reader;
 use super::file_gather::Gathered;
 use super::scarce::Scarce;
 use crate::process::wait::Attentive;
-use crate::program::running::Transform;
+use crate::program::streams::Transform;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 

@@ -18,6 +18,19 @@ pub enum Group {
     New,
     /// That of another program, which is its leader.
     Of(i32),
+    /// A new one in a session of its own, whose terminal this descriptor is; `None` for a session without one.
+    Session(Option<i32>),
+}
+
+/// The numbers of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// The user.
+    pub user: u32,
+    /// Its group.
+    pub group: u32,
+    /// The further groups that it belongs to.
+    pub groups: Vec<u32>,
 }
 
 /// What the system holds a program to.
@@ -59,6 +72,8 @@ pub struct ProgramSpec<'a> {
     pub dies_with_parent: bool,
     /// What the system holds it to.
     pub bounds: &'a Bounds,
+    /// Whose rights it has, if not those of this process.
+    pub user: Option<&'a Ids>,
     /// What it carries from then on, and all that it starts ([`super::mark`]).
     pub mark: u64,
 }
@@ -194,6 +209,25 @@ unsafe fn prepare(shared: &Shared<'_>) -> Result<(), Refused> {
         if shared.ignores_quit {
             libc::signal(libc::SIGQUIT, libc::SIG_IGN);
         }
+        match spec.group {
+            Group::Inherited => {}
+            Group::New => done("setpgid", libc::setpgid(0, 0))?,
+            // The leader may have ended; then a group of its own does.
+            Group::Of(leader) if libc::setpgid(0, leader) == 0 => {}
+            Group::Of(_) => done("setpgid", libc::setpgid(0, 0))?,
+            Group::Session(terminal) => {
+                done("setsid", libc::setsid())?;
+                if let Some(terminal) = terminal {
+                    done("ioctl", libc::ioctl(terminal, libc::TIOCSCTTY, 0))?;
+                }
+            }
+        }
+        bound(spec.bounds)?;
+        super::mark::carry(spec.mark);
+        if let Some(user) = spec.user {
+            become_user(user)?;
+        }
+        // Behind the change of the user, with which the kernel forgets it.
         if spec.dies_with_parent {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0);
             // If the parent died before the line above, nobody will kill us.
@@ -201,15 +235,6 @@ unsafe fn prepare(shared: &Shared<'_>) -> Result<(), Refused> {
                 libc::_exit(127);
             }
         }
-        match spec.group {
-            Group::Inherited => {}
-            Group::New => done("setpgid", libc::setpgid(0, 0))?,
-            // The leader may have ended; then a group of its own does.
-            Group::Of(leader) if libc::setpgid(0, leader) == 0 => {}
-            Group::Of(_) => done("setpgid", libc::setpgid(0, 0))?,
-        }
-        bound(spec.bounds)?;
-        super::mark::carry(spec.mark);
         if let Some(folder) = spec.folder {
             done("chdir", libc::chdir(folder.as_ptr()))?;
         }
@@ -233,6 +258,41 @@ unsafe fn prepare(shared: &Shared<'_>) -> Result<(), Refused> {
         libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
     }
     Ok(())
+}
+
+/// Takes the rights of a user. By the calls of the system themselves: those of the C library would change all threads of the parent,
+/// in whose memory the child runs.
+///
+/// # Safety
+/// Called in the child only.
+unsafe fn become_user(ids: &Ids) -> Result<(), Refused> {
+    let done = |call: &'static str, result: libc::c_long| match result {
+        -1 => Err(refusal(call)),
+        _ => Ok(()),
+    };
+    // SAFETY: system calls with integers and with a pointer to as many groups as are named; they concern the calling thread alone,
+    // which is the child.
+    unsafe {
+        let (user, group) = (ids.user, ids.group);
+        let is_same = libc::geteuid() == user && libc::getegid() == group;
+        if is_same && user != 0 {
+            // Who is it already may not choose the further groups, but has them.
+            return Ok(());
+        }
+        let groups = ids.groups.as_ptr();
+        done(
+            "setgroups",
+            libc::syscall(libc::SYS_setgroups, ids.groups.len(), groups),
+        )?;
+        done(
+            "setresgid",
+            libc::syscall(libc::SYS_setresgid, group, group, group),
+        )?;
+        done(
+            "setresuid",
+            libc::syscall(libc::SYS_setresuid, user, user, user),
+        )
+    }
 }
 
 /// Holds the child to its bounds.
@@ -302,6 +362,7 @@ mod tests {
             group: Group::New,
             dies_with_parent: true,
             bounds: &Bounds::default(),
+            user: None,
             mark: super::super::mark::NONE,
         })?;
         match fork::wait_for(started.pid, true) {

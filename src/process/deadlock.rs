@@ -156,14 +156,14 @@ impl Drop for Turn<'_> {
 pub fn look(arena: &Arena, me: SlotRef, asked: bool) -> Option<Verdict> {
     // The first looks know direct holders only, which are a part of all holders: they find most processes that are fine,
     // the very first almost for nothing. (A group may shrink between looks, when a member is killed: only the last counts.)
-    let search = Search::new(arena, None);
+    let search = Search::new(arena, None, &[]);
     search.step(me)?;
     let _turn = match asked {
         true => None,
         false => Some(Turn::take(arena)?),
     };
     search.closure(me)?;
-    let blocked = asleep_together(arena, me)?;
+    let blocked = asleep_together(arena, me, &[])?;
     match ask_to_collect(arena, &blocked, me) {
         Asked::Nobody => {}
         Asked::Others => return None,
@@ -192,6 +192,18 @@ pub fn look(arena: &Arena, me: SlotRef, asked: bool) -> Option<Verdict> {
     slot.cells[LOOK_CELL].store(wait.epoch, Ordering::SeqCst);
     super::wait::wake_process(arena, *last);
     None
+}
+
+/// Those of these programs, to which only this process can write, that must end before it can go on: everybody on the way to
+/// them waits, without a limit.
+pub(super) fn programs_in_the_way(arena: &Arena, fed: &[HandleId]) -> Vec<HandleId> {
+    let me = arena::me();
+    // First without the containers, which are dear: that finds who is free almost for nothing.
+    let quick = Search::new(arena, None, fed).closure(me);
+    let blocked = quick.and_then(|_| asleep_together(arena, me, fed));
+    let waits = blocked.iter().flat_map(HashMap::values);
+    let objects = waits.flat_map(|(wait, _)| &wait.objects).copied();
+    objects.filter(|id| fed.contains(id)).collect()
 }
 
 /// Who was asked to let its collector look.
@@ -244,9 +256,9 @@ fn give_up_barriers(arena: &Arena, blocked: &Blocked, group: &[SlotRef]) -> bool
 }
 
 /// All processes that must do something before `me` can go on, when each of them sleeps and none of their waits could end:
-/// as they stood at one moment.
-fn asleep_together(arena: &Arena, me: SlotRef) -> Option<Blocked> {
-    let search = || Search::new(arena, Some(arena.contents().containers()));
+/// as they stood at one moment. `fed`: see [`Search`].
+fn asleep_together(arena: &Arena, me: SlotRef, fed: &[HandleId]) -> Option<Blocked> {
+    let search = || Search::new(arena, Some(arena.contents().containers()), fed);
     let before = search().closure(me)?;
     let search = search();
     let blocked = search.closure(me)?;
@@ -263,6 +275,8 @@ type Blocked = HashMap<SlotRef, (Wait, Vec<SlotRef>)>;
 
 struct Search<'a> {
     arena: &'a Arena,
+    /// Programs that wait for this process to write to them, for all that is known.
+    fed: &'a [HandleId],
     containers: Option<Containers>,
     live: Vec<SlotRef>,
     /// Processes with dead children that they have not taken note of: they have something to do.
@@ -271,12 +285,13 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     /// Without containers, only who holds an object itself counts as its holder.
-    fn new(arena: &'a Arena, containers: Option<Containers>) -> Self {
+    fn new(arena: &'a Arena, containers: Option<Containers>, fed: &'a [HandleId]) -> Self {
         let (live, dead): (Vec<SlotRef>, Vec<SlotRef>) = arena
             .processes()
             .partition(|&process| arena.is_alive(process));
         Search {
             arena,
+            fed,
             containers,
             bereaved: parents(arena, &dead),
             live,
@@ -323,6 +338,7 @@ impl<'a> Search<'a> {
                 Enders::These(some) => all.extend(some),
                 Enders::Holders => all.extend(self.holders(&[id], process)),
                 Enders::HoldersOf(ids) => all.extend(self.holders(&ids, process)),
+                Enders::Outside if self.fed.contains(&id) => all.push(arena::me()),
                 Enders::Outside => return None,
             }
         }

@@ -5,7 +5,7 @@ use super::pool::future::Future;
 use super::record::{ASKED, DAEMON, Record, STARTED, Status, WORKER};
 use super::spawn::{ChildOutcome, Message, Process};
 use super::wait::{self, Awaited, Operation, WaitSpec};
-use super::{held, programs, queue, reaper, signals};
+use super::{flow, held, programs, queue, reaper, signals};
 use crate::arena::{self, Cell, ObjectKind, kinds};
 use crate::crash_point;
 use crate::diag::codes;
@@ -221,6 +221,9 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
         });
         Some(clock::deadline(signals::GRACE))
     };
+    if !of_line {
+        flow::read_for_nobody();
+    }
     let by_interrupt = of_line || was_interrupted();
     // A script that has caught the Ctrl-C and gone on waits for what it has started since as if there had been none.
     let mut deadline = match cancels {

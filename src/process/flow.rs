@@ -1,9 +1,16 @@
 //! What flows while this process waits for something else: the pipes of programs that the script talks with are served in its
-//! `join`, `wait` and `select` as well, so that no program is stuck because its reader waits for its end.
+//! `join`, `wait` and `select` as well, so that no program is stuck because its reader waits for its end. Where another process waits
+//! for that end, they are served in whatever this one waits for.
 
+use super::deadlock;
+use super::record::ENDED;
+use super::spawn::Process;
+use crate::arena::{Arena, HandleId};
 use crate::diag::Result;
 use crate::os::arrival::Arrivals;
 use crate::os::poll::Interest;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
 
 /// Pipes that are served in a wait.
 pub trait Flow {
@@ -12,6 +19,95 @@ pub trait Flow {
     /// # Errors
     /// What ends the wait: there is no room for what came.
     fn serve(&self, interests: &mut Vec<Interest>) -> Result<()>;
+}
+
+/// A program that this process talks with.
+pub trait Talk {
+    /// The program.
+    fn program(&self) -> &Process;
+
+    /// Moves what can be moved without waiting, and names what is waited for then.
+    fn move_on(&self, interests: &mut Vec<Interest>);
+
+    /// The program gets no more input than it was given.
+    fn end_input(&self);
+
+    /// Nobody will ask for what it writes.
+    fn read_for_nobody(&self);
+}
+
+thread_local! {
+    static TALKS: RefCell<Vec<Weak<dyn Talk>>> = const { RefCell::new(Vec::new()) };
+    /// Whether there is any: most processes have none, and look at this only.
+    static ANY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Adds a program, until it is dropped.
+pub fn add(talk: &Rc<dyn Talk>) {
+    TALKS.with_borrow_mut(|talks| {
+        talks.retain(|talk| talk.strong_count() > 0);
+        talks.push(Rc::downgrade(talk));
+    });
+    ANY.set(true);
+}
+
+/// In a new child: it talks with none.
+pub(super) fn forget_all() {
+    if ANY.replace(false) {
+        // Not dropped: see the reaper.
+        std::mem::forget(TALKS.take());
+    }
+}
+
+/// Whether this process talks with a program, so that another may begin to wait for its end.
+pub(super) fn may_begin() -> bool {
+    ANY.get()
+}
+
+/// The programs that this process talks with and that somebody waits for.
+fn awaited() -> Vec<Rc<dyn Talk>> {
+    if !ANY.get() {
+        return Vec::new();
+    }
+    let mut talks: Vec<_> =
+        TALKS.with_borrow(|talks| talks.iter().filter_map(Weak::upgrade).collect());
+    talks.retain(|talk: &Rc<dyn Talk>| {
+        talk.program().awaited().object.events[ENDED].waiting() > 0 && talk.program().alive()
+    });
+    talks
+}
+
+/// Serves those that somebody waits for.
+pub(super) fn serve_awaited(interests: &mut Vec<Interest>) {
+    for talk in awaited() {
+        talk.move_on(interests);
+    }
+}
+
+/// This process is at its end, and waits for its children: what its programs write is read, so that nobody waits for ever for
+/// their ends, and is nobody's.
+pub(super) fn read_for_nobody() {
+    if ANY.get() {
+        let talks = TALKS.with_borrow(|talks| talks.iter().filter_map(Weak::upgrade).collect());
+        let talks: Vec<Rc<dyn Talk>> = talks;
+        talks.iter().for_each(|talk| talk.read_for_nobody());
+    }
+}
+
+/// When `me` cannot go on before a program ends to which only it could write: ends the input of that. Nobody is left who could
+/// write to it before.
+pub(super) fn end_needless_inputs(arena: &Arena) {
+    let talks = awaited();
+    if talks.is_empty() {
+        return;
+    }
+    let ids: Vec<HandleId> = talks.iter().map(|talk| talk.program().id()).collect();
+    let needed = deadlock::programs_in_the_way(arena, &ids);
+    for talk in talks {
+        if needed.contains(&talk.program().id()) {
+            talk.end_input();
+        }
+    }
 }
 
 /// A flow in a wait that sleeps on words of memory.
@@ -32,12 +128,15 @@ impl<'a> Flowing<'a> {
 
     /// Serves it. What comes later changes the word that this process sleeps on, which must have been read before.
     pub(super) fn serve(&mut self) -> Result<()> {
-        let Some(flow) = self.flow else {
+        if self.flow.is_none() && !may_begin() {
             return Ok(());
-        };
+        }
         loop {
             self.interests.clear();
-            flow.serve(&mut self.interests)?;
+            if let Some(flow) = self.flow {
+                flow.serve(&mut self.interests)?;
+            }
+            serve_awaited(&mut self.interests);
             if !self.arrivals.watch(&self.interests) {
                 return Ok(());
             }

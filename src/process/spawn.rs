@@ -6,7 +6,7 @@ use super::record::{
     self, DAEMON, ENDED, OUT_OF_TIME, PROGRAM, Record, SIGNALLED, STARTED, Status, WORKER,
 };
 use super::wait::Awaited;
-use super::{finish, pool, programs, reaper, scope, signals, tenders};
+use super::{finish, flow, pool, programs, reaper, scope, signals, tenders};
 use crate::arena::kinds::{self, KindOps};
 use crate::arena::{self, Arena, HandleId, Hold, ObjectKind, SlotRef};
 use crate::crash_point;
@@ -234,6 +234,7 @@ impl Process {
         scope::forget_all();
         signals::forget_all();
         tenders::forget_all();
+        flow::forget_all();
         pool::reading::forget_all();
         NUMBERED.store(0, Ordering::Relaxed);
         self.record().note_pid(fork::pid());

@@ -1,6 +1,6 @@
 //! A command: programs with their arguments and what surrounds them, before anything runs.
 
-use crate::os::program::Bounds;
+use crate::os::program::{Bounds, Ids};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
@@ -24,8 +24,23 @@ pub struct Stage {
     pub errors: Errors,
     /// What the system holds it to.
     pub bounds: Bounds,
+    /// Whose rights it has, if not those of this process.
+    pub user: Option<User>,
+    /// It runs in a session of its own: no key of a terminal reaches it.
+    pub alone: bool,
+    /// The name that it sees of itself, if not the first word.
+    pub called: Option<Vec<u8>>,
     /// The codes other than 0 that it may leave with.
     pub allowed: Vec<i32>,
+}
+
+/// Whose rights a program has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// What messages call it.
+    pub name: String,
+    /// Its numbers.
+    pub ids: Ids,
 }
 
 /// Where the standard error of a stage goes.
@@ -86,6 +101,8 @@ pub struct Command {
     pub input: Input,
     /// The output of the last.
     pub output: Output,
+    /// Where that goes as well.
+    pub tees: Vec<Output>,
     /// Seconds that it may take.
     pub timeout: Option<f64>,
     /// What messages and process handles call it.

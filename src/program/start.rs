@@ -1,17 +1,20 @@
 //! From a command to programs that run: files and pipes are opened, then the programs are started one after the other.
 
 use super::command::{Command, Errors, Input, Output, Stage};
-use super::running::{Feed, Running, Source, Tail};
+use super::running::Running;
+use super::streams::{Feed, Source, Tail};
+use super::tee::Tee;
 use super::{environment, lookup};
 use crate::diag::{Error, Field, Result, codes};
 use crate::os::name;
 use crate::os::program::{self, Group, ProgramSpec, Refused};
+use crate::os::terminal::{self, Pair};
 use crate::os::{self, clock, descriptor};
 use crate::process::programs::{self, JobId, Mark};
 use crate::process::wait;
 use std::ffi::CString;
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 /// What whoever runs a command wants of it.
 #[derive(Clone, Copy, Default, Debug)]
@@ -26,6 +29,19 @@ pub struct Plan {
     pub feeds: bool,
     /// It runs in the background: without this process's input, in a group of its own.
     pub background: bool,
+    /// What of its streams goes nowhere else is a terminal of its own, in a session of its own.
+    pub terminal: Option<Terminal>,
+}
+
+/// What a terminal is to be like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Terminal {
+    /// How wide.
+    pub columns: u16,
+    /// How high.
+    pub rows: u16,
+    /// Whether it shows what is typed.
+    pub echo: bool,
 }
 
 /// An end of a pipe or a file, or a descriptor that the program shares with this process.
@@ -52,15 +68,21 @@ pub fn start(command: &Command, plan: Plan) -> Result<Running> {
     for stage in &command.stages {
         paths.push(lookup::find(stage)?);
     }
-    let (input, feed) = open_input(command, plan)?;
-    let (output, source) = open_output(command, plan)?;
+    let terminal = match plan.terminal {
+        Some(wanted) => Some(terminal::open(wanted.columns, wanted.rows, wanted.echo)?),
+        None => None,
+    };
+    let (input, feed) = open_input(command, plan, terminal.as_ref())?;
+    let (output, source) = open_output(command, plan, terminal.as_ref())?;
     let deadline = command.timeout.map(clock::deadline);
     let (job, mark) = programs::begin(deadline)?;
     let mut running = Running::new(job, command, deadline);
     running.feed = feed;
     running.output = source;
     let mut complaints = None;
-    if plan.reads_errors && command.stages.iter().any(Stage::complains) {
+    if let Some(pair) = &terminal {
+        complaints = Some(again(&pair.program)?);
+    } else if plan.reads_errors && command.stages.iter().any(Stage::complains) {
         let (reader, writer) = pipe()?;
         running.errors = Some(Source::new(reader));
         complaints = Some(writer);
@@ -86,6 +108,8 @@ pub fn start(command: &Command, plan: Plan) -> Result<Running> {
             (errors.number(), 2),
         ];
         let group = match (plan.background, leader) {
+            _ if stage.alone => Group::Session(None),
+            _ if let Some(pair) = &terminal => Group::Session(Some(pair.program.as_raw_fd())),
             (false, _) => Group::Inherited,
             (true, None) => Group::New,
             (true, Some(leader)) => Group::Of(leader),
@@ -111,7 +135,10 @@ fn launch(
 ) -> Result<i32> {
     let text = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| lookup::no_zeros());
     let words = stage.words.iter().cloned().map(text);
-    let arguments = words.collect::<Result<Vec<_>>>()?;
+    let mut arguments = words.collect::<Result<Vec<_>>>()?;
+    if let (Some(called), Some(first)) = (&stage.called, arguments.first_mut()) {
+        *first = text(called.clone())?;
+    }
     let environment = environment::of(stage, &mark.text)?;
     let folder = stage
         .folder
@@ -127,6 +154,7 @@ fn launch(
         group,
         dies_with_parent: true,
         bounds: &stage.bounds,
+        user: stage.user.as_ref().map(|user| &user.ids),
         mark: mark.number,
     };
     match program::start(&spec) {
@@ -158,6 +186,19 @@ fn refusal(stage: &Stage, path: &CString, refused: Refused) -> Box<Error> {
         )
         .with_field("errno", Field::Int(i64::from(refused.errno)))
         .with_help("only the superuser may ask for more than this process has (see `ulimit -Ha`)"),
+        ("setgroups" | "setresgid" | "setresuid", _) => {
+            let name = stage.user.as_ref().map_or("", |user| &user.name);
+            Error::new(
+                codes::IO,
+                format!(
+                    "a program must be allowed to run as the user {name}, but {}: {reason}",
+                    refused.call
+                ),
+            )
+            .with_field("user", Field::Text(name.to_string()))
+            .with_field("errno", Field::Int(i64::from(refused.errno)))
+            .with_help("only the superuser may run programs as somebody else")
+        }
         (call, _) => {
             let message = format!("a program could not be started: {call}: {reason}");
             let report = match os::scarce(refused.errno) {
@@ -169,31 +210,86 @@ fn refusal(stage: &Stage, path: &CString, refused: Refused) -> Box<Error> {
     }
 }
 
-fn open_input(command: &Command, plan: Plan) -> Result<(End, Option<Feed>)> {
+fn open_input(
+    command: &Command,
+    plan: Plan,
+    terminal: Option<&Pair>,
+) -> Result<(End, Option<Feed>)> {
     let fed = || -> Result<(End, Option<Feed>)> {
         let (reader, writer) = pipe()?;
         Ok((End::Own(reader), Some(Feed::new(writer))))
     };
-    Ok(match &command.input {
-        Input::Default if plan.feeds => fed()?,
-        Input::Default if plan.background => (null()?, None),
-        Input::Default => (End::Inherited(0), None),
-        Input::Nothing => (null()?, None),
-        Input::Fed => fed()?,
+    Ok(match (&command.input, terminal) {
+        (Input::Default, Some(pair)) => {
+            let feed = Feed::of_terminal(again(&pair.keys)?);
+            (End::Own(again(&pair.program)?), Some(feed))
+        }
+        (Input::Default, _) if plan.feeds => fed()?,
+        (Input::Default, _) if plan.background => (null()?, None),
+        (Input::Default, _) => (End::Inherited(0), None),
+        (Input::Nothing, _) => (null()?, None),
+        (Input::Fed, _) => fed()?,
         // In a file in memory: nobody has to feed it while the outputs are read.
-        Input::Bytes(bytes) => (End::Own(descriptor::memory_file(bytes)?), None),
-        Input::Path(path) => (End::Own(open(path, libc::O_RDONLY)?.into()), None),
-        Input::File(file) => (copy(file)?, None),
+        (Input::Bytes(bytes), _) => (End::Own(descriptor::memory_file(bytes)?), None),
+        (Input::Path(path), _) => (End::Own(open(path, libc::O_RDONLY)?.into()), None),
+        (Input::File(file), _) => (copy(file)?, None),
     })
 }
 
-fn open_output(command: &Command, plan: Plan) -> Result<(End, Option<Source>)> {
-    if plan.captures && matches!(command.output, Output::Default) {
-        let (reader, writer) = pipe()?;
-        descriptor::widen_pipe(&reader);
-        return Ok((End::Own(writer), Some(Source::new(reader))));
+fn open_output(
+    command: &Command,
+    plan: Plan,
+    terminal: Option<&Pair>,
+) -> Result<(End, Option<Source>)> {
+    let is_default = matches!(command.output, Output::Default);
+    let comes_here = plan.captures && is_default;
+    let (end, mut source) = match terminal {
+        // Whatever goes elsewhere, somebody has to read what else comes to the terminal.
+        Some(pair) => {
+            let end = match is_default {
+                true => End::Own(again(&pair.program)?),
+                false => open_to(&command.output, 1)?,
+            };
+            (end, Source::new(again(&pair.keys)?))
+        }
+        None if comes_here || !command.tees.is_empty() => {
+            let (reader, writer) = pipe()?;
+            descriptor::widen_pipe(&reader);
+            (End::Own(writer), Source::new(reader))
+        }
+        None => return Ok((open_to(&command.output, 1)?, None)),
+    };
+    if terminal.is_none() && !comes_here {
+        source.keep_nothing();
+        open_tee(&command.output, &mut source)?;
     }
-    Ok((open_to(&command.output, 1)?, None))
+    for output in &command.tees {
+        open_tee(output, &mut source)?;
+    }
+    Ok((end, Some(source)))
+}
+
+/// Has an output go somewhere as well.
+fn open_tee(output: &Output, source: &mut Source) -> Result<()> {
+    let path = match output {
+        Output::Default => "standard output",
+        Output::Nothing => return Ok(()),
+        Output::Path { path, .. } => path,
+        Output::File(_) => "the open file",
+    };
+    let (file, is_ours) = match open_to(output, 1)? {
+        End::Own(file) => (file, false),
+        End::Inherited(_) => {
+            let ours = std::io::stdout().as_fd().try_clone_to_owned();
+            (ours.map_err(|error| os::failed("dup", &error))?, true)
+        }
+    };
+    source.add_tee(Tee::new(file.into(), path.to_string(), is_ours));
+    Ok(())
+}
+
+fn again(file: &OwnedFd) -> Result<OwnedFd> {
+    file.try_clone().map_err(|error| os::failed("dup", &error))
 }
 
 fn open_errors(
@@ -202,16 +298,12 @@ fn open_errors(
     plan: Plan,
     complaints: Option<&OwnedFd>,
 ) -> Result<(End, Option<Tail>)> {
-    let again = |file: &OwnedFd| match file.try_clone() {
-        Ok(file) => Ok(End::Own(file)),
-        Err(error) => Err(os::failed("dup", &error)),
-    };
     Ok(match (&stage.errors, complaints) {
         (Errors::Merged, _) => match output {
-            End::Own(file) => (again(file)?, None),
+            End::Own(file) => (End::Own(again(file)?), None),
             End::Inherited(number) => (End::Inherited(*number), None),
         },
-        (Errors::Default, Some(complaints)) => (again(complaints)?, None),
+        (Errors::Default, Some(complaints)) => (End::Own(again(complaints)?), None),
         (Errors::Default, _) if plan.captures_errors => {
             let (reader, writer) = pipe()?;
             (End::Own(writer), Some(Tail::new(reader)))

@@ -157,6 +157,6 @@ pub(super) fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         (false, None) => Kind::Text,
     };
     let talk = Conversation::new(context.heap(), running, process.clone(), kind);
-    let handle = ProcessHandle::talking(process, Rc::new(talk));
+    let handle = ProcessHandle::talking(process, talk.keep_going());
     Ok(Value::handle(context.heap(), Rc::new(handle)))
 }

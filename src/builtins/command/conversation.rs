@@ -10,7 +10,8 @@ use crate::limits::MAX_STRING;
 use crate::os::poll::Interest;
 use crate::os::{clock, name};
 use crate::process::Process;
-use crate::program::running::Source;
+use crate::process::flow::{self, Talk};
+use crate::program::streams::Source;
 use crate::program::{Pumped, Running};
 use crate::value::handle::Handle;
 use crate::value::heap::{Heap, Marker};
@@ -167,6 +168,13 @@ pub(super) fn output(method: &str, value: &Value) -> Outcome<Option<(Rc<Conversa
 }
 
 impl Conversation {
+    /// Has it served where another process waits for its end.
+    pub(super) fn keep_going(self) -> Rc<Conversation> {
+        let talk = Rc::new(self);
+        flow::add(&(talk.clone() as Rc<dyn Talk>));
+        talk
+    }
+
     /// Whether this process can talk with it.
     pub fn is_own(&self) -> bool {
         self.owner == std::process::id()
@@ -380,6 +388,31 @@ impl Conversation {
             self.check("readline", source.as_deref())?;
         }
         Ok(line)
+    }
+}
+
+impl Talk for Conversation {
+    fn program(&self) -> &Process {
+        &self.process
+    }
+
+    fn move_on(&self, interests: &mut Vec<Interest>) {
+        self.serve(interests);
+    }
+
+    fn end_input(&self) {
+        if let Ok(mut running) = self.running.try_borrow_mut() {
+            running.end_input();
+        }
+    }
+
+    fn read_for_nobody(&self) {
+        if let Ok(mut running) = self.running.try_borrow_mut() {
+            let Running { output, errors, .. } = &mut *running;
+            for source in [output, errors].into_iter().flatten() {
+                source.keep_nothing();
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::os::{clock, name};
 use crate::process::pool::reading::{self, Reader};
 use crate::process::programs::{self, JobId};
 use crate::program::Running;
-use crate::program::running::Feed;
+use crate::program::streams::Feed;
 use crate::value::native::{Context, Fault, NativeIter, Outcome};
 use crate::value::{Value, show};
 use std::cell::RefCell;

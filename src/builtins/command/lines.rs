@@ -8,7 +8,7 @@ use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::os::fork;
 use crate::process::pool::reading;
-use crate::program::running::Source;
+use crate::program::streams::Source;
 use crate::value::Value;
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Fault, NativeIter, Outcome};

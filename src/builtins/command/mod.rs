@@ -151,7 +151,7 @@ impl Handle for CommandHandle {
 impl CommandHandle {
     /// `self | next`.
     fn pipe_into(&self, next: &CommandHandle) -> Outcome<CommandHandle> {
-        if !matches!(self.command.output, Output::Default) {
+        if !matches!(self.command.output, Output::Default) || !self.command.tees.is_empty() {
             let rule = "must send its output into the pipe, but sends it elsewhere";
             return Err(refuse_pipe(&self.command, rule));
         }
@@ -169,6 +169,7 @@ impl CommandHandle {
             stages,
             input: first.input.clone(),
             output: then.output.clone(),
+            tees: then.tees.clone(),
             timeout,
             name: then.name.clone().or(first.name.clone()),
         };

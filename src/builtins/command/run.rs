@@ -9,7 +9,7 @@ use crate::limits::MAX_STRING;
 use crate::os::poll::{self, Interest};
 use crate::process::wait;
 use crate::program::failure::{self, Verdict};
-use crate::program::running::{Source, TAIL};
+use crate::program::streams::{Source, TAIL};
 use crate::program::{Plan, Pumped, Running};
 use crate::value::map::{Map, Table};
 use crate::value::native::{Args, Context, Fault, NativeIter, Outcome};

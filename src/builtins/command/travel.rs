@@ -2,8 +2,8 @@
 
 use super::CommandHandle;
 use crate::diag::Result;
-use crate::os::program::{Bounds, RESOURCES};
-use crate::program::{Command, Errors, Input, Output, Stage};
+use crate::os::program::{Bounds, Ids, RESOURCES};
+use crate::program::{Command, Errors, Input, Output, Stage, User};
 use crate::value::Value;
 use crate::value::handle::{Handle, Parts};
 use crate::wire::{Reader, put_count, put_text};
@@ -22,6 +22,10 @@ pub(super) fn parts(handle: &CommandHandle) -> Option<Parts> {
     }
     put_input(&mut bytes, &command.input)?;
     put_output(&mut bytes, &command.output)?;
+    put_count(&mut bytes, command.tees.len() as u64);
+    for tee in &command.tees {
+        put_output(&mut bytes, tee)?;
+    }
     put_optional(&mut bytes, command.timeout.as_ref(), |out, seconds| {
         out.extend_from_slice(&seconds.to_le_bytes());
     });
@@ -70,6 +74,11 @@ fn put_stage(out: &mut Vec<u8>, stage: &Stage) -> Option<()> {
         }
     }
     put_bounds(out, &stage.bounds);
+    put_optional(out, stage.user.as_ref(), put_user);
+    out.push(u8::from(stage.alone));
+    put_optional(out, stage.called.as_ref(), |out, called| {
+        put_block(out, called);
+    });
     put_count(out, stage.allowed.len() as u64);
     for code in &stage.allowed {
         out.extend_from_slice(&code.to_le_bytes());
@@ -87,6 +96,34 @@ fn put_bounds(out: &mut Vec<u8>, bounds: &Bounds) {
         out.extend_from_slice(&resource.to_le_bytes());
         out.extend_from_slice(&most.to_le_bytes());
     }
+}
+
+fn put_user(out: &mut Vec<u8>, user: &User) {
+    put_text(out, &user.name);
+    let ids = &user.ids;
+    for number in [ids.user, ids.group] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    put_count(out, ids.groups.len() as u64);
+    for number in &ids.groups {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+}
+
+fn user(reader: &mut Reader<'_>) -> Result<User> {
+    let name = reader.text()?.to_string();
+    let user = u32::from_le_bytes(reader.array()?);
+    let group = u32::from_le_bytes(reader.array()?);
+    let mut groups = Vec::new();
+    for _ in 0..reader.count_of(4)? {
+        groups.push(u32::from_le_bytes(reader.array()?));
+    }
+    let ids = Ids {
+        user,
+        group,
+        groups,
+    };
+    Ok(User { name, ids })
 }
 
 fn bounds(reader: &mut Reader<'_>) -> Result<Option<Bounds>> {
@@ -172,6 +209,13 @@ fn command(reader: &mut Reader<'_>) -> Result<Option<Command>> {
     let Some(output) = output(reader)? else {
         return Ok(None);
     };
+    let mut tees = Vec::new();
+    for _ in 0..reader.count_of(1)? {
+        match self::output(reader)? {
+            Some(tee) => tees.push(tee),
+            None => return Ok(None),
+        }
+    }
     let timeout = match reader.byte()? {
         0 => None,
         _ => Some(f64::from_le_bytes(reader.array()?)),
@@ -181,6 +225,7 @@ fn command(reader: &mut Reader<'_>) -> Result<Option<Command>> {
         stages,
         input,
         output,
+        tees,
         timeout,
         name,
     }))
@@ -230,6 +275,13 @@ fn stage(reader: &mut Reader<'_>) -> Result<Option<Stage>> {
         Some(bounds) => stage.bounds = bounds,
         None => return Ok(None),
     }
+    if reader.byte()? != 0 {
+        stage.user = Some(user(reader)?);
+    }
+    stage.alone = reader.byte()? != 0;
+    if reader.byte()? != 0 {
+        stage.called = Some(reader.block()?.to_vec());
+    }
     for _ in 0..reader.count_of(4)? {
         stage.allowed.push(i32::from_le_bytes(reader.array()?));
     }
@@ -249,6 +301,16 @@ mod tests {
         command.stages[0].allowed.push(-3);
         command.stages[0].bounds.umask = Some(0o77);
         command.stages[0].bounds.limits.push((RESOURCES[0].1, 5));
+        let ids = Ids {
+            user: 7,
+            group: 8,
+            groups: vec![8, 9],
+        };
+        let name = "somebody".into();
+        command.stages[0].user = Some(User { name, ids });
+        command.stages[0].called = Some(b"-sh".to_vec());
+        let (path, append) = ("log".into(), true);
+        command.tees.push(Output::Path { path, append });
         let handle = CommandHandle {
             command,
             feed: None,

@@ -102,6 +102,7 @@ fn start(tree: u64) -> Option<i32> {
         group: Group::New,
         dies_with_parent: false,
         bounds: &Bounds::default(),
+        user: None,
         mark: crate::os::mark::NONE,
     };
     program::start(&spec).ok().map(|started| started.pid)

@@ -9,7 +9,7 @@ mod record;
 mod system;
 
 use super::deadlock::{self, Verdict};
-use super::flow::{Flow, Flowing};
+use super::flow::{self, Flow, Flowing};
 use super::pool::reading;
 use super::{reaper, scope, signals, tenders, willing};
 use crate::arena::object::numbered;
@@ -309,6 +309,9 @@ impl Sleep<'_> {
                 reaper::reap();
                 if tenders::are_behind() {
                     return Ok(Slept::Tend);
+                }
+                if spec.operation.is_inside() && ends_by_itself(spec).is_none() {
+                    flow::end_needless_inputs(arena);
                 }
                 look_for_deadlock(arena, spec, false)?;
             }

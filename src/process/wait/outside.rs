@@ -8,7 +8,7 @@ use crate::diag::Result;
 use crate::os::clock;
 use crate::os::poll::{self, Interest};
 use crate::process::pool::reading;
-use crate::process::{doom, scope, signals, tenders};
+use crate::process::{doom, flow, scope, signals, tenders};
 use crate::source::Span;
 use std::sync::atomic::Ordering;
 
@@ -78,7 +78,9 @@ pub fn outside<T>(
             }
             scope::check_deadline()?;
             reading::check_wait()?;
-            let looks = || tenders::are_behind() || doom::is_pending();
+            flow::serve_awaited(&mut interests);
+            // Somebody may begin to wait for what this process talks with.
+            let looks = || tenders::are_behind() || doom::is_pending() || flow::may_begin();
             let slice = looks().then(|| clock::now() + LAST_SLICE);
             let around = scope::nearest_deadline();
             let until = deadline.into_iter().chain(around).chain(slice).min();
