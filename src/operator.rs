@@ -74,7 +74,7 @@ impl BinaryOp {
 
 /// The methods of commands that give a changed command. `spawn c.cwd("src")` calls them where it stands and spawns what they
 /// give, so the grammar and the run time have to agree on them.
-pub const COMMAND_SETTINGS: [&str; 13] = [
-    "cwd", "env", "input", "limit", "merge", "name", "nice", "ok_codes", "stderr", "stdin",
-    "stdout", "timeout", "umask",
+pub const COMMAND_SETTINGS: [&str; 18] = [
+    "called", "cwd", "env", "input", "limit", "merge", "name", "nice", "ok_codes", "session",
+    "stderr", "stdin", "stdout", "tee", "terminal", "timeout", "umask", "user",
 ];

@@ -28,6 +28,7 @@ pub mod signal;
 pub mod terminal;
 pub mod title;
 pub mod tree;
+pub mod user;
 
 use crate::diag::{Error, Field, codes};
 

@@ -6,7 +6,7 @@ use super::record::{ASKED, DAEMON, Record, STARTED, Status, WORKER};
 use super::spawn::{ChildOutcome, Message, Process};
 use super::wait::{self, Awaited, Operation, WaitSpec};
 use super::{flow, held, programs, queue, reaper, signals};
-use crate::arena::{self, Cell, ObjectKind, kinds};
+use crate::arena::{self, Arena, Cell, Hold, ObjectKind, kinds};
 use crate::crash_point;
 use crate::diag::codes;
 use crate::os::{clock, fork};
@@ -255,6 +255,16 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
         failures.retain(|hold| !all && !signals::was_interrupted(&Record::of(hold.object())));
     }
     let count = failures.len();
+    tell_of_children(arena, failures);
+    if !of_line {
+        reaper::end_all_strays();
+    }
+    count
+}
+
+/// Tells of children that failed and that nobody joined.
+fn tell_of_children(arena: &Arena, failures: Vec<Hold>) {
+    let count = failures.len() as u64;
     for failure in failures {
         if let Some(hooks) = hooks() {
             (hooks.report)(&Process::of_hold(failure));
@@ -263,12 +273,8 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
     if count > 0 {
         arena
             .cell(Cell::Failures)
-            .fetch_add(count as u64, Ordering::Relaxed);
+            .fetch_add(count, Ordering::Relaxed);
     }
-    if !of_line {
-        reaper::end_all_strays();
-    }
-    count
 }
 
 /// Waits for a child's end, and kills it when the deadline has come (monotonic nanoseconds), if it was told to end. Ctrl-C or a

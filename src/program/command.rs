@@ -55,6 +55,17 @@ pub enum Errors {
     To(Output),
 }
 
+/// A terminal that a program gets for itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Terminal {
+    /// How wide.
+    pub columns: u16,
+    /// How high.
+    pub rows: u16,
+    /// Whether it shows what is typed.
+    pub echo: bool,
+}
+
 /// Where a command's output goes.
 #[derive(Clone, Debug, Default)]
 pub enum Output {
@@ -103,6 +114,8 @@ pub struct Command {
     pub output: Output,
     /// Where that goes as well.
     pub tees: Vec<Output>,
+    /// What of its streams goes nowhere else is a terminal of its own.
+    pub terminal: Option<Terminal>,
     /// Seconds that it may take.
     pub timeout: Option<f64>,
     /// What messages and process handles call it.

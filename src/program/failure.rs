@@ -1,6 +1,7 @@
 //! How a command failed, as an error that names the program, what it did, and the last that it said.
 
 use super::running::Running;
+use super::streams::Source;
 use crate::diag::{Error, Field, Result, codes};
 use crate::os::fork::WaitStatus;
 use crate::os::signal;
@@ -97,7 +98,7 @@ impl Verdict {
         }
         let codes = self.codes().into_iter();
         let codes = codes.map(|code| Field::Int(i64::from(code))).collect();
-        if running.output.is_some() {
+        if running.output.as_ref().is_some_and(Source::is_kept) {
             error = error.with_field("output", end_of_output(running));
         }
         Some(

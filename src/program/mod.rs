@@ -15,6 +15,6 @@ mod start;
 pub mod streams;
 mod tee;
 
-pub use command::{Command, Errors, Input, Output, Stage, User};
+pub use command::{Command, Errors, Input, Output, Stage, Terminal, User};
 pub use running::{Pumped, Running};
-pub use start::{Plan, Terminal, start};
+pub use start::{Plan, start};

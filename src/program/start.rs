@@ -29,19 +29,6 @@ pub struct Plan {
     pub feeds: bool,
     /// It runs in the background: without this process's input, in a group of its own.
     pub background: bool,
-    /// What of its streams goes nowhere else is a terminal of its own, in a session of its own.
-    pub terminal: Option<Terminal>,
-}
-
-/// What a terminal is to be like.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Terminal {
-    /// How wide.
-    pub columns: u16,
-    /// How high.
-    pub rows: u16,
-    /// Whether it shows what is typed.
-    pub echo: bool,
 }
 
 /// An end of a pipe or a file, or a descriptor that the program shares with this process.
@@ -68,14 +55,15 @@ pub fn start(command: &Command, plan: Plan) -> Result<Running> {
     for stage in &command.stages {
         paths.push(lookup::find(stage)?);
     }
-    let terminal = match plan.terminal {
+    let terminal = match command.terminal {
         Some(wanted) => Some(terminal::open(wanted.columns, wanted.rows, wanted.echo)?),
         None => None,
     };
     let (input, feed) = open_input(command, plan, terminal.as_ref())?;
     let (output, source) = open_output(command, plan, terminal.as_ref())?;
     let deadline = command.timeout.map(clock::deadline);
-    let (job, mark) = programs::begin(deadline)?;
+    let is_apart = terminal.is_some() || command.stages.iter().any(|stage| stage.alone);
+    let (job, mark) = programs::begin(deadline, is_apart)?;
     let mut running = Running::new(job, command, deadline);
     running.feed = feed;
     running.output = source;
@@ -250,7 +238,8 @@ fn open_output(
                 true => End::Own(again(&pair.program)?),
                 false => open_to(&command.output, 1)?,
             };
-            (end, Source::new(again(&pair.keys)?))
+            let alive = again(&pair.keys)?;
+            (end, Source::of_terminal(again(&pair.keys)?, alive))
         }
         None if comes_here || !command.tees.is_empty() => {
             let (reader, writer) = pipe()?;
@@ -259,9 +248,13 @@ fn open_output(
         }
         None => return Ok((open_to(&command.output, 1)?, None)),
     };
-    if terminal.is_none() && !comes_here {
+    if !plan.captures || terminal.is_none() && !comes_here {
         source.keep_nothing();
-        open_tee(&command.output, &mut source)?;
+        let rest = match terminal.is_some() {
+            true => &Output::Default,
+            false => &command.output,
+        };
+        open_tee(rest, &mut source)?;
     }
     for output in &command.tees {
         open_tee(output, &mut source)?;

@@ -41,6 +41,8 @@ pub trait Transform {
 /// The way out of the last program.
 pub struct Source {
     pipe: Option<Pipe>,
+    /// Of a terminal: what keeps it alive. A program may close its end a moment before its own, and must not be hung up then.
+    alive: Option<Pipe>,
     transform: Option<Box<dyn Transform>>,
     /// What came was refused by the transform; what was there before is still to be taken.
     spoilt: bool,
@@ -197,6 +199,7 @@ impl Source {
     pub(super) fn new(pipe: OwnedFd) -> Source {
         Source {
             pipe: Some(Pipe::new(pipe)),
+            alive: None,
             transform: None,
             spoilt: false,
             ahead: Vec::new(),
@@ -204,6 +207,14 @@ impl Source {
             most: MAX_STRING + 1,
             tees: Vec::new(),
             kept: true,
+        }
+    }
+
+    /// What a terminal shows; `alive` is what keeps it, as long as this.
+    pub(super) fn of_terminal(keys: OwnedFd, alive: OwnedFd) -> Source {
+        Source {
+            alive: Some(Pipe::new(alive)),
+            ..Source::new(keys)
         }
     }
 
@@ -311,7 +322,7 @@ impl Source {
 
     /// Closes it: a program that writes on gets SIGPIPE.
     pub fn close(&mut self) {
-        self.pipe = None;
+        (self.pipe, self.alive) = (None, None);
         self.tees.clear();
         self.ahead = Vec::new();
         self.used = 0;

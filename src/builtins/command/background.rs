@@ -10,7 +10,7 @@ use crate::builtins::process::ProcessHandle;
 use crate::diag::{self, codes};
 use crate::process::programs::{self, Background};
 use crate::process::{Process, scope};
-use crate::program::{Input, Plan, Running};
+use crate::program::{Input, Output, Plan, Running};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, show};
 use std::rc::Rc;
@@ -99,6 +99,19 @@ fn launch(
             .with_help(help)
             .into());
     }
+    let command = &handle.command;
+    let is_read = plan.captures && matches!(command.output, Output::Default);
+    if !is_read && (!command.tees.is_empty() || command.terminal.is_some()) {
+        let what = match command.terminal {
+            Some(_) => "what is shown on the terminal of a command",
+            None => "an output that goes to a file as well",
+        };
+        let message =
+            format!("{what} must be passed on by somebody, but in the background nobody does");
+        let help = "spawn { cmd.run() } has a process of Par for it; what start() gives is read by the script";
+        let error = diag::Error::new(codes::VALUE, message);
+        return Err(error.with_help(help).into());
+    }
     crate::builtins::spawn::poll_if_signalled(context)?;
     let place = context.place();
     if in_scope {
@@ -135,6 +148,13 @@ pub(super) fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let coding = Coding::given("start", &args[3], &args[4])?;
     text_only("start", binary, coding)?;
+    if reads_errors && handle.command.terminal.is_some() {
+        let message =
+            "start: a terminal shows both outputs as one, but `stderr: true` asks for two";
+        let help = "leave out `stderr: true`, or send it elsewhere: .stderr(path)";
+        let error = diag::Error::new(codes::VALUE, message);
+        return Err(error.with_help(help).into());
+    }
     let plan = Plan {
         captures: true,
         reads_errors,

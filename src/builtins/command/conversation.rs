@@ -2,6 +2,7 @@
 
 use super::lines::{AHEAD, found_line, next_line, trim};
 use super::run::{OUTPUT, decode};
+use super::until;
 use crate::builtins::encoding::Coding;
 use crate::builtins::scarce::{self, Scarce};
 use crate::builtins::{Table, arguments};
@@ -90,7 +91,7 @@ impl Which {
     }
 
     /// What is read from it.
-    fn source(self, running: &mut Running) -> Option<&mut Source> {
+    pub(super) fn source(self, running: &mut Running) -> Option<&mut Source> {
         match self {
             Which::Input => None,
             Which::Output => running.output.as_mut(),
@@ -103,6 +104,7 @@ impl Which {
 pub static STDIN: Table = natives! {
     "close" () close, "Ends the input of the program; more than once does no harm.";
     "flush" () flush, "Nothing is held back: it is there for programs that were written for files.";
+    "resize" ("columns", "rows") until::resize, "Gives the terminal of the program another size, of which the program is told.";
     "write" ("data", "timeout?") write, "Gives the program a str or bytes, and waits until it has taken them.";
 };
 
@@ -111,6 +113,7 @@ pub static STDOUT: Table = natives! {
     "close" () close, "Reads no more: a program that writes on is ended by SIGPIPE.";
     "lines" () lines, "Goes through the lines that are left, without their ends.";
     "read" ("size?", "timeout?") read, "What is left until the program ends its output, or at most so many bytes as soon as there are some.";
+    "read_until" ("what", "timeout?") until::read_until, "What comes up to a str, bytes or a compiled pattern and with it, as soon as it has come; EndOfStream where it does not.";
     "readline" ("timeout?") readline, "The next line with its end; empty when there is none any more.";
 };
 
@@ -145,7 +148,7 @@ impl Handle for Stream {
     }
 }
 
-fn conversation(method: &str, value: &Value) -> Outcome<(Rc<Conversation>, Which)> {
+pub(super) fn conversation(method: &str, value: &Value) -> Outcome<(Rc<Conversation>, Which)> {
     let Some(stream) = value.as_handle::<Stream>() else {
         return Err(arguments::wrong(method, "self", "a stream", value));
     };
@@ -208,6 +211,14 @@ impl Conversation {
         let sources = [&running.output, &running.errors];
         let ahead = sources.into_iter().flatten();
         ahead.map(|source| source.rest().len()).max().unwrap_or(0)
+    }
+
+    /// Refuses to go on where a file that the output goes to as well takes no more; told once.
+    pub(super) fn check_tees(&self) -> diag::Result<()> {
+        match self.running.try_borrow_mut() {
+            Ok(mut running) => running.check_tees(),
+            Err(_) => Ok(()),
+        }
     }
 
     /// The next line with its end, if it is there; empty at the end. `searched` bytes have no end of a line.
@@ -326,8 +337,50 @@ impl Conversation {
         }
     }
 
+    /// How a text looks in what was read.
+    pub(super) fn wanted(&self, text: &str) -> Vec<u8> {
+        match self.kind {
+            Kind::Coded(_) => text.as_bytes().to_vec(),
+            Kind::Bytes | Kind::Text => name::bytes(text).into_owned(),
+        }
+    }
+
+    /// What messages call the program.
+    pub(super) fn label(&self) -> Rc<str> {
+        self.running.borrow().label.clone()
+    }
+
+    /// The end of what came and was not taken, of so many characters.
+    pub(super) fn end_of(&self, which: Which, characters: usize) -> String {
+        let mut running = self.running.borrow_mut();
+        let source = which.source(&mut running);
+        let rest = source.as_ref().map_or(&[][..], |source| source.rest());
+        // No character has more bytes.
+        let from = rest.len().saturating_sub(4 * characters);
+        let text = String::from_utf8_lossy(rest.get(from..).unwrap_or_default());
+        let count = text.chars().count();
+        text.chars()
+            .skip(count.saturating_sub(characters))
+            .collect()
+    }
+
+    /// Takes so many bytes of what came.
+    pub(super) fn take_first(&self, which: Which, count: usize) -> Vec<u8> {
+        let mut running = self.running.borrow_mut();
+        which
+            .source(&mut running)
+            .map_or_else(Vec::new, |source| source.take(count))
+    }
+
+    /// Gives its terminal another size; false when it has none.
+    pub(super) fn resize(&self, columns: u16, rows: u16) -> bool {
+        let running = self.running.borrow();
+        let feed = running.feed.as_ref();
+        feed.is_some_and(|feed| feed.resize(columns, rows))
+    }
+
     /// Lets the program run until `done`; what it writes meanwhile is kept, so that it is never stuck.
-    fn pump(
+    pub(super) fn pump(
         &self,
         context: &mut dyn Context,
         what: &str,
@@ -337,7 +390,9 @@ impl Conversation {
         let place = context.place();
         let deadline = timeout.map(clock::deadline);
         let mut running = self.running.borrow_mut();
-        match running.pump(place, deadline, &mut done)? {
+        let pumped = running.pump(place, deadline, &mut done)?;
+        running.check_tees()?;
+        match pumped {
             Pumped::OutOfTime => {
                 let seconds = timeout.unwrap_or(0.0);
                 let message = format!(

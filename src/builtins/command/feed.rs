@@ -43,7 +43,7 @@ pub(super) fn feed(
     source: Option<&Rc<dyn NativeIter>>,
     context: &mut dyn Context,
 ) -> Outcome<Option<u64>> {
-    let (Some(source), Some(way)) = (source, running.feed.take()) else {
+    let Some((source, way)) = source.and_then(|source| Some((source, running.feed.take()?))) else {
         running.end_input();
         return Ok(None);
     };

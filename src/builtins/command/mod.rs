@@ -12,6 +12,7 @@ mod run;
 mod settings;
 mod talks;
 mod travel;
+mod until;
 
 use super::{Table, arguments};
 use crate::diag::{self, codes};
@@ -47,6 +48,7 @@ pub static INTRINSICS: Table = natives! {
 /// Sorted by name.
 pub static METHODS: Table = natives! {
     "bytes" () run::bytes, "Runs it and gives its standard output as bytes; ExitError when it fails.";
+    "called" ("name") settings::called, "With another name that the program sees of itself, its argument 0: `bash`.called(\"-bash\") is a login shell.";
     "capture" ("binary?", "encoding?", "errors?") run::capture, "Runs it and gives {code, ok, out, err, ...} whatever its code is; with `binary: true` the outputs are bytes.";
     "check" () run::check, "Runs it with its output to the terminal; ExitError when it fails.";
     "cwd" ("folder") settings::cwd, "With another folder to run in.";
@@ -60,14 +62,18 @@ pub static METHODS: Table = natives! {
     "nice" ("by?") settings::nice, "With so much less of the processor than others get, from 1 to 19 (10).";
     "ok_codes" ("codes") settings::ok_codes, "With exit codes other than 0 that are no failure.";
     "run" () run::run, "Runs it with its output to the terminal and gives {code, ok, ...} without raising.";
+    "session" () settings::session, "In a session of its own: no key of the terminal reaches it, and it cannot ask there for a password.";
     "spawn" ("name?") background::spawn, "Runs it in the background and gives its process handle, as `spawn` does.";
     "start" ("stderr?", "binary?", "encoding?", "errors?") background::start, "Runs it in the background and gives its process handle with `stdin` to write and `stdout` to read, with `stderr: true` also `stderr`; with `binary: true` they give bytes.";
     "stderr" ("target", "append?") settings::stderr, "With its standard error going to a file (a path or an open file), or nowhere (nil).";
     "stdin" ("source") settings::stdin, "With its standard input coming from a file (a path or an open file), or from nowhere (nil).";
     "stdout" ("target", "append?") settings::stdout, "With its standard output going to a file (a path or an open file), or nowhere (nil).";
+    "tee" ("target", "append?") settings::tee, "With its standard output going to a file (a path or an open file) as well.";
+    "terminal" ("columns?", "rows?", "echo?") settings::terminal, "With a terminal of its own (80 columns, 24 rows) in place of what of its streams goes nowhere else; with `echo: false` it does not show what is typed.";
     "text" ("encoding?", "errors?") run::text, "Runs it and gives its standard output as a str; ExitError when it fails.";
     "timeout" ("seconds") settings::timeout, "With a time after which it is ended with everything that it started: Timeout.";
     "umask" ("mask") settings::umask, "With the rights that files which it makes do not get: umask(0o077).";
+    "user" ("who", "group?", "groups?") settings::user, "With the rights of another user (a name or a number), of its groups or of those that are given.";
 };
 
 /// A command as a value.
@@ -160,6 +166,12 @@ impl CommandHandle {
             return Err(refuse_pipe(&next.command, rule));
         }
         let (first, then) = (&self.command, &next.command);
+        for command in [first, then] {
+            if command.terminal.is_some() {
+                let rule = "has no terminal of its own, but this one has";
+                return Err(refuse_pipe(command, rule));
+            }
+        }
         let timeout = match (first.timeout, then.timeout) {
             (Some(first), Some(then)) => Some(first.min(then)),
             (first, then) => first.or(then),
@@ -170,6 +182,7 @@ impl CommandHandle {
             input: first.input.clone(),
             output: then.output.clone(),
             tees: then.tees.clone(),
+            terminal: None,
             timeout,
             name: then.name.clone().or(first.name.clone()),
         };

@@ -79,7 +79,9 @@ impl Foreground {
             let deadline = self.running.deadline();
             self.running.asks = answers.is_none();
             let until = deadline.into_iter().chain(answers.take()).min();
-            match self.running.pump(place, until, &mut done)? {
+            let pumped = self.running.pump(place, until, &mut done)?;
+            self.running.check_tees()?;
+            match pumped {
                 Pumped::Done if self.running.is_late() => self.check_time()?,
                 Pumped::Done => return Ok(()),
                 Pumped::WantsInput => {

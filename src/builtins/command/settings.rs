@@ -4,8 +4,9 @@ use super::receiver;
 use crate::builtins::{arguments, file};
 use crate::diag::{self, codes};
 use crate::os;
-use crate::os::program::RESOURCES;
-use crate::program::{Errors, Input, Output};
+use crate::os::program::{Ids, RESOURCES};
+use crate::os::user as users;
+use crate::program::{Errors, Input, Output, Terminal, User};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, iterate, show};
 use std::rc::Rc;
@@ -131,6 +132,85 @@ fn target(method: &str, args: Args<'_>) -> Outcome<Output> {
 pub(super) fn stdout(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let target = target("stdout", args)?;
     Ok(receiver("stdout", &args[0])?.with(context, |handle| handle.command.output = target))
+}
+
+pub(super) fn tee(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let target = target("tee", args)?;
+    if matches!(target, Output::Nothing) {
+        let expected = "a path or an open file";
+        return Err(arguments::wrong("tee", "target", expected, &args[1]));
+    }
+    Ok(receiver("tee", &args[0])?.with(context, |handle| handle.command.tees.push(target)))
+}
+
+pub(super) fn terminal(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let handle = receiver("terminal", &args[0])?;
+    let terminal = Terminal {
+        columns: side_of_terminal("terminal", "columns", &args[1], Some(80))?,
+        rows: side_of_terminal("terminal", "rows", &args[2], Some(24))?,
+        echo: match arguments::given(&args[3]) {
+            Some(echo) => arguments::boolean("terminal", "echo", echo)?,
+            None => true,
+        },
+    };
+    if handle.command.stages.len() > 1 {
+        let message = format!(
+            "a pipeline has no terminal of its own: `{}`",
+            handle.command.label()
+        );
+        let help = "the shell can run the pipeline on one: sh(\"a | b\").terminal()";
+        return Err(diag::Error::new(codes::VALUE, message)
+            .with_help(help)
+            .into());
+    }
+    Ok(handle.with(context, |handle| handle.command.terminal = Some(terminal)))
+}
+
+/// The width or the height of a terminal.
+pub(super) fn side_of_terminal(
+    method: &str,
+    name: &str,
+    value: &Value,
+    otherwise: Option<u16>,
+) -> Outcome<u16> {
+    let size = match (arguments::given(value), otherwise) {
+        (None, Some(size)) => return Ok(size),
+        _ => arguments::int(method, name, value)?,
+    };
+    match u16::try_from(size).ok().filter(|size| *size > 0) {
+        Some(size) => Ok(size),
+        None => Err(arguments::refuse(
+            method,
+            name,
+            "must be from 1 to 65535",
+            value,
+        )),
+    }
+}
+
+pub(super) fn session(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    Ok(receiver("session", &args[0])?.with(context, |handle| {
+        for stage in &mut handle.command.stages {
+            stage.alone = true;
+        }
+    }))
+}
+
+pub(super) fn called(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let name = super::bytes_of(&args[1], "the name that a program sees of itself")?;
+    let handle = receiver("called", &args[0])?;
+    if handle.command.stages.len() > 1 {
+        let message = "called: a program must be named, but this is a pipeline of several";
+        let help = "name it before the pipe: `a`.called(\"b\") | `c`";
+        return Err(diag::Error::new(codes::VALUE, message)
+            .with_help(help)
+            .into());
+    }
+    Ok(handle.with(context, |handle| {
+        for stage in &mut handle.command.stages {
+            stage.called = Some(name.clone());
+        }
+    }))
 }
 
 pub(super) fn stderr(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -279,4 +359,81 @@ pub(super) fn limit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             known.extend(&limits);
         }
     }))
+}
+
+pub(super) fn user(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let (name, known, number) = match args[1].as_str() {
+        Some(name) => match users::by_name(name) {
+            Some(account) => (name.to_string(), Some(account.ids), 0),
+            None => {
+                let rule = "must be a user of this machine";
+                return Err(arguments::refuse("user", "who", rule, &args[1]));
+            }
+        },
+        None => {
+            let number = number_of("user", "who", "a name or a number", &args[1])?;
+            let account = users::by_number(number);
+            (
+                number.to_string(),
+                account.map(|account| account.ids),
+                number,
+            )
+        }
+    };
+    let group = match arguments::given(&args[2]) {
+        Some(group) => Some(group_of("group", group)?),
+        None => None,
+    };
+    let mut ids = match (known, group) {
+        (Some(ids), _) => ids,
+        (None, Some(group)) => Ids {
+            user: number,
+            group,
+            groups: vec![group],
+        },
+        (None, None) => {
+            let message = format!(
+                "user: nobody on this machine has the number {name}, so its group must be given"
+            );
+            let help = format!("write .user({name}, group: {name})");
+            return Err(diag::Error::new(codes::VALUE, message)
+                .with_help(help)
+                .into());
+        }
+    };
+    ids.group = group.unwrap_or(ids.group);
+    if let Some(groups) = arguments::given(&args[3]) {
+        let groups = arguments::list("user", "groups", groups)?
+            .items()
+            .to_values();
+        let numbers = groups.iter().map(|group| group_of("groups", group));
+        ids.groups = numbers.collect::<Outcome<_>>()?;
+    }
+    Ok(receiver("user", &args[0])?.with(context, |handle| {
+        for stage in &mut handle.command.stages {
+            let (name, ids) = (name.clone(), ids.clone());
+            stage.user = Some(User { name, ids });
+        }
+    }))
+}
+
+fn group_of(param: &str, value: &Value) -> Outcome<u32> {
+    match value.as_str() {
+        Some(name) => users::group(name).ok_or_else(|| {
+            let rule = "must be a group of this machine";
+            arguments::refuse("user", param, rule, value)
+        }),
+        None => number_of("user", param, "a name or a number", value),
+    }
+}
+
+fn number_of(method: &str, param: &str, expected: &str, value: &Value) -> Outcome<u32> {
+    let Value::Int(number) = value else {
+        return Err(arguments::wrong(method, param, expected, value));
+    };
+    // The last one means "none" to the system.
+    let found = u32::try_from(*number)
+        .ok()
+        .filter(|number| *number < u32::MAX);
+    found.ok_or_else(|| arguments::refuse(method, param, "must be from 0 to 4294967294", value))
 }

@@ -52,6 +52,7 @@ impl Flow for Talks {
     fn serve(&self, interests: &mut Vec<Interest>) -> diag::Result<()> {
         for talk in &self.all {
             let most = talk.serve(interests);
+            talk.check_tees()?;
             if most > MAX_STRING {
                 let what = self.what;
                 let message = format!(

@@ -3,7 +3,7 @@
 use super::CommandHandle;
 use crate::diag::Result;
 use crate::os::program::{Bounds, Ids, RESOURCES};
-use crate::program::{Command, Errors, Input, Output, Stage, User};
+use crate::program::{Command, Errors, Input, Output, Stage, Terminal, User};
 use crate::value::Value;
 use crate::value::handle::{Handle, Parts};
 use crate::wire::{Reader, put_count, put_text};
@@ -26,6 +26,11 @@ pub(super) fn parts(handle: &CommandHandle) -> Option<Parts> {
     for tee in &command.tees {
         put_output(&mut bytes, tee)?;
     }
+    put_optional(&mut bytes, command.terminal, |out, terminal| {
+        for number in [terminal.columns, terminal.rows, u16::from(terminal.echo)] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+    });
     put_optional(&mut bytes, command.timeout.as_ref(), |out, seconds| {
         out.extend_from_slice(&seconds.to_le_bytes());
     });
@@ -216,6 +221,15 @@ fn command(reader: &mut Reader<'_>) -> Result<Option<Command>> {
             None => return Ok(None),
         }
     }
+    let mut terminal = None;
+    if reader.byte()? != 0 {
+        let mut number = || reader.array().map(u16::from_le_bytes);
+        terminal = Some(Terminal {
+            columns: number()?,
+            rows: number()?,
+            echo: number()? != 0,
+        });
+    }
     let timeout = match reader.byte()? {
         0 => None,
         _ => Some(f64::from_le_bytes(reader.array()?)),
@@ -226,6 +240,7 @@ fn command(reader: &mut Reader<'_>) -> Result<Option<Command>> {
         input,
         output,
         tees,
+        terminal,
         timeout,
         name,
     }))
@@ -310,6 +325,11 @@ mod tests {
         command.stages[0].user = Some(User { name, ids });
         command.stages[0].called = Some(b"-sh".to_vec());
         let (path, append) = ("log".into(), true);
+        command.terminal = Some(Terminal {
+            columns: 80,
+            rows: 24,
+            echo: true,
+        });
         command.tees.push(Output::Path { path, append });
         let handle = CommandHandle {
             command,

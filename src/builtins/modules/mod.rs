@@ -23,7 +23,7 @@ mod path;
 mod pickle;
 pub mod random;
 pub mod re;
-mod re_long;
+pub mod re_long;
 pub mod re_match;
 mod temporary;
 mod term;

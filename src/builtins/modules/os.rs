@@ -3,7 +3,7 @@
 use super::{environ, fs};
 use crate::builtins::{Module, Table, arguments, system};
 use crate::diag::{self, codes};
-use crate::os::name;
+use crate::os::{name, user};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, text};
 use std::env;
@@ -113,13 +113,7 @@ fn getenv(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn getuser(context: &mut dyn Context, _: Args<'_>) -> Outcome {
     let number = nix::unistd::geteuid();
-    let named = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    // name:password:number:...
-    let name = named.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == number.to_string()).then(|| name.to_string())
-    });
+    let name = user::name_of(number.as_raw());
     Ok(Value::str(
         context.heap(),
         &name.unwrap_or_else(|| number.to_string()),

@@ -79,6 +79,11 @@ impl Handle for Pattern {
     }
 }
 
+/// What a compiled pattern holds; `None` for other values.
+pub fn compiled(value: &Value) -> Option<Rc<Compiled>> {
+    Some(value.as_handle::<Pattern>()?.regex.clone())
+}
+
 /// Patterns that were used lately: scripts write them where they use them.
 #[derive(Default)]
 struct Cache {

@@ -61,6 +61,8 @@ struct Job {
     /// The thread that started it: a host program may have an engine in each, and the end of one is not that of others.
     thread: ThreadId,
     programs: Vec<Program>,
+    /// No key of our terminal reaches it.
+    is_apart: bool,
     /// We ended it: so is what it left.
     killed: bool,
     /// When it is ended, or killed once it was told to end (monotonic nanoseconds).
@@ -141,11 +143,11 @@ pub(super) fn forget_stray(pid: i32) {
 }
 
 /// Begins a job; with the marks that its programs must carry. At `deadline` (monotonic nanoseconds) it is ended, whatever this
-/// process is at.
+/// process is at. `is_apart`: in a session of its own.
 ///
 /// # Errors
 /// There is no room for the arena.
-pub fn begin(deadline: Option<u64>) -> Result<(JobId, Mark)> {
+pub fn begin(deadline: Option<u64>, is_apart: bool) -> Result<(JobId, Mark)> {
     let arena = super::start()?;
     USED.store(true, Ordering::Relaxed);
     guardian::ensure();
@@ -155,6 +157,7 @@ pub fn begin(deadline: Option<u64>) -> Result<(JobId, Mark)> {
         let begun = Job {
             thread: thread::current().id(),
             programs: Vec::new(),
+            is_apart,
             killed: false,
             obeys: 0,
             deadline,
@@ -283,7 +286,7 @@ impl State {
     /// Whether a job runs in the group of this process.
     fn is_foreground(&self, id: JobId) -> bool {
         let job = self.jobs.get(&id);
-        job.is_some_and(|job| job.spawned.is_none())
+        job.is_some_and(|job| job.spawned.is_none() && !job.is_apart)
     }
 
     fn is_killed(&self, id: JobId) -> bool {
@@ -471,11 +474,25 @@ pub(super) fn running() -> Vec<Hold> {
 /// Sends a signal to the group of a spawned job of this process; false when it is over.
 pub(super) fn signal_spawned(hold: &Hold, signal: i32) -> bool {
     look();
-    let leader = with(|state| {
+    let leaders: Vec<i32> = with(|state| {
         let mut jobs = state.jobs.values();
-        let job = jobs.find(|job| job.spawned.as_ref().is_some_and(|s| s.hold == *hold))?;
-        let leader = job.programs.first()?.started.pid;
-        (!job.is_over()).then_some(leader)
+        let job = jobs.find(|job| job.spawned.as_ref().is_some_and(|s| s.hold == *hold));
+        let job = job.filter(|job| !job.is_over());
+        let programs = job.map_or(&[][..], |job| &job.programs);
+        // In sessions of their own each stage has its group, else the first has that of all.
+        let count = if job.is_some_and(|job| job.is_apart) {
+            programs.len()
+        } else {
+            1
+        };
+        programs
+            .iter()
+            .take(count)
+            .map(|program| program.started.pid)
+            .collect()
     });
-    leader.is_some_and(|leader| fork::send_signal_to_group(leader, signal))
+    let sent = leaders
+        .iter()
+        .filter(|&&leader| fork::send_signal_to_group(leader, signal));
+    sent.count() > 0
 }
