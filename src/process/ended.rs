@@ -160,6 +160,10 @@ impl Process {
             .watched()
             .filter(|_| self.record().status() == Status::Open);
         let ended = wait::wait(&spec, || Ok(self.ended()))?;
+        if let (Some(flow), Some(_)) = (flow, &ended) {
+            // What it wrote last may have come with its end.
+            flow.serve(&mut Vec::new())?;
+        }
         if self.is_program()
             && let Some(status) = ended.as_ref().and_then(Ended::wait_status)
         {
