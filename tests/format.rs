@@ -240,6 +240,21 @@ fn long_lines_are_broken_from_the_outside() {
         &format!("let v = {name} and {name}_too and {name}_three and four"),
         &format!("let v = {name} and\n    {name}_too and\n    {name}_three and\n    four\n"),
     );
+    // What binds closer stays together as long as it fits.
+    becomes(
+        &format!("let v = {name} and {name} or {name} and {name}_too"),
+        &format!("let v = {name} and {name} or\n    {name} and {name}_too\n"),
+    );
+    becomes(
+        &format!("let v = {name} and {name}_two and {name}_three or {name} and four"),
+        &format!(
+            "let v = {name} and\n    {name}_two and\n    {name}_three or\n    {name} and four\n"
+        ),
+    );
+    becomes(
+        &format!("let v = call({name}, argument_two, argument_three) and call({name}, 2)"),
+        &format!("let v = call({name}, argument_two, argument_three) and\n    call({name}, 2)\n"),
+    );
     becomes(
         &format!("let v = {name}.first({name}).second(1).third(fn(x) => x + 1)"),
         &format!("let v = {name}\n  .first({name})\n  .second(1)\n  .third(fn(x) => x + 1)\n"),

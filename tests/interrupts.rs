@@ -364,3 +364,51 @@ fn task() { begun.put(1); try { sleep(1h) } finally { sleep(20ms); print(\"final
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
+
+/// Has a script drive another one on a terminal of its own, and gives what it prints.
+fn driven(script: &str, keys: &str) -> String {
+    let driver = format!(
+        "let p = `{{args[0]}} -e {{args[1]}}`.terminal(echo: false).start()
+        fn until(what) => p.stdout.read_until(what, timeout: 30s)
+        fn key(what, k) {{ until(what); p.stdin.write(k) }}
+        {keys}
+        print(p.wait(timeout: 30s), p.exitcode)"
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_par"))
+        .args(["-e", &driver, env!("CARGO_BIN_EXE_par"), script])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let [printed, errors] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    printed + &errors
+}
+
+/// As in a shell: what a program that shares the terminal does of Ctrl-C says what that was for.
+#[test]
+fn ctrl_c_is_first_the_business_of_a_program_that_has_the_terminal() {
+    // It uses the key itself, more than once, and ends later in its own way: the script goes on.
+    let own = r#"let r = sh("trap 'echo caught' INT; echo ready; until read line; do :; done; echo got $line; exit 3").run()
+        print("went on with", r.code)
+        print(`true`.run().ok)"#;
+    let keys = r#"key("ready", "\x03"); key("caught", "\x03"); key("caught", "\x03"); key("caught", "line\n")
+        until("got line"); until("went on with 3"); until("true")"#;
+    assert_eq!(driven(own, keys), "true 0\n");
+    // It dies of the key: the script is interrupted, and cleans up.
+    let dies = r#"let other = spawn { try { sleep(1h) } finally { print("other cleans up") } }
+        try { sh("echo ready; exec sleep 1000").run() } finally { print("cleans up") }"#;
+    let keys = r#"key("ready", "\x03"); until("leans up"); until("leans up")"#;
+    assert_eq!(driven(dies, keys), "true -2\n");
+    // So it is by a program that tells it as a shell does, after it has cleaned up for longer than any grace.
+    let tells = r#"try { sh("trap 'sleep 2.5; echo removed; exit 130' INT; echo ready; while :; do sleep 0.1; done").check() } catch e { print(e.kind) }"#;
+    let keys = r#"key("ready", "\x03"); until("removed"); until("Interrupted")"#;
+    assert_eq!(driven(tells, keys), "true 0\n");
+    // One that ignores it leaves it to the script, which ends it in the grace.
+    let deaf = r#"try { sh("trap '' INT; echo ready; sleep 1000").run() } catch e { print("{e.kind} came") }"#;
+    let keys = r#"key("ready", "\x03"); until("Interrupted came")"#;
+    assert_eq!(driven(deaf, keys), "true 0\n");
+    // Whoever has no patience ends everything.
+    let stuck = r#"sh("trap : INT; echo ready; while :; do sleep 1000; done").run()"#;
+    let keys = r#"until("ready"); for i in 0..100 { try { p.stdin.write("\x03") } catch e { break }; if p.wait(timeout: 50ms) { break } }"#;
+    assert_eq!(driven(stuck, keys), "true -2\n");
+}

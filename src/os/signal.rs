@@ -2,8 +2,9 @@
 //! machine polls and in the waiting place.
 #![allow(unsafe_code)]
 
+use super::clock;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Ctrl-C came (main process only).
 pub const INTERRUPTED: u32 = 1;
@@ -36,6 +37,14 @@ static SECOND_KILLS: AtomicBool = AtomicBool::new(false);
 static IS_BOUNDED: AtomicBool = AtomicBool::new(false);
 /// Whether the last Ctrl-C was a key of the terminal, which sends it to all programs of the foreground as well.
 static IS_KEY: AtomicBool = AtomicBool::new(false);
+/// Whether a program shares the terminal, to which the keys are left: what it does of a Ctrl-C says what that was for.
+static KEYS_ARE_LEFT: AtomicBool = AtomicBool::new(false);
+/// How many Ctrl-C came meanwhile, and when the first of those in a row came (monotonic nanoseconds).
+static KEYS: AtomicU32 = AtomicU32::new(0);
+static FIRST_KEY: AtomicU64 = AtomicU64::new(0);
+/// So many Ctrl-C within so many nanoseconds end this process, whatever a program does of them.
+const IMPATIENT: u32 = 5;
+const IMPATIENCE: u64 = 2_000_000_000;
 /// `SI_KERNEL`: nobody called `kill`.
 const FROM_KERNEL: i32 = 0x80;
 /// Seconds until such a Ctrl-C kills: what a script does in one step (a call of the system, the sorting of a file's lines) may
@@ -98,15 +107,15 @@ extern "C" fn on_signal(
         if !TAKES_INTERRUPT.load(Ordering::Relaxed) {
             return;
         }
+        if is_key && KEYS_ARE_LEFT.load(Ordering::Relaxed) {
+            note_key();
+            return;
+        }
         if SECOND_KILLS.swap(true, Ordering::Relaxed) {
             // The second Ctrl-C: die by it at once; the kernel then kills the subtree, process by process.
             reset_and_reraise(libc::SIGINT);
         }
-        if IS_BOUNDED.load(Ordering::Relaxed) {
-            handle(libc::SIGALRM);
-            // SAFETY: async-signal-safe, and nobody else in the main process uses this clock.
-            unsafe { libc::alarm(INTERRUPT_PATIENCE) };
-        }
+        bound_notice();
         INTERRUPTED
     } else if signal == libc::SIGALRM && TAKES_INTERRUPT.load(Ordering::Relaxed) {
         if POLL.load(Ordering::Relaxed) & INTERRUPTED != 0 {
@@ -142,6 +151,67 @@ extern "C" fn on_signal(
     }
     // SAFETY: with SA_SIGINFO the third argument is the context of what was interrupted, which lives until the handler returns.
     unsafe { super::blocking::leave(context) };
+}
+
+/// Has a Ctrl-C that nobody looks at end this process in time.
+fn bound_notice() {
+    if IS_BOUNDED.load(Ordering::Relaxed) {
+        handle(libc::SIGALRM);
+        // SAFETY: async-signal-safe, and nobody else in the main process uses this clock.
+        unsafe { libc::alarm(INTERRUPT_PATIENCE) };
+    }
+}
+
+/// A Ctrl-C that is left to a program. (Waits for programs are ended by every signal; the wake word is not needed.)
+fn note_key() {
+    let (now, first) = (clock::now(), FIRST_KEY.load(Ordering::Relaxed));
+    let count = match now.saturating_sub(first) < IMPATIENCE {
+        true => KEYS.fetch_add(1, Ordering::Relaxed) + 1,
+        false => {
+            FIRST_KEY.store(now, Ordering::Relaxed);
+            KEYS.store(1, Ordering::Relaxed);
+            1
+        }
+    };
+    if count >= IMPATIENT {
+        reset_and_reraise(libc::SIGINT);
+    }
+}
+
+/// As long as it lives, the keys of the terminal are left to a program.
+pub struct LeftKeys(());
+
+/// Leaves the keys of the terminal to a program, in the process that takes Ctrl-C.
+pub fn leave_keys() -> Option<LeftKeys> {
+    if !TAKES_INTERRUPT.load(Ordering::Relaxed) {
+        return None;
+    }
+    KEYS.store(0, Ordering::Relaxed);
+    FIRST_KEY.store(0, Ordering::Relaxed);
+    KEYS_ARE_LEFT.store(true, Ordering::Relaxed);
+    Some(LeftKeys(()))
+}
+
+/// Whether a Ctrl-C has come that was left to a program.
+pub fn was_key_left() -> bool {
+    KEYS.load(Ordering::Relaxed) > 0
+}
+
+/// The program has left a Ctrl-C to us: it is one from now on.
+pub fn take_key() {
+    KEYS_ARE_LEFT.store(false, Ordering::Relaxed);
+    if KEYS.swap(0, Ordering::Relaxed) > 0 {
+        SECOND_KILLS.store(true, Ordering::Relaxed);
+        bound_notice();
+        POLL.fetch_or(INTERRUPTED, Ordering::SeqCst);
+    }
+}
+
+impl Drop for LeftKeys {
+    fn drop(&mut self) {
+        KEYS_ARE_LEFT.store(false, Ordering::Relaxed);
+        KEYS.store(0, Ordering::Relaxed);
+    }
 }
 
 pub(super) fn handle(signal: i32) {

@@ -34,6 +34,14 @@ pub fn below(roots: &[i32]) -> Vec<i32> {
     found
 }
 
+/// Whether a process ignores a signal; false when it is gone.
+pub fn ignores(pid: i32, signal: i32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let set = text.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let bits = set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    bits.is_some_and(|bits| bits & (1 << (signal - 1)) != 0)
+}
+
 /// The parent of a process; `None` when it is gone.
 pub fn parent_of(pid: i32) -> Option<i32> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

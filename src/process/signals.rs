@@ -173,15 +173,31 @@ fn check_cancelled() -> Result<()> {
 /// Seconds within which a Ctrl-C that a program has died by reaches this process too.
 const SHARED_DELAY: f64 = 0.05;
 
+/// Whether a program has ended by Ctrl-C, or tells so as a shell does.
+fn is_interrupt(status: WaitStatus) -> bool {
+    match status {
+        WaitStatus::Signalled(number) => number == libc::SIGINT,
+        WaitStatus::Exited(code) => code == 128 + libc::SIGINT,
+    }
+}
+
+/// After the end of a program to which the keys of the terminal were left: a Ctrl-C that it died of was meant for the script too. One
+/// that it has dealt with, and gone on or ended as it likes, was its own.
+///
+/// # Errors
+/// `Interrupted`.
+pub fn check_left_keys(status: WaitStatus) -> Result<()> {
+    if signal::was_key_left() && is_interrupt(status) {
+        signal::take_key();
+        return check();
+    }
+    Ok(())
+}
+
 /// After the end of a program: a terminal sends Ctrl-C to the program and to us, and when the program has died by it, our own
 /// `Interrupted` comes before the failure of the program.
 pub fn check_shared(status: WaitStatus, place: Option<Span>) -> Result<()> {
-    let by_interrupt = match status {
-        WaitStatus::Signalled(number) => number == libc::SIGINT,
-        // As a shell tells it.
-        WaitStatus::Exited(code) => code == 128 + libc::SIGINT,
-    };
-    match by_interrupt {
+    match is_interrupt(status) {
         true => wait::sleep(SHARED_DELAY, place),
         false => Ok(()),
     }

@@ -9,7 +9,9 @@ use crate::diag::Result;
 use crate::os::clock;
 use crate::os::fork::WaitStatus;
 use crate::os::poll::Interest;
+use crate::os::signal::{self, LeftKeys};
 use crate::process::programs::{self, JobId};
+use crate::process::signals;
 use crate::process::wait::{self, Program};
 use crate::source::Span;
 use std::rc::Rc;
@@ -54,6 +56,8 @@ pub struct Running {
     pub asks: bool,
     /// What of the standard errors is to be passed on.
     complaints: Vec<u8>,
+    /// It has the terminal that this process has: what it does of the keys is its business first.
+    pub(super) shares_keys: bool,
     /// Somebody else ends it.
     released: bool,
 }
@@ -75,6 +79,7 @@ impl Running {
             held: 0,
             asks: true,
             complaints: Vec::new(),
+            shares_keys: false,
             released: false,
         }
     }
@@ -131,6 +136,22 @@ impl Running {
     /// From now on somebody else ends it.
     pub fn release(&mut self) {
         self.released = true;
+    }
+
+    /// Leaves the keys of the terminal to it, if it shares that, as long as the answer lives.
+    pub fn leave_keys(&self) -> Option<LeftKeys> {
+        self.shares_keys.then(signal::leave_keys)?
+    }
+
+    /// Looks what it has done of the keys that were left to it.
+    ///
+    /// # Errors
+    /// `Interrupted`, when it has ended by a Ctrl-C.
+    pub fn check_keys(&self) -> Result<()> {
+        match self.statuses().last() {
+            Some(Some(status)) => signals::check_left_keys(*status),
+            _ => Ok(()),
+        }
     }
 
     /// Bytes of its standard errors that were not passed on.
@@ -256,6 +277,10 @@ impl Running {
     /// Serves the pipes; what ends the pumping, if something does.
     fn look(&mut self, done: &mut impl FnMut(&mut Running) -> bool) -> Option<Pumped> {
         self.flow();
+        if self.shares_keys && signal::was_key_left() && programs::ignore_interrupt(self.job) {
+            // Nobody else deals with it.
+            signal::take_key();
+        }
         if self.complains() {
             return Some(Pumped::Complains);
         }

@@ -275,7 +275,10 @@ fn run_open(
     let begin = Instant::now();
     let handle = receiver(method, value)?;
     let mut foreground = Foreground::start(context, handle, Plan::default())?;
+    let keys = foreground.running.leave_keys();
     foreground.pump(context, is_finished)?;
+    foreground.running.check_keys()?;
+    drop(keys);
     let verdict = foreground.finish(context)?;
     Ok((foreground, verdict, begin.elapsed().as_secs_f64()))
 }

@@ -21,6 +21,7 @@ use crate::os::clock;
 use crate::os::fork::{self, WaitStatus};
 use crate::os::poll::Interest;
 use crate::os::program::Started;
+use crate::os::tree;
 use crate::source::Span;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::os::fd::AsRawFd;
@@ -211,6 +212,17 @@ pub fn interests(job: JobId) -> Vec<Interest> {
         Some(job) => job.interests(),
         None => Vec::new(),
     })
+}
+
+/// Whether no program of a job that runs hears Ctrl-C.
+pub fn ignore_interrupt(job: JobId) -> bool {
+    let open: Vec<i32> = with(|state| {
+        let job = state.jobs.get(&job);
+        job.map_or_else(Vec::new, |job| {
+            job.open().map(|program| program.started.pid).collect()
+        })
+    });
+    !open.is_empty() && open.iter().all(|&pid| tree::ignores(pid, libc::SIGINT))
 }
 
 /// How many programs of a job are known to have ended.

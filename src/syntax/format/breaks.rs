@@ -12,8 +12,10 @@ pub enum What {
     Group,
     /// The dot of a method call.
     Dot,
-    /// Behind `and`, `or`.
-    Logic,
+    /// Behind `or`.
+    Or,
+    /// Behind `and`, which binds its sides closer.
+    And,
     /// Behind `+`.
     Sum,
 }
@@ -55,7 +57,7 @@ impl Marks {
 
 /// Method calls in a row from which on each gets its line.
 const CHAIN: usize = 3;
-/// Brackets narrower than this stay whole when there is an `and` or an `or` beside them.
+/// Brackets narrower than this, whose last item could be broken, stay whole when there is an `and` or an `or` beside them.
 const NARROW: usize = 40;
 
 /// Chooses the places at which a line is broken next: as far outside as possible. `indent` is that of the line.
@@ -75,15 +77,17 @@ pub fn choose(parts: &[Part], indent: usize, marks: &mut Marks) {
             return marks.before.extend(of(What::Dot).map(|part| part.id));
         }
         let widest = of(What::Group).max_by_key(|part| part.end - part.start);
-        let logic = of(What::Logic).next().is_some();
-        match widest {
-            Some(group) if !logic || group.end - group.start >= NARROW => {
-                marks.groups.insert(innermost(parts, indent, *group).id);
+        let logic = of(What::Or).chain(of(What::And)).next().is_some();
+        if let Some(group) = widest {
+            let inner = innermost(parts, indent, *group);
+            // Beside an `and` or an `or`, which is further outside, only a block or the like at the end of brackets comes first.
+            let comes_first = inner.id != group.id && group.end - group.start >= NARROW;
+            if !logic || comes_first {
+                marks.groups.insert(inner.id);
                 return;
             }
-            _ => {}
         }
-        for what in [What::Logic, What::Sum] {
+        for what in [What::Or, What::And, What::Sum] {
             if of(what).next().is_some() {
                 return marks.before.extend(of(what).map(|part| part.id));
             }

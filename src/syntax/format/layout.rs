@@ -208,7 +208,8 @@ impl<'a> Writer<'a> {
             (Token::Dot, Some(_), Some(call)) if call.token == Token::ParenOpen && at > 0 => {
                 (What::Dot, leaf.id)
             }
-            (Token::And | Token::Or, Some(next), _) => (What::Logic, next.id),
+            (Token::Or, Some(next), _) => (What::Or, next.id),
+            (Token::And, Some(next), _) => (What::And, next.id),
             (Token::Plus, Some(next), _) if at > 0 => (What::Sum, next.id),
             _ => return,
         };
