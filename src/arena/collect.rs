@@ -257,6 +257,12 @@ impl Arena {
             .count()
     }
 
+    /// How many objects there can be, when there are so many.
+    pub(super) fn all_objects(&self) -> Option<u32> {
+        let most = self.layout.objects.saturating_sub(1);
+        (self.live_objects() as u32 >= most).then_some(most)
+    }
+
     /// Notes that an object was made, and asks for a collection when it is time.
     pub(super) fn note_created(&self) {
         let header = self.header();

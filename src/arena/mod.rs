@@ -45,14 +45,17 @@ pub struct Full;
 impl From<Full> for Box<Error> {
     fn from(_: Full) -> Box<Error> {
         let used = get().map_or(0, Arena::used_bytes);
-        Error::new(
-            codes::LIMIT,
-            format!(
+        let most = get().and_then(Arena::all_objects);
+        let message = match most {
+            Some(most) => format!(
+                "at most {most} futures, queues, processes and the like can exist at a time, but this is one more"
+            ),
+            None => format!(
                 "shared memory is used up: {} MiB hold messages and shared objects",
                 used >> 20
             ),
-        )
-        .with_help(
+        };
+        Error::new(codes::LIMIT, message).with_help(
             "let consumers take from queues, or let go of shared objects that are no longer used",
         )
     }

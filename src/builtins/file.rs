@@ -11,6 +11,8 @@ use super::scarce::Scarce;
 use super::{Table, arguments, file_place, gather, system};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::os::fork;
+use crate::process::pool;
 use crate::process::wait::Attentive;
 use crate::value::handle::Handle;
 use crate::value::heap::Marker;
@@ -58,6 +60,8 @@ pub(super) struct Inner {
     coding: Option<Coding>,
     /// Nothing was written yet: a mark of the encoding belongs at the beginning.
     is_new: Cell<bool>,
+    /// The process that opened it.
+    owner: i32,
     /// `None` once it is closed.
     open: RefCell<Option<Stream>>,
 }
@@ -155,6 +159,7 @@ fn open(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         binary,
         coding,
         is_new: Cell::new(!mode.contains('a')),
+        owner: fork::pid(),
         open: RefCell::new(Some(stream)),
     };
     let handle = FileHandle {
@@ -236,8 +241,17 @@ impl Inner {
         })?
     }
 
-    /// Refuses a file that was opened only to write.
+    /// Refuses a file that was opened only to write, and one that several workers have inherited: each would read what its own copy of
+    /// the buffer has, and take away what another is about to read.
     fn readable(&self, function: &str) -> Outcome<()> {
+        if self.owner != fork::pid() && pool::is_worker() {
+            let path = show::quoted(&self.path);
+            let message = format!(
+                "{function}: {path} must be read by the process that opened it, but this is a worker, and others have the file too"
+            );
+            let help = "open it in the item or in `init`, or make its lines the items: pool map line in file";
+            return Err(diag::Error::new(codes::IO, message).with_help(help).into());
+        }
         if self.mode.contains(['r', '+']) {
             return Ok(());
         }

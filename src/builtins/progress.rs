@@ -57,6 +57,13 @@ mod drawn {
             Some(Bar { bar, long })
         }
 
+        /// So many items were done before: they count as done, but not for how fast it goes.
+        pub fn begin_at(&self, done: u64) {
+            self.bar.set_position(done);
+            self.bar.tick();
+            self.bar.reset_eta();
+        }
+
         /// Draws it with so many items done, so many of them failed, and for each worker the item that it is at and for
         /// how many seconds.
         pub fn at(
@@ -127,6 +134,9 @@ mod drawn {
         pub fn new(_wanted: Progress, _total: Option<u64>) -> Option<Bar> {
             None
         }
+
+        /// Nothing to draw.
+        pub fn begin_at(&self, _: u64) {}
 
         /// Nothing to draw.
         pub fn at(&self, _: u64, _: u64, _: impl Iterator<Item = Option<(u64, f64)>>) {

@@ -5,9 +5,10 @@ use crate::builtins;
 use crate::diag::{self, ProcessTag, Severity, codes};
 use crate::os::fork;
 use crate::process::pool::future::{Future, State};
+use crate::process::pool::{self, tail};
 use crate::process::signals;
 use crate::process::{Ended, Process, finish, place, scope, spawn, status, tenders};
-use crate::source::SourceMap;
+use crate::source::{SourceMap, Span};
 use crate::value::Value;
 use crate::value::function::Proto;
 use crate::value::handle::HandleId;
@@ -153,9 +154,17 @@ pub(super) fn connect(hooks: &mut vm::Hooks) {
     hooks.poll = Some(poll);
     hooks.wants_collection = Some(signals::wants_collection);
     hooks.collected = Some(signals::collect);
-    hooks.wants_place = Some(signals::wants_place);
-    hooks.tell_place = Some(status::tell);
+    hooks.wants_place = Some(|| pool::is_worker() || signals::is_place_wanted());
+    hooks.tell_place = Some(tell_place);
     hooks.process = Some(own_tag);
+}
+
+/// The machine is at a place, and its process is a worker, or somebody has asked.
+fn tell_place(place: Option<Span>) {
+    tail::note_place(place);
+    if signals::wants_place() {
+        status::tell(place);
+    }
 }
 
 fn poll() -> Option<Box<diag::Error>> {

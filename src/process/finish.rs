@@ -2,6 +2,7 @@
 
 use super::channel::tell;
 use super::pool::future::Future;
+use super::pool::owner;
 use super::record::{ASKED, DAEMON, Record, STARTED, Status, WORKER};
 use super::spawn::{ChildOutcome, Message, Process};
 use super::wait::{self, Awaited, Operation, WaitSpec};
@@ -12,7 +13,7 @@ use crate::diag::codes;
 use crate::os::{clock, fork};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// What the layers above want to do when a process ends.
 #[derive(Clone, Copy)]
@@ -26,6 +27,14 @@ pub struct Hooks {
 }
 
 static HOOKS: Mutex<Option<Hooks>> = Mutex::new(None);
+
+/// The process that waits for its workers to end, and for nobody else: nobody is put in their place.
+static ENDING: AtomicI32 = AtomicI32::new(0);
+
+/// Whether this process only waits for its workers to end.
+pub fn is_ending() -> bool {
+    ENDING.load(Ordering::Relaxed) == fork::pid()
+}
 
 /// What this process does at its end, once its children have ended: with the process that asked for it.
 static AT_END: Mutex<Vec<Step>> = Mutex::new(Vec::new());
@@ -197,26 +206,30 @@ pub fn end_line() -> usize {
     end_below(false, true)
 }
 
+/// The children of this process that are no programs; of those that a line of a prompt has started only.
+fn children(arena: &Arena, of_line: bool) -> Vec<Process> {
+    let all = super::spawn::active_children().into_iter();
+    let all = all.filter(|child| !child.is_program());
+    let is_meant = |child: &Process| {
+        let slot = Record::of(child.hold().object()).slot();
+        !of_line || slot.is_none_or(|slot| signals::is_of_line(arena, slot))
+    };
+    all.filter(is_meant).collect()
+}
+
 /// `cancels`: this process ends because it was cancelled, and so do its children. `of_line`: only a line of a prompt ends.
 fn end_below(cancels: bool, of_line: bool) -> usize {
     let Some(arena) = arena::get().filter(|_| reaper::had_any()) else {
         return 0;
     };
-    let children = super::spawn::active_children().into_iter();
-    let children = children.filter(|child| !child.is_program());
-    let children = children.filter(|child| {
-        let slot = Record::of(child.hold().object()).slot();
-        !of_line || slot.is_none_or(|slot| signals::is_of_line(arena, slot))
-    });
     let flags = |child: &Process| Record::of(child.hold().object()).flags();
-    let (daemons, others): (Vec<_>, Vec<_>) =
-        children.partition(|child| flags(child) & DAEMON != 0);
-    let (workers, daemons): (Vec<_>, Vec<_>) = daemons
+    let is_worker = |child: &Process| flags(child) & (DAEMON | WORKER) == DAEMON | WORKER;
+    let (daemons, others): (Vec<_>, Vec<_>) = children(arena, of_line)
         .into_iter()
-        .partition(|child| flags(child) & WORKER != 0);
-    // What runs in a pool cleans up too when it is ended by Ctrl-C or a cancellation; else it ends with who made the pool.
+        .partition(|child| flags(child) & DAEMON != 0);
     let ask_all = || {
-        others.iter().chain(&workers).for_each(|child| {
+        let workers = daemons.iter().filter(|child| is_worker(child));
+        others.iter().chain(workers).for_each(|child| {
             child.ask_to_end();
         });
         Some(clock::deadline(signals::GRACE))
@@ -234,18 +247,19 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
         let is_told = cancels || by_interrupt || flags(child) & ASKED != 0;
         wait_or_kill(child, is_told, &mut deadline, ask_all);
     }
-    if deadline.is_some() {
-        // Those that were put in the place of others since.
-        ask_all();
-        for worker in &workers {
-            wait_or_kill(worker, true, &mut deadline, ask_all);
-        }
+    if !of_line {
+        ENDING.store(fork::pid(), Ordering::Relaxed);
+        owner::end_all(arena);
     }
+    // As they are now: some may have been put in the place of others.
+    let daemons = children(arena, of_line);
+    let workers: Vec<&Process> = daemons.iter().filter(|child| is_worker(child)).collect();
+    end_workers(&workers, deadline);
     programs::end_all(of_line);
-    for daemon in workers.iter().chain(&daemons) {
+    for daemon in &daemons {
         daemon.kill();
     }
-    for daemon in workers.iter().chain(&daemons) {
+    for daemon in &daemons {
         let _ = wait_for(daemon, None);
     }
     let mut failures = reaper::take_failures();
@@ -274,6 +288,21 @@ fn tell_of_children(arena: &Arena, failures: Vec<Hold>) {
         arena
             .cell(Cell::Failures)
             .fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// What workers are at is given up, and cleans up, whatever the end of this process; what has not ended at the deadline is killed.
+fn end_workers(workers: &[&Process], mut deadline: Option<u64>) {
+    let ask_all = || {
+        for worker in workers {
+            worker.ask_to_end();
+        }
+        Some(clock::deadline(signals::GRACE))
+    };
+    let asked = ask_all();
+    deadline = deadline.or(asked);
+    for worker in workers {
+        wait_or_kill(worker, true, &mut deadline, ask_all);
     }
 }
 

@@ -83,6 +83,11 @@ pub fn wants_place() -> bool {
     signal::take(signal::STATUS) != 0
 }
 
+/// The same, where it is asked again.
+pub fn is_place_wanted() -> bool {
+    signal::poll_word().load(Ordering::Relaxed) & signal::STATUS != 0
+}
+
 /// Frees the objects of the arena that nobody holds any more.
 pub fn collect() {
     if let Some(arena) = arena::get() {

@@ -3,7 +3,8 @@
 use crate::diag::{Error, Field, codes};
 use crate::limits::MAX_UNREADY;
 use crate::os::{cgroup, signal};
-use crate::process::{Ended, Process};
+use crate::process::{Ended, Process, place};
+use crate::source::Span;
 use std::cell::Cell;
 
 /// A worker's end in the middle of a task.
@@ -20,6 +21,8 @@ pub struct Death<'a> {
     pub limit: Option<f64>,
     /// What it printed last.
     pub last_words: Option<String>,
+    /// Where it was seen last.
+    pub last_place: Option<Span>,
     /// Bytes of memory that it had at most, if that is known.
     pub peak: Option<u64>,
     /// How often the task was tried.
@@ -36,6 +39,7 @@ impl Death<'_> {
             ended,
             limit: None,
             last_words: None,
+            last_place: None,
             peak: process.peak_memory(),
             tries: 1,
         }
@@ -102,6 +106,12 @@ impl Death<'_> {
         .with_field("pid", Field::Int(i64::from(self.pid)));
         if let Some(peak) = self.peak {
             error = error.with_field("peak_memory", Field::Int(peak as i64));
+        }
+        if self.last_place.is_some() {
+            let place = place::text(self.last_place);
+            error = error
+                .with_note(format!("{} was last seen at {place}", self.name))
+                .with_field("last_place", Field::Text(place));
         }
         if let Some(words) = &self.last_words {
             error = error

@@ -186,6 +186,7 @@ pub fn death(future: &Future, task: &str, tries: u64) -> Box<Error> {
     Death {
         limit: future.limit().filter(|_| too_long),
         last_words: future.last_words(),
+        last_place: future.last_place(),
         tries,
         ..Death::of(task, &process, ended.as_ref())
     }

@@ -5,7 +5,9 @@ use super::super::{spawn, travel};
 use crate::diag::codes;
 use crate::os::{clock, limit};
 use crate::process::pool::job::{Job, Produced};
+use crate::process::pool::tail;
 use crate::process::{Message, signals};
+use crate::source::Span;
 use crate::value::Value;
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::wire;
@@ -46,11 +48,24 @@ pub fn within(limit: Option<f64>, call: impl FnOnce() -> Outcome) -> Outcome {
     limit::arm(clock::nanoseconds(seconds), grace);
     let result = call();
     if limit::disarm() {
+        // Where it was told that its time is over, whatever its `finally` did then.
+        if let Some(place) = result.as_ref().err().and_then(place_of) {
+            tail::note_place(Some(place));
+        }
         // What was printed without a newline still waits here.
         let _ = std::io::stdout().flush();
         limit::end_here();
     }
     result
+}
+
+/// Where something was raised.
+fn place_of(fault: &Fault) -> Option<Span> {
+    match fault {
+        Fault::Error(error) => error.span,
+        Fault::Thrown(Value::Error(error)) => error.report.span,
+        Fault::Thrown(_) | Fault::Exit(_) => None,
+    }
 }
 
 /// Between two calls: collects garbage when that is wanted, because a function without loops and calls has no safe point of its

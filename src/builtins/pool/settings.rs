@@ -61,28 +61,33 @@ pub fn flag(function: &str, name: &str, value: &Value, otherwise: bool) -> Outco
 
 /// `progress:`: true or false, or "workers" for a bar with what each worker is at.
 pub fn progress(function: &str, value: &Value) -> Outcome<Progress> {
-    if let Some(Value::Short(_) | Value::Str(_)) = arguments::given(value) {
-        return match arguments::text(function, "progress", value)? {
-            "workers" => Ok(Progress::Workers),
-            _ => {
-                let rule = "must be true, false or \"workers\"";
-                Err(arguments::refuse(function, "progress", rule, value))
-            }
-        };
+    let Some(wanted) = arguments::given(value) else {
+        return Ok(Progress::None);
+    };
+    match wanted {
+        Value::Bool(true) => Ok(Progress::Bar),
+        Value::Bool(false) => Ok(Progress::None),
+        wanted if wanted.as_str() == Some("workers") => Ok(Progress::Workers),
+        other => {
+            let rule = "must be true, false or \"workers\"";
+            Err(arguments::refuse(function, "progress", rule, other))
+        }
     }
-    Ok(match flag(function, "progress", value, false)? {
-        true => Progress::Bar,
-        false => Progress::None,
-    })
 }
 
 /// `journal:`: the name of a file.
 pub fn journal(function: &str, value: &Value) -> Outcome<Option<String>> {
-    match arguments::given(value) {
-        Some(path) => Ok(Some(
-            arguments::text(function, "journal", path)?.to_string(),
+    let Some(value) = arguments::given(value) else {
+        return Ok(None);
+    };
+    match arguments::text(function, "journal", value)? {
+        "" => Err(arguments::refuse(
+            function,
+            "journal",
+            "must be the name of a file",
+            value,
         )),
-        None => Ok(None),
+        path => Ok(Some(path.to_string())),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::workers::Pool;
 use crate::os::{clock, fork, memory};
+use crate::process::pool::job::Progress;
 use crate::process::{finish, place, spawn};
 use crate::source::Span;
 use crate::value::Value;
@@ -27,6 +28,10 @@ pub struct Tally {
     since: u64,
     /// Processes that were forked for it.
     pub processes: u64,
+    /// Nanoseconds of the longest item or task.
+    pub longest: u64,
+    /// Which item that was.
+    pub longest_item: Option<u64>,
 }
 
 impl Tally {
@@ -45,6 +50,12 @@ impl Tally {
         self.alive += now.saturating_sub(self.since);
         self.startup += if ready < self.since { now } else { ready } - self.since;
         self.since = 0;
+    }
+
+    /// What its worker has done.
+    pub fn note(&mut self, at: &Progress) {
+        (self.tasks, self.busy) = (at.tasks, at.busy);
+        (self.longest, self.longest_item) = (at.longest, at.longest_item);
     }
 
     /// As it stands now, its process alive or not.
@@ -78,6 +89,12 @@ impl Tally {
             ("waiting", Value::Float(self.share(self.waiting()))),
             ("startup", seconds(self.startup)),
             ("seconds", seconds(self.busy)),
+            ("longest", seconds(self.longest)),
+            (
+                "longest_item",
+                self.longest_item
+                    .map_or(Value::Nil, |item| Value::Int(item as i64)),
+            ),
         ] {
             let key = Value::str(heap, name);
             table.insert(key, value);
@@ -142,16 +159,20 @@ impl Account {
     fn text(&self) -> String {
         let milliseconds = |nanoseconds: u64| nanoseconds as f64 / 1e6;
         let mut text = format!("{:.1} ms\n", milliseconds(self.length));
-        text += "  worker      tasks    busy  waiting   start-up  processes\n";
+        text += "  worker      tasks    busy  waiting   start-up  processes      longest\n";
         for (number, tally) in self.tallies.iter().enumerate() {
             text += &format!(
-                "  {:<8}{:>9}{:>7.1}%{:>8.1}%{:>8.2} ms{:>11}\n",
+                "  {:<8}{:>9}{:>7.1}%{:>8.1}%{:>8.2} ms{:>11}{:>10.1} ms{}\n",
                 format!("pool-{}", number + 1),
                 tally.tasks,
                 tally.share(tally.busy) * 100.0,
                 tally.share(tally.waiting()) * 100.0,
                 milliseconds(tally.startup),
-                tally.processes
+                tally.processes,
+                milliseconds(tally.longest),
+                tally
+                    .longest_item
+                    .map_or_else(String::new, |item| format!(" (item {item})")),
             );
         }
         text

@@ -15,6 +15,8 @@ pub struct Desk<'a> {
     arena: &'static Arena,
     /// The word that says which item the worker is at.
     at: &'static AtomicU64,
+    /// The word that says at which line the worker was seen last.
+    seen: &'static AtomicU64,
     /// The word that says that nothing more is handed out.
     stop: &'static AtomicU64,
     /// The word that says that others wait for items.
@@ -32,6 +34,7 @@ impl Job {
             job: self,
             arena: self.arena(),
             at: self.record(worker, AT),
+            seen: self.arena().word_at(self.tail_of(worker)),
             stop: self.stop_word(),
             hungry: self.word(HUNGRY),
             worker,
@@ -66,6 +69,8 @@ impl Desk<'_> {
     /// Says that the worker begins with an item.
     pub fn begin(&self, item: u64) {
         self.at.store(item + 1, Ordering::Release);
+        // Where in it nobody knows yet.
+        self.seen.store(0, Ordering::Relaxed);
     }
 
     /// Stores what became of an item, when that needs no memory of its own: a number, a truth value, nil. False otherwise.

@@ -183,7 +183,7 @@ impl Future {
                 arena.put_word(details + READER, 0);
                 arena.put_word(details + OUTCOME, 0);
                 arena.put_word(details + CLOSED, 0);
-                arena.put_word(details + TAIL, 0);
+                tail::empty(arena, details + TAIL);
                 object.cells[DETAILS].store(details, Ordering::Release);
                 arena.commit(details);
                 let retries = terms.retries.min(u64::from(u32::MAX));
@@ -327,6 +327,21 @@ impl Future {
             .flatten()
     }
 
+    /// Where the worker that died last was seen last.
+    pub fn last_place(&self) -> Option<Span> {
+        self.detail(|arena, details| tail::last_place(arena, details + TAIL))
+            .flatten()
+    }
+
+    /// Lets go of what it came to, which this process has decoded: nobody else has its handle, or will ask for it.
+    pub fn forget_result(&self) {
+        if self.state().is_final()
+            && let Some(arena) = arena::get()
+        {
+            free_cell(arena, self.object(), RESULT);
+        }
+    }
+
     fn detail<T>(&self, read: impl FnOnce(&Arena, Offset) -> T) -> Option<T> {
         let details = self.object().cells[DETAILS].load(Ordering::Acquire);
         (details != 0)
@@ -394,7 +409,21 @@ impl Future {
         crash_point!("future: result attached");
         self.step(State::Running, state);
         announce(self.object());
+        // What was to be done is of no use any more.
+        free_cell(arena, self.object(), TASK);
         Ok(())
+    }
+}
+
+/// Frees the message of a cell that nobody reads any more.
+fn free_cell(arena: &Arena, object: &Object, cell: usize) {
+    let cell = &object.cells[cell];
+    let block = cell.load(Ordering::Acquire);
+    if block != 0 {
+        // Ours before it is let go: a death in between leaves it to the collector.
+        arena.claim(block);
+        cell.store(0, Ordering::Release);
+        arena.free(block);
     }
 }
 
@@ -480,10 +509,12 @@ fn note_end(arena: &Arena, details: Offset, place: Option<Span>, closed: bool) {
     arena.put_word(details + BY, me.process.load(Ordering::Acquire));
 }
 
-/// Fails a task that waits: the process that made its pool has ended.
+/// Fails a task that waits or is worked on: the process that made its pool has ended, or ends.
 pub(super) fn lose_owner(arena: &Arena, object: &Object, process: u64) {
     let details = object.cells[DETAILS].load(Ordering::Acquire);
-    if details == 0 || !step(object, State::Waiting, State::Running) {
+    step(object, State::Waiting, State::Running);
+    let is_open = object.cells[STATE].load(Ordering::Acquire) == State::Running as u64;
+    if details == 0 || !is_open {
         return;
     }
     object.cells[DEAD].store(process, Ordering::Release);
@@ -517,6 +548,9 @@ pub(super) fn worker_died(arena: &Arena, object: &Object, dead: &Dead) -> Burial
     if State::from_number(object.cells[STATE].load(Ordering::Acquire)) == State::Waiting {
         // It had the task in its hands but had not begun.
         return Burial::Again;
+    }
+    if State::from_number(object.cells[STATE].load(Ordering::Acquire)).is_final() {
+        return Burial::Finished;
     }
     let details = object.cells[DETAILS].load(Ordering::Acquire);
     if details != 0 && object.cells[RESULT].load(Ordering::Acquire) != 0 {

@@ -12,6 +12,7 @@ use crate::diag::Result;
 use crate::os::clock;
 use crate::process::deadlock::{self, Enders, WaitOps};
 use crate::process::wait::{Awaited, Operation};
+use crate::source::Span;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What became of an item.
@@ -86,6 +87,9 @@ pub(super) mod words {
     pub const RETURNED: u64 = 64;
     /// Of the head: not 0 while somebody waits for what others give back. Not in a line with what changes at each claim.
     pub const HUNGRY: u64 = 72;
+    /// How long the longest of its items took, in nanoseconds, and which that was, plus 1.
+    pub const LONGEST: u64 = 80;
+    pub const LONGEST_AT: u64 = 88;
 }
 use words::*;
 /// What a worker printed last; in lines of the cache of its own.
@@ -113,6 +117,10 @@ pub struct Progress {
     pub busy: u64,
     /// When it was ready for its first item; 0 before.
     pub ready: u64,
+    /// How long the longest of its items or tasks took, in nanoseconds.
+    pub longest: u64,
+    /// Which item that was.
+    pub longest_item: Option<u64>,
 }
 
 static KIND: KindOps = KindOps {
@@ -352,6 +360,18 @@ impl Job {
             tasks: read(TASKS),
             busy: read(BUSY),
             ready: read(READY),
+            longest: read(LONGEST),
+            longest_item: read(LONGEST_AT).checked_sub(1),
+        }
+    }
+
+    /// Notes how long an item took, when that is the longest of a worker.
+    pub fn note_length(&self, worker: u64, item: u64, length: u64) {
+        let longest = self.record(worker, LONGEST);
+        if length > longest.load(Ordering::Relaxed) {
+            longest.store(length, Ordering::Relaxed);
+            self.record(worker, LONGEST_AT)
+                .store(item + 1, Ordering::Relaxed);
         }
     }
 
@@ -369,7 +389,7 @@ impl Job {
             .store(clock::now(), Ordering::Release);
     }
 
-    fn tail_of(&self, worker: u64) -> Offset {
+    pub(super) fn tail_of(&self, worker: u64) -> Offset {
         let worker = worker.min(self.workers().saturating_sub(1));
         self.object().payload() + HEAD + worker * RECORD + TAIL
     }
@@ -377,6 +397,27 @@ impl Job {
     /// What a worker printed last.
     pub fn last_words(&self, worker: u64) -> Option<String> {
         tail::read(self.arena(), self.tail_of(worker))
+    }
+
+    /// Where a worker was seen last.
+    pub fn last_place(&self, worker: u64) -> Option<Span> {
+        tail::last_place(self.arena(), self.tail_of(worker))
+    }
+
+    /// Lets go of the memory of a result that was decoded, when nobody else will ask for it and no worker is at it.
+    pub fn forget_result(&self, item: u64) {
+        if item >= self.total() {
+            return;
+        }
+        let arena = self.arena();
+        let at = item_at(arena, self.object().payload(), item);
+        if matches!(arena.get_word(at), VALUE | ERROR) {
+            let block = arena.get_word(at + 8);
+            // Ours before it is let go: a death in between leaves it to the collector.
+            arena.claim(block);
+            arena.word_at(at).store(LEFT_OUT, Ordering::Release);
+            arena.free(block);
+        }
     }
 
     /// How often an item that is not finished was tried in vain.

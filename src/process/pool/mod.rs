@@ -18,6 +18,11 @@ pub mod tail;
 pub mod tasks;
 pub mod untold;
 
+/// Whether this process is a worker of a pool or of a map.
+pub fn is_worker() -> bool {
+    tail::is_noted()
+}
+
 /// Tells the arena and deadlock detection about the kinds of pools.
 pub(super) fn register() {
     job::register();

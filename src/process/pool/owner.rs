@@ -4,7 +4,7 @@
 use super::tasks::{self, Closing, Tasks};
 use super::{future, untold};
 use crate::arena::kinds::Visitor;
-use crate::arena::{self, Arena, Full, HandleId, Object, Offset, SlotRef};
+use crate::arena::{self, Arena, Full, HandleId, Object, ObjectKind, Offset, SlotRef};
 use crate::diag::{Error, Result, codes};
 use crate::limits::MAX_MAPS_OF_POOL;
 use crate::process::Process;
@@ -27,7 +27,9 @@ const MAPS: u64 = 48;
 pub(super) const UNTOLD: u64 = MAPS + MAX_MAPS_OF_POOL * 8;
 /// How many functions and how many structs a worker must know to read what was handed in.
 const CODE: [u64; 2] = [UNTOLD + untold::SIZE, UNTOLD + untold::SIZE + 8];
-const SIZE: u64 = UNTOLD + untold::SIZE + 16;
+/// Not 0 once the owner has begun to end, and does nothing more for it.
+const ENDING: u64 = UNTOLD + untold::SIZE + 16;
+const SIZE: u64 = ENDING + 8;
 
 /// What holds for every task of a pool, whoever hands it in.
 #[derive(Clone, Copy, Default)]
@@ -83,6 +85,37 @@ pub(super) fn bury(arena: &Arena, object: &Object, dead: SlotRef) {
             future::lose_owner(arena, task, process)
         });
     }
+}
+
+/// At the end of this process: the pools that it has made end with it. What waits for a worker, and what workers are at, is lost to whoever
+/// asks for it; the workers are to be told to end then.
+pub(in crate::process) fn end_all(arena: &Arena) {
+    let me = arena::me();
+    let pools = arena.held_by(me).into_iter();
+    for id in pools.filter(|id| id.kind == ObjectKind::Pool) {
+        if let Some(object) = arena.object(id) {
+            end(arena, object, me);
+        }
+    }
+}
+
+fn end(arena: &Arena, object: &Object, me: SlotRef) {
+    let block = tasks::details(object);
+    if block == 0 || arena.get_word(block + SLOT) != me.to_bits() {
+        return;
+    }
+    let guard = object.lock();
+    arena.put_word(block + ENDING, 1);
+    let process = arena.get_word(block + OWNER);
+    tasks::drain(arena, object, |task| {
+        future::lose_owner(arena, task, process)
+    });
+    tasks::each_current(arena, object, |task| {
+        future::lose_owner(arena, task, process)
+    });
+    drop(guard);
+    object.events[0].notify_all();
+    object.events[1].notify_all();
 }
 
 /// Whether anybody is in the middle of a map over the pool.
@@ -160,7 +193,8 @@ impl Tasks {
         let (Some(arena), Some(owner)) = (arena::get(), self.owner()) else {
             return Ok(());
         };
-        if arena.is_alive(owner) {
+        let block = tasks::details(self.object());
+        if arena.is_alive(owner) && arena.get_word(block + ENDING) == 0 {
             return Ok(());
         }
         let process = arena.get_word(tasks::details(self.object()) + OWNER);
@@ -176,6 +210,18 @@ impl Tasks {
         match self.closing() {
             Closing::Open => Ok(()),
             _ => Err(closed()),
+        }
+    }
+
+    /// An error for changing a pool that takes no more.
+    pub fn check_may_resize(&self) -> Result<()> {
+        self.check_owner()?;
+        match self.closing() {
+            Closing::Open => Ok(()),
+            _ => Err(
+                Error::new(codes::CLOSED, "a pool was to be resized that is closed")
+                    .with_help("resize it before `close()`, or make another pool"),
+            ),
         }
     }
 
@@ -210,7 +256,8 @@ impl Tasks {
             let message = format!(
                 "at most {MAX_MAPS_OF_POOL} maps can run over one pool at a time, but this is one more"
             );
-            return Err(Error::new(codes::LIMIT, message));
+            return Err(Error::new(codes::LIMIT, message)
+                .with_help("wait until one of them has ended, or make another pool"));
         };
         // Only now: who closes it from here on finds the map.
         match self.check_open() {

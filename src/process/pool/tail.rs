@@ -1,12 +1,16 @@
-//! What a process printed last, kept in the arena so that it outlives the process: the report of a worker's death quotes it.
+//! What a process printed last, and at which line it was seen last, kept in the arena so that it outlives the process: the report of a
+//! worker's death quotes it.
 
 use crate::arena::{Arena, Offset};
 use crate::os::fork;
+use crate::process::place;
+use crate::source::Span;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-/// Bytes of a tail in the arena: a length, and the text behind it.
+/// Bytes of a tail in the arena: a place ([`place::pack_start`]), a length, and the text behind it.
 pub const SIZE: u64 = 128;
-const TEXT: u64 = 8;
+const LENGTH: u64 = 8;
+const TEXT: u64 = 16;
 const MOST: usize = (SIZE - TEXT) as usize;
 
 /// Where this process writes its tail; 0 is nowhere.
@@ -16,15 +20,21 @@ static OWNER: AtomicI32 = AtomicI32::new(0);
 
 /// From here on what this process prints is noted there.
 pub fn begin(arena: &Arena, at: Offset) {
-    clear(arena, at);
+    empty(arena, at);
     OWNER.store(fork::pid(), Ordering::Relaxed);
     PLACE.store(at, Ordering::Relaxed);
+}
+
+/// A tail of nobody yet.
+pub fn empty(arena: &Arena, at: Offset) {
+    forget_place(arena, at);
+    clear(arena, at);
 }
 
 /// Takes note of a text that was printed. Costs nothing in a process that is no worker.
 pub fn note(printed: &[u8]) {
     let at = PLACE.load(Ordering::Relaxed);
-    if at == 0 || OWNER.load(Ordering::Relaxed) != fork::pid() {
+    if !is_noted() {
         return;
     }
     if let Some(arena) = crate::arena::get() {
@@ -32,8 +42,32 @@ pub fn note(printed: &[u8]) {
     }
 }
 
-fn clear(arena: &Arena, at: Offset) {
+/// Takes note of where this process is, at a moment at which that is known anyway: where it waits, and where its machine polls.
+pub fn note_place(place: Option<Span>) {
+    if is_noted()
+        && let Some(arena) = crate::arena::get()
+    {
+        arena.put_word(PLACE.load(Ordering::Relaxed), place::pack_start(place));
+    }
+}
+
+/// Begins with something else: nobody knows where in it a process is.
+pub fn forget_place(arena: &Arena, at: Offset) {
     arena.put_word(at, 0);
+}
+
+/// Where the process was seen last.
+pub fn last_place(arena: &Arena, at: Offset) -> Option<Span> {
+    place::unpack_start(arena.get_word(at))
+}
+
+/// Whether it is noted what this process prints.
+pub(super) fn is_noted() -> bool {
+    PLACE.load(Ordering::Relaxed) != 0 && OWNER.load(Ordering::Relaxed) == fork::pid()
+}
+
+fn clear(arena: &Arena, at: Offset) {
+    arena.put_word(at + LENGTH, 0);
 }
 
 /// Keeps the last line that is not empty, or its end. A death in between leaves nothing rather than half of it.
@@ -46,13 +80,13 @@ fn write(arena: &Arena, at: Offset, printed: &[u8]) {
     clear(arena, at);
     arena.put_bytes(at + TEXT, line);
     arena
-        .word_at(at)
+        .word_at(at + LENGTH)
         .store(line.len() as u64, Ordering::Release);
 }
 
 /// What was noted last; `None` when nothing was printed.
 pub fn read(arena: &Arena, at: Offset) -> Option<String> {
-    let length = arena.word_at(at).load(Ordering::Acquire).min(MOST as u64);
+    let length = length_at(arena, at);
     if length == 0 {
         return None;
     }
@@ -63,7 +97,13 @@ pub fn read(arena: &Arena, at: Offset) -> Option<String> {
 
 /// Copies a tail to another place.
 pub fn copy(arena: &Arena, from: Offset, to: Offset) {
-    let length = arena.word_at(from).load(Ordering::Acquire).min(MOST as u64);
+    let length = length_at(arena, from);
+    arena.put_word(to, arena.get_word(from));
     arena.put_bytes(to + TEXT, arena.bytes(from + TEXT, length));
-    arena.word_at(to).store(length, Ordering::Release);
+    arena.word_at(to + LENGTH).store(length, Ordering::Release);
+}
+
+fn length_at(arena: &Arena, at: Offset) -> u64 {
+    let length = arena.word_at(at + LENGTH).load(Ordering::Acquire);
+    length.min(MOST as u64)
 }

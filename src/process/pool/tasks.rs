@@ -45,8 +45,11 @@ pub(super) const LEAVING: u64 = 2;
 const SINCE: u64 = 56;
 /// Not 0 once it has died with a task in its hands that it had not begun.
 pub(super) const BARREN: u64 = 64;
+/// How long the longest of its items and single tasks took, in nanoseconds, and which item of a map that was, plus 1.
+const LONGEST: u64 = 72;
+const LONGEST_AT: u64 = 80;
 /// What it printed last.
-const TAIL: u64 = 72;
+const TAIL: u64 = 88;
 const RECORD: u64 = TAIL + tail::SIZE;
 
 /// Workers that a pool has records for at least: as far as it can grow.
@@ -164,6 +167,17 @@ pub(super) fn drain(arena: &Arena, object: &Object, mut each: impl FnMut(&Object
         }
     }
     object.cells[HEAD].store(cell(object, TAIL_OF_RING), Ordering::Release);
+}
+
+/// Goes through the tasks that workers are at. Under the object's mutex.
+pub(super) fn each_current(arena: &Arena, object: &Object, mut each: impl FnMut(&Object)) {
+    let records = cell(object, RECORDS);
+    for worker in 0..room_of(arena, object) {
+        let bits = arena.get_word(records + worker * RECORD + CURRENT);
+        if let Some(task) = HandleId::from_bits(bits).and_then(|id| arena.object(id)) {
+            each(task);
+        }
+    }
 }
 
 fn ring_at(arena: &Arena, object: &Object, position: u64) -> Offset {
@@ -370,6 +384,23 @@ impl Tasks {
             tasks: self.read(worker, TASKS),
             busy: self.read(worker, BUSY),
             ready: self.read(worker, READY),
+            longest: self.read(worker, LONGEST),
+            longest_item: self.read(worker, LONGEST_AT).checked_sub(1),
+        }
+    }
+
+    /// Notes how long an item of a map took that was begun at a time; when it ended.
+    pub fn note_item_end(&self, worker: u64, item: u64, began: u64) -> u64 {
+        let now = clock::now();
+        self.note_length(worker, Some(item), now.saturating_sub(began));
+        now
+    }
+
+    /// Notes how long an item of a map took, or a task that is none, when that is the longest of a worker.
+    pub fn note_length(&self, worker: u64, item: Option<u64>, length: u64) {
+        if length > self.read(worker, LONGEST) {
+            self.record(worker, LONGEST, length);
+            self.record(worker, LONGEST_AT, item.map_or(0, |item| item + 1));
         }
     }
 
@@ -461,6 +492,9 @@ impl Tasks {
     /// Says which item of its task a worker is at.
     pub fn note_item(&self, worker: u64, at: u64) {
         self.record(worker, AT, at);
+        if let Some(arena) = arena::get() {
+            tail::forget_place(arena, cell(self.object(), RECORDS) + worker * RECORD + TAIL);
+        }
     }
 
     pub(super) fn record(&self, worker: u64, field: u64, value: u64) {

@@ -4,6 +4,7 @@ use super::{Awaited, WaitSpec, ends_by_itself, stream_ended};
 use crate::arena::table::{MAX_WAIT_OBJECTS, Slot};
 use crate::arena::{self, Arena, Offset};
 use crate::diag::Result;
+use crate::process::pool::tail;
 use crate::process::{deadlock, place};
 use std::sync::atomic::{Ordering, fence};
 
@@ -26,6 +27,7 @@ impl<'a> Record<'a> {
             .store(spec.operation as u32, Ordering::Relaxed);
         wait.count
             .store(spec.objects.len() as u32, Ordering::Relaxed);
+        tail::note_place(spec.place);
         let (source, range) = place::pack(spec.place);
         wait.place_source.store(source as u32, Ordering::Relaxed);
         wait.place_range.store(range, Ordering::Relaxed);

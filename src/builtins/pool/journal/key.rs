@@ -7,7 +7,7 @@ use crate::diag::{Error, codes};
 use crate::value::Value;
 use crate::value::heap::Gc;
 use crate::value::list::List;
-use crate::value::native::{Context, Outcome};
+use crate::value::native::{Context, Fault, Outcome};
 
 /// A checksum of 64 bits, the same in every build: words are multiplied into it. It is there for accidents, not for attackers.
 pub struct Sum(u64);
@@ -55,7 +55,8 @@ impl Sum {
 /// The key of a map.
 #[derive(Debug, PartialEq, Default)]
 pub struct Key {
-    count: u64,
+    /// How many items there are; `None` where they are read as they are worked on.
+    count: Option<u64>,
     items: u64,
     code: u64,
     /// The variables that the function uses, with the sums of their values.
@@ -65,27 +66,30 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key of a map (`construct`: of which kind) of a function over items, whose random numbers follow from `stream`.
+    /// The key of a map (`construct`: of which kind) of a function over items, where these are at hand, whose random numbers follow from
+    /// `stream`.
     pub fn of(
         context: &mut dyn Context,
         construct: &str,
         function: Value,
-        items: Gc<List>,
+        items: Option<Gc<List>>,
         stream: u64,
     ) -> Outcome<Key> {
         let mut search = Search::new();
         search.code.bytes(construct.as_bytes());
         search.value(context, "", function)?;
-        let content = search.content(context, "an item", Value::List(items))?;
-        if content.has_handles {
-            let message = "the items of a map with a journal have to be values that another run knows again, but there \
-                           are handles (queues, locks, processes) in them";
-            return Err(Error::new(codes::VALUE, message).into());
+        let mut sum = 0;
+        if let Some(items) = items {
+            let content = search.content(context, "an item", Value::List(items))?;
+            if content.has_handles {
+                return Err(handles_in_items().into());
+            }
+            sum = Sum::of(&content.digest);
         }
         let uses = search.uses.iter();
         Ok(Key {
-            count: items.len() as u64,
-            items: Sum::of(&content.digest),
+            count: items.map(|items| items.len() as u64),
+            items: sum,
             code: search.code.end(),
             uses: uses
                 .map(|(name, digest)| (name.clone(), Sum::of(digest)))
@@ -96,9 +100,13 @@ impl Key {
 
     /// As a journal has it.
     pub fn text(&self) -> String {
+        let count = match self.count {
+            Some(count) => count.to_string(),
+            None => String::from("read"),
+        };
         let mut text = format!(
-            "items {} {:016x}\ncode {:016x}\n",
-            self.count, self.items, self.code
+            "items {count} {:016x}\ncode {:016x}\n",
+            self.items, self.code
         );
         if let Some(seed) = self.seed {
             text += &format!("seed {seed:016x}\n");
@@ -118,7 +126,7 @@ impl Key {
             let (what, first, second) = (words.next(), words.next(), words.next());
             match (what, first, second) {
                 (Some("items"), Some(count), Some(items)) => {
-                    (key.count, key.items) = (count.parse().unwrap_or(0), sum(items));
+                    (key.count, key.items) = (count.parse().ok(), sum(items));
                 }
                 (Some("code"), Some(code), _) => key.code = sum(code),
                 (Some("seed"), Some(seed), _) => key.seed = Some(sum(seed)),
@@ -136,11 +144,21 @@ impl Key {
         if self == found {
             return None;
         }
-        if self.count != found.count {
-            return Some(format!(
-                "was begun for {} items, and these are {}",
-                found.count, self.count
-            ));
+        match (found.count, self.count) {
+            (Some(before), Some(now)) if before != now => {
+                return Some(format!("was begun for {before} items, and these are {now}"));
+            }
+            (Some(before), None) => {
+                return Some(format!(
+                    "was begun for {before} items that were at hand, and these are read as they are worked on"
+                ));
+            }
+            (None, Some(_)) => {
+                return Some(String::from(
+                    "was begun for items that were read as they were worked on, and these are at hand",
+                ));
+            }
+            _ => {}
         }
         if self.code != found.code {
             return Some("was begun with other code in the function".to_string());
@@ -179,6 +197,20 @@ pub fn of_value(context: &mut dyn Context, value: Value) -> Outcome<Vec<u8>> {
         told.extend_from_slice(&digest);
     }
     Ok(told)
+}
+
+/// The same of an item of a map that reads its source.
+pub fn of_item(context: &mut dyn Context, item: Value) -> Outcome<Vec<u8>> {
+    match of_value(context, item) {
+        Err(Fault::Error(error)) if error.code == codes::VALUE => Err(handles_in_items().into()),
+        other => other,
+    }
+}
+
+fn handles_in_items() -> Box<Error> {
+    let message = "the items of a map with a journal have to be values that another run knows again, but there \
+                   are handles (queues, locks, processes) in them";
+    Error::new(codes::VALUE, message)
 }
 
 /// Structs that are looked at: more than any program declares.

@@ -20,7 +20,7 @@ use super::{budget, item};
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
 use crate::constructs::POOL_MAP;
-use crate::diag::Error;
+use crate::diag::{Error, codes};
 use crate::os::{clock, limit};
 use crate::process::pool::desk::LEAVING;
 use crate::process::pool::job::{Job, Produced};
@@ -31,7 +31,7 @@ use crate::value::Value;
 use crate::value::error::ErrorValue;
 use crate::value::heap::Gc;
 use crate::value::list::List;
-use crate::value::native::{Args, Context, NativeIter, Outcome};
+use crate::value::native::{Args, Context, Fault, NativeIter, Outcome};
 use relaying::Relaying;
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -78,13 +78,9 @@ pub fn call(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 /// The source of a map that is not to be gathered first, because it may wait, call the script, or have no end: `None` where all
-/// items are at hand, or a journal needs them all.
-pub fn lazy_source(
-    context: &mut dyn Context,
-    items: Value,
-    journal: Option<&String>,
-) -> Outcome<Option<Rc<dyn NativeIter>>> {
-    if journal.is_some() || matches!(items, Value::List(_)) {
+/// items are at hand.
+pub fn lazy_source(context: &mut dyn Context, items: Value) -> Outcome<Option<Rc<dyn NativeIter>>> {
+    if matches!(items, Value::List(_)) {
         return Ok(None);
     }
     let source = context.iterate(items)?;
@@ -101,7 +97,7 @@ pub fn gather(context: &mut dyn Context, items: Value) -> Outcome<Gc<List>> {
 }
 
 fn run(context: &mut dyn Context, function: Value, items: Value, settings: Settings) -> Outcome {
-    if let Some(source) = lazy_source(context, items, settings.journal.as_ref())? {
+    if let Some(source) = lazy_source(context, items)? {
         return reading::run(context, function, source, &settings);
     }
     // While the map runs nothing else of the script runs in this process, so nobody changes the list.
@@ -163,6 +159,11 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     map.results(context, kept_back)
 }
 
+/// Whether the system has refused a further process.
+pub fn is_refusal(fault: &Fault) -> bool {
+    matches!(fault, Fault::Error(error) if [codes::IO, codes::LIMIT].contains(&error.code))
+}
+
 /// A map that runs, as its calling process sees it.
 struct Map {
     job: Job,
@@ -198,13 +199,20 @@ struct Map {
 
 impl Map {
     fn work(&mut self, context: &mut dyn Context, workers: u64) -> Outcome<()> {
+        if let Some(bar) = self.bar.as_ref().filter(|_| self.journal.is_some()) {
+            bar.begin_at(self.job.finished());
+        }
         if self.job.first_unfinished(0) == self.job.total() {
             // All that a journal had kept.
             return Ok(());
         }
         for worker in 0..workers {
             self.crew.push(None);
-            self.hire(context, worker, Vec::new())?;
+            match self.hire(context, worker, Vec::new()) {
+                // The system gives no more: those that there are do it.
+                Err(fault) if worker > 0 && is_refusal(&fault) => {}
+                hired => hired?,
+            }
         }
         loop {
             self.wait_for_news(context)?;
@@ -464,6 +472,7 @@ impl Map {
         Death {
             limit: self.settings.timeout.filter(|_| too_long),
             last_words: self.job.last_words(worker),
+            last_place: self.job.last_place(worker),
             tries,
             ..Death::of("an item of `pool map`", process, Some(ended))
         }
@@ -475,7 +484,7 @@ impl Map {
         let at = self.job.progress(worker);
         if let Some(tally) = self.tallies.get_mut(worker as usize) {
             tally.leave(at.ready);
-            (tally.tasks, tally.busy) = (at.tasks, at.busy);
+            tally.note(&at);
         }
     }
 

@@ -40,7 +40,8 @@ pub(super) fn run(
         gathers: true,
         relays: settings.relays,
     };
-    let outcome = collect(context, plan, source, settings.progress);
+    let journal = settings.journal.as_deref().map(|path| (path, function));
+    let outcome = collect(context, plan, source, settings.progress, journal);
     let ended = match &outcome {
         Ok((_, in_order)) => pool.dismiss(context, *in_order),
         Err(_) => pool.dismiss(context, false),

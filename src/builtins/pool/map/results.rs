@@ -83,7 +83,10 @@ fn values_of(
             continue;
         }
         // Decoding only allocates, so nothing is collected until the list is made.
-        values.push(match value_of(context, result)? {
+        let decoded = value_of(context, result)?;
+        // The map is over, and this is its only process that asks for results.
+        job.forget_result(item);
+        values.push(match decoded {
             Ok(value) => value,
             Err(error) => {
                 let error = error_of_item(context, error, construct, item, item_at(item), place)?;

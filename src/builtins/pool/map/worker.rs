@@ -1,6 +1,7 @@
 //! In a worker of a `pool map`: works off what it was given and what it can claim, and stores what comes of each item.
 
 use super::super::super::spawn;
+use super::super::care::Scales;
 use super::super::journal::check_lasting;
 use super::super::{budget, item};
 use super::Map;
@@ -13,6 +14,9 @@ use crate::process::wait::{self, Operation, WaitSpec};
 use crate::process::{ChildOutcome, Message};
 use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
+
+/// Items of a claim that are measured one by one. Those of longer ones are so short that a look at the clock would be felt.
+const MOST_MEASURED: u64 = 1_024;
 
 /// A worker's place at the map.
 struct Place<'a> {
@@ -72,10 +76,31 @@ impl Map {
             }
             let began = clock::now();
             self.one_item(context, &place, item, &mut message)?;
+            self.job.note_length(worker, item, clock::now() - began);
             self.job.end_claim(worker, 1, began);
             left = left.map(|left| left.saturating_sub(1));
             is_heavy = weighs && scales.is_too_heavy();
         }
+        let left = if is_heavy { Some(0) } else { left };
+        if !self.run_claims(context, &place, left, &mut scales, &mut message)? {
+            return Ok(());
+        }
+        desk.begin(LEAVING);
+        self.settings.care.end(context)
+    }
+
+    /// Works off what a worker can claim, `left` items at most. False when it was told to end meanwhile.
+    fn run_claims(
+        &self,
+        context: &mut dyn Context,
+        place: &Place<'_>,
+        mut left: Option<u64>,
+        scales: &mut Scales,
+        message: &mut Message,
+    ) -> Outcome<bool> {
+        let (desk, worker) = (place.desk, place.worker);
+        let weighs = self.settings.care.max_memory.is_some();
+        let mut is_heavy = false;
         // An item with a time-out is a claim of its own, and so is one of a worker that is soon replaced.
         let single = self.settings.timeout.is_some() || left.is_some();
         while left != Some(0) && !is_heavy {
@@ -85,15 +110,22 @@ impl Map {
                 break;
             };
             let began = clock::now();
+            let is_measured = end - start <= MOST_MEASURED;
+            let mut since = began;
             let protected = context.protected();
             let mut item = start;
             while item < end && !desk.stopped_at(item) {
                 if chunk.is_none() {
                     end = desk.end_of_claim(item, end);
                 }
-                self.one_item(context, &place, item, &mut message)?;
+                self.one_item(context, place, item, message)?;
+                if is_measured {
+                    let now = clock::now();
+                    let length = now - std::mem::replace(&mut since, now);
+                    self.job.note_length(worker, item, length);
+                }
                 if !item::collect_if_wanted(context)? {
-                    return Ok(());
+                    return Ok(false);
                 }
                 is_heavy = weighs && scales.is_too_heavy();
                 if is_heavy {
@@ -110,11 +142,14 @@ impl Map {
                 // of that goes to the one in its place.
                 break;
             }
+            if !is_measured {
+                let length = clock::now() - began;
+                self.job.note_length(worker, start, length);
+            }
             left = left.map(|left| left.saturating_sub(end - start));
             self.job.end_claim(worker, end - start, began);
         }
-        desk.begin(LEAVING);
-        self.settings.care.end(context)
+        Ok(true)
     }
 
     /// The next items of a worker; `None` when it has nothing more to do. While others have more than they are at, it waits for what

@@ -5,6 +5,7 @@ use super::part::Part;
 use super::{Plan, Stream};
 use crate::builtins::progress::{Bar, Progress};
 use crate::os::clock;
+use crate::process::pool::future::State;
 use crate::process::pool::job::Produced;
 use crate::value::Value;
 use crate::value::heap::{Gc, Marker};
@@ -14,12 +15,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The results for all items of a source. The first error ends the reading and the map; so does the first item that says `break`,
-/// and then the second answer is false.
+/// and then the second answer is false. `journal`: the file in which results are kept for the next run, and the function as its key knows it.
 pub fn collect(
     context: &mut dyn Context,
     plan: Plan,
     source: Rc<dyn NativeIter>,
     progress: Progress,
+    journal: Option<(&str, Value)>,
 ) -> Outcome<(Value, bool)> {
     let pool = plan.pool.clone();
     let all = List::new(context.heap(), Vec::new());
@@ -28,10 +30,18 @@ pub fn collect(
     let root = Rc::new(Root(RefCell::new(Some(stream.clone()))));
     let root_value = Value::Iter(IterBox::new(context.heap(), root.clone()));
     context.protect(root_value);
+    if let Some((path, function)) = journal
+        && let Err(fault) = stream.open_journal(context, path, function)
+    {
+        root.0.take();
+        stream.source.close();
+        return Err(fault);
+    }
     let mut gathering = Gathering {
         stream,
         all,
         stretches: Vec::new(),
+        kept_to: None,
         end: None,
         finished: 0,
         failures: 0,
@@ -40,6 +50,7 @@ pub fn collect(
     let begun = pool.tasks.begin_map().map_err(Fault::from);
     let begun = pool.told_why(context, begun)?;
     let outcome = gathering.run(context);
+    let kept = gathering.stream.end_journal().map_err(Fault::from);
     if outcome.is_err()
         && gathering.stream.relay.is_some()
         && gathering.stream.plan.function.is_none()
@@ -59,6 +70,7 @@ pub fn collect(
         gathering.stream.source.close();
     }
     pool.told_why(context, outcome)?;
+    kept?;
     told?;
     let results = gathering.list(context);
     context.protect(results);
@@ -95,6 +107,8 @@ struct Gathering {
     /// All results, as they came.
     all: Gc<List>,
     stretches: Vec<Stretch>,
+    /// The item behind the last stretch, when that is of results of an earlier run.
+    kept_to: Option<u64>,
     /// The first item that said `break`.
     end: Option<u64>,
     finished: u64,
@@ -112,18 +126,57 @@ impl Gathering {
                 Some(_) => self.forget_what_is_behind(),
                 None => self.stream.fill(context)?,
             }
-            let Some(part) = self.stream.next_finished(context)? else {
+            if self.take_kept(context)? {
+                context.release(protected);
+                continue;
+            }
+            let Some(mut part) = self.stream.next_finished(context)? else {
                 // Nothing is under way: all was read, or something broke off the reading.
                 return match self.stream.broken.take() {
                     Some(fault) if self.end.is_none() => Err(fault),
                     _ => Ok(()),
                 };
             };
+            self.stream.keep_part(&mut part)?;
             self.take(context, &part)?;
             self.stream.relay(context)?;
             self.draw();
             context.release(protected);
         }
+    }
+
+    /// The results of an earlier run that stand in front of what is read next. True when there were some.
+    fn take_kept(&mut self, context: &mut dyn Context) -> Outcome<bool> {
+        let kept = self.stream.kept.take();
+        if kept.is_empty() {
+            return Ok(false);
+        }
+        for (item, kept) in kept {
+            if self.kept_to != Some(item) {
+                let (from, count) = (self.all.len(), 0);
+                self.stretches.push(Stretch {
+                    first: item,
+                    from,
+                    count,
+                });
+            }
+            self.kept_to = Some(item + 1);
+            self.finished += 1;
+            if kept.produced() == Produced::LeftOut {
+                continue;
+            }
+            // Nothing collects before the value is in the list.
+            if let Ok(value) = value_of(context, kept.produced())? {
+                self.all.push(context.heap(), value);
+                if let Some(stretch) = self.stretches.last_mut() {
+                    stretch.count += 1;
+                }
+            }
+        }
+        if let Some(bar) = &self.bar {
+            bar.begin_at(self.finished);
+        }
+        Ok(true)
     }
 
     /// Takes note of the first item that said `break`.
@@ -135,6 +188,8 @@ impl Gathering {
 
     /// Drops the parts behind the item that said `break`.
     fn forget_what_is_behind(&self) {
+        // What is finished of it is kept all the same.
+        self.stream.keep_meanwhile();
         let end = self.end.unwrap_or(u64::MAX);
         let mut running = self.stream.running.borrow_mut();
         running.retain_mut(|part| {
@@ -161,6 +216,8 @@ impl Gathering {
         let Some(job) = &part.parcel.job else {
             return Ok(());
         };
+        // Nobody works on it, and nobody else asks for what came of it.
+        let is_over = part.handle.future.state() == State::Value;
         let ordered = self.stream.plan.ordered;
         let end = self.end.filter(|_| ordered).unwrap_or(u64::MAX);
         for at in 0..job.total().min(end.saturating_sub(part.first)) {
@@ -170,7 +227,11 @@ impl Gathering {
                 continue;
             }
             // Nothing collects before the value is in the list.
-            let value = match value_of(context, produced)? {
+            let decoded = value_of(context, produced)?;
+            if is_over {
+                job.forget_result(at);
+            }
+            let value = match decoded {
                 Ok(value) => value,
                 Err(error) => {
                     let error = self.stream.blame_item(context, part, at, error)?;
@@ -183,6 +244,7 @@ impl Gathering {
             };
             self.all.push(context.heap(), value);
         }
+        self.kept_to = None;
         self.stretches.push(Stretch {
             first: part.first,
             from,
@@ -193,6 +255,7 @@ impl Gathering {
 
     /// After a `break` without an order: what is finished by now.
     fn take_what_is_there(&mut self, context: &mut dyn Context) -> Outcome<()> {
+        self.stream.keep()?;
         let running = self.stream.running.take();
         for part in &running {
             self.take_results(context, part)?;

@@ -6,18 +6,21 @@
 use super::super::super::travel;
 use super::super::future::FutureHandle;
 use super::super::map::error_of_item;
+use super::super::workers::packed::Packed;
 use super::super::workers::parcel::Parcel;
 use super::super::workers::task::PART_TIME;
 use super::Stream;
 use super::part::Part;
 use crate::diag::{Result, codes};
 use crate::os::clock;
+use crate::process::Message;
 use crate::process::pool::job::Job;
 use crate::process::pool::reading::{self, Reader};
 use crate::process::pool::spool::Spool;
 use crate::process::tenders::Tender;
 use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
+use crate::wire;
 use std::rc::Rc;
 
 /// Hand-outs that are read ahead for each worker: one to work on, one to begin with at once.
@@ -41,8 +44,13 @@ impl Stream {
     pub(super) fn fill(&self, context: &mut dyn Context) -> Outcome<()> {
         let most = self.plan.pool.tasks.workers() as usize * AHEAD;
         while !self.drained.get() && self.running.borrow().len() < most {
-            if self.plan.gathers && self.needs_no_more() {
+            // What was read goes out soon, and wherever the source waits it is asked as well.
+            let is_read_on = self.draft.borrow().is_some();
+            if self.plan.gathers && !is_read_on && self.needs_no_more() {
                 return Ok(());
+            }
+            if self.has_many_kept() {
+                break;
             }
             if !self.plan.gathers && !self.source.is_at_hand() && self.has_result() {
                 // It is given out first: nobody knows how long the source takes.
@@ -74,12 +82,14 @@ impl Stream {
             let futures = running.iter().map(|part| &part.handle.future);
             futures.for_each(|future| future.wakes_reader(wakes));
         };
-        if asked_again {
+        // What comes meanwhile is given out, or written down.
+        let wakes = asked_again || self.has_journal();
+        if wakes {
             wake(true);
         }
         let item = self.source.next(context);
         drop(reading);
-        if asked_again {
+        if wakes {
             wake(false);
         }
         item
@@ -108,7 +118,16 @@ impl Stream {
     /// Puts an item behind those that were read, and hands them in when it is time.
     fn put(&self, context: &mut dyn Context, item: Value) -> Outcome<()> {
         // Nothing from here on collects before the item is in the draft.
-        let message = match travel::pack_with_globals(context, item) {
+        if self.has_journal() && self.was_finished(context, item)? {
+            return Ok(());
+        }
+        // Most items of the maps in which each instruction counts are numbers.
+        let small = wire::encode_small(item);
+        let packed = match &small {
+            Some(_) => Ok(Message::default()),
+            None => travel::pack_with_globals(context, item),
+        };
+        let message = match packed {
             Ok(message) => message,
             Err(fault) => return Err(self.blame(context, fault, item)),
         };
@@ -119,7 +138,10 @@ impl Stream {
         let mut is_due = false;
         if let Some(draft) = &mut *self.draft.borrow_mut() {
             draft.items.push(item);
-            draft.parcel.items.push(message);
+            match &small {
+                Some(small) => draft.parcel.items.push_small(small.as_bytes()),
+                None => draft.parcel.items.push(&message),
+            }
             is_due = draft.items.len() as u64 >= draft.aim
                 || clock::now().saturating_sub(draft.since) >= PART_TIME;
         }
@@ -131,7 +153,7 @@ impl Stream {
     }
 
     /// The error of an item that cannot travel, with the item.
-    fn blame(&self, context: &mut dyn Context, fault: Fault, item: Value) -> Fault {
+    pub(super) fn blame(&self, context: &mut dyn Context, fault: Fault, item: Value) -> Fault {
         let error = match fault {
             Fault::Exit(code) => return Fault::Exit(code),
             fault => travel::error_value(context, fault).unwrap_or(Value::Nil),
@@ -163,11 +185,11 @@ impl Stream {
                 job: None,
                 collect: plan.collect,
                 limit: plan.limits.timeout,
-                lasting: false,
+                lasting: self.has_journal(),
                 divides: plan.chunk.is_none(),
                 spool: None,
                 retries: plan.limits.retries,
-                items: Vec::new(),
+                items: Packed::default(),
             },
             aim: self.aim(),
             since: clock::now(),
@@ -252,6 +274,10 @@ impl Reader for Stream {
             return self.starting.get() || self.has_result();
         }
         self.plan.pool.has_failed()
+            || self
+                .broken
+                .try_borrow()
+                .is_ok_and(|broken| broken.is_some())
             || self.running.try_borrow().is_ok_and(|running| {
                 running
                     .iter()
@@ -268,10 +294,13 @@ impl Tender for Stream {
                 .try_borrow()
                 .is_ok_and(|running| running.iter().any(|part| part.may_go_on(&self.plan)))
         };
-        has_draft || has_lost()
+        has_draft || has_lost() || self.is_keeping_due()
     }
 
     fn tend(&self) {
+        if self.is_keeping_due() {
+            self.keep_meanwhile();
+        }
         // What fails is tried again when the reading goes on.
         if self.draft.try_borrow_mut().is_ok() && self.running.try_borrow_mut().is_ok() {
             let _ = self.hand_in_draft();

@@ -1,17 +1,19 @@
 //! A source that is read while its items are worked on, never more than a little ahead of the results: `imap` and
 //! `imap_unordered`, which give the results as they come, and maps over lazy sources ([`collect`]), which gather them.
 //!
-//! Here is what is known of such a stream; `fill` reads the source, `part` is what was handed in and what comes of it.
+//! Here is what is known of such a stream; `fill` reads the source, `part` is what was handed in and what comes of it, `keep` what the
+//! journal of a map is told.
 
 pub mod collect;
 mod fill;
+mod keep;
 mod part;
 
-use super::super::arguments;
+use super::journal::read_ahead::{Journal, Kept};
 use super::relay::{self, Relay};
 use super::retry::Retry;
 use super::settings;
-use super::workers::methods::retry_for;
+use super::workers::methods::{function_of, retry_for};
 use super::workers::shared::Shared;
 use super::workers::task::Work;
 use super::workers::{Pool, with_limits};
@@ -43,7 +45,7 @@ pub fn imap_unordered(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn stream(context: &mut dyn Context, args: Args<'_>, ordered: bool) -> Outcome {
     let method = if ordered { "imap" } else { "imap_unordered" };
     let (pool, limits) = with_limits(method, &args[0])?;
-    arguments::callable(method, "function", &args[1])?;
+    function_of(method, args, Some(&args[2]))?;
     let chunk = settings::count(method, "chunk", &args[3], 1)?;
     let retries = settings::count(method, "retries", &args[6], 0)?.unwrap_or(limits.retries);
     let retry = retry_for(method, &args[0], retries, &args[7], &args[8])?;
@@ -136,6 +138,12 @@ pub struct Stream {
     draft: RefCell<Option<Draft>>,
     /// Hand-outs that were not delivered yet.
     running: RefCell<VecDeque<Part>>,
+    /// Where its results are kept for the next run.
+    journal: RefCell<Option<Journal>>,
+    /// Results of an earlier run, with the indexes of their items, that were not delivered yet.
+    kept: RefCell<VecDeque<(u64, Kept)>>,
+    /// When what is at work is to be looked through for the journal.
+    keep_at: Cell<u64>,
     /// Results of a hand-out that were not delivered yet.
     ready: RefCell<VecDeque<Result<Value, Value>>>,
 }
@@ -164,6 +172,9 @@ impl Stream {
             read: Cell::new(0),
             draft: RefCell::default(),
             running: RefCell::default(),
+            journal: RefCell::default(),
+            kept: RefCell::default(),
+            keep_at: Cell::new(0),
             ready: RefCell::default(),
         });
         let tender: Rc<dyn Tender> = stream.clone();

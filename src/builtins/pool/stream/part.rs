@@ -5,8 +5,9 @@ use super::super::future::{self, FutureHandle};
 use super::super::map::{error_of_item, value_of};
 use super::super::workers::parcel::Parcel;
 use super::fill::Draft;
-use super::{Plan, Stream};
+use super::{Plan, Stream, keep};
 use crate::diag::Result;
+use crate::os::clock;
 use crate::process::pool::future::{Future, State};
 use crate::process::pool::job::Produced;
 use crate::process::pool::spool::Spool;
@@ -32,6 +33,9 @@ pub(super) struct Part {
     /// The death of the worker that had the task is counted among the tries of its item: it may take more than one attempt to hand in
     /// what is left.
     counted: bool,
+    /// Which of its results the journal has been told of, and whether that was behind its end.
+    pub(super) kept: Vec<bool>,
+    pub(super) is_kept: bool,
 }
 
 impl Part {
@@ -45,6 +49,8 @@ impl Part {
             begun: 0,
             spool,
             counted: false,
+            kept: Vec::new(),
+            is_kept: false,
         }
     }
 
@@ -54,7 +60,7 @@ impl Part {
         let future = &self.handle.future;
         let job = self.parcel.job.as_ref();
         let job = job.filter(|_| future.state() == State::Died)?;
-        let at = self.begun as u64 + future.died_at();
+        let at = (self.begun as u64).saturating_add(future.died_at());
         if at >= job.total() || job.is_finished(at) {
             return Some((at, 0));
         }
@@ -84,15 +90,15 @@ impl Part {
             self.counted = true;
         }
         if let Some(spool) = &self.spool {
-            let at = self.begun as u64 + self.handle.future.died_at();
-            spool.mark(self.first + at)?;
+            let at = (self.begun as u64).saturating_add(self.handle.future.died_at());
+            spool.mark(self.first.saturating_add(at))?;
         }
         let begun = match &self.parcel.job {
             Some(job) => job.first_unfinished(0) as usize,
             None => 0,
         };
         self.handle = plan.pool.hand_in_parcel(&self.parcel, begun)?;
-        (self.begun, self.counted) = (begun, false);
+        (self.begun, self.counted, self.is_kept) = (begun, false, false);
         Ok(())
     }
 
@@ -212,7 +218,7 @@ impl Stream {
         let mut place = place;
         while !items.is_empty() {
             let rest = items.split_off(size.min(items.len()));
-            let others = messages.split_off(size.min(messages.len()));
+            let others = messages.split_off(size.min(messages.count()));
             let mut draft = Draft {
                 parcel: Parcel {
                     base,
@@ -249,7 +255,14 @@ impl Stream {
             }
             let awaited: Vec<Awaited<'_>> = futures.iter().map(Future::awaited).collect();
             let ready = || futures.iter().find(|future| future.state().is_final());
-            let over = self.plan.pool.wait_for(context, &awaited, None, ready)?;
+            let look = self
+                .has_journal()
+                .then(|| clock::deadline(keep::LOOK_EVERY as f64 / 1e9));
+            let over = self.plan.pool.wait_for(context, &awaited, look, ready)?;
+            if look.is_some() && over.is_none() {
+                self.keep()?;
+                continue;
+            }
             let over = over.or(futures.first()).map(Future::id);
             let mut running = self.running.borrow_mut();
             let at = running
@@ -365,6 +378,9 @@ impl Stream {
             let mut all = Vec::new();
             for item in 0..job.total().min(part.items.len() as u64) {
                 let result = value_of(context, job.result(item))?;
+                if future.state() == State::Value {
+                    job.forget_result(item);
+                }
                 let (Ok(value) | Err(value)) = result;
                 context.protect(value);
                 all.push(result);
@@ -378,7 +394,9 @@ impl Stream {
             return Ok(vec![Err(error)]);
         }
         // It came as `[value]` or as `[nil, error]`.
-        let Value::List(results) = future::outcome(context, future)? else {
+        let outcome = future::outcome(context, future);
+        future.forget_result();
+        let Value::List(results) = outcome? else {
             return Ok(Vec::new());
         };
         context.protect(Value::List(results));

@@ -128,6 +128,9 @@ pub fn map(
         done: kept_before,
         began: clock::now(),
     };
+    if let Some(bar) = batch.bar.as_ref().filter(|_| kept_before > 0) {
+        bar.begin_at(kept_before);
+    }
     let begun = batch.pool.tasks.begin_map().map_err(Fault::from);
     let begun = batch.pool.told_why(context, begun)?;
     let outcome = batch.run(context);

@@ -3,7 +3,7 @@
 
 use super::super::future;
 use crate::os::fork;
-use crate::process::pool::future::Future;
+use crate::process::pool::future::{Future, State};
 use crate::value::Value;
 use crate::value::heap::Marker;
 use crate::value::native::{Context, Fault, Outcome};
@@ -53,6 +53,11 @@ impl Callbacks {
             };
             // Taken out before it is called: it may wait for the pool itself.
             let callback = self.0.borrow_mut().remove(due);
+            let has_failed = matches!(callback.future.state(), State::Error | State::Died);
+            if has_failed && matches!(callback.error, Value::Nil) {
+                // Nobody has got the error by that: it is told when nobody asks for it in another way.
+                continue;
+            }
             let outcome = future::outcome(context, &callback.future);
             let (function, argument) = match outcome {
                 Ok(value) => (callback.value, value),

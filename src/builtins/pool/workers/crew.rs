@@ -49,7 +49,13 @@ impl Pool {
             }
             // After Ctrl-C what waits is not begun; who goes on all the same gets workers when the grace is over.
             if worker < wanted && self.wants_workers() && !signals::is_in_grace() {
-                self.hire(worker)?;
+                match self.hire(worker) {
+                    // The system gives no more now: those that there are go on, and it is tried again.
+                    Err(error)
+                        if [codes::IO, codes::LIMIT].contains(&error.code)
+                            && self.crew.borrow().iter().any(Option::is_some) => {}
+                    hired => hired?,
+                }
             }
         }
         Ok(())
@@ -58,7 +64,7 @@ impl Pool {
     /// Whether an empty seat is to be filled.
     pub(super) fn wants_workers(&self) -> bool {
         match self.tasks.closing() {
-            _ if self.lost_init => false,
+            _ if self.lost_init || finish::is_ending() => false,
             // The first worker is to be there whoever hands something in, and wherever the owner is then.
             Closing::Open if self.care.idle.is_some() => {
                 self.tasks.crew_size() == 0 || self.tasks.waiting() > 0

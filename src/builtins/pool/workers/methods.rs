@@ -16,7 +16,7 @@ use crate::process::pool::owner::Limits;
 use crate::process::pool::tasks::Closing;
 use crate::source::Span;
 use crate::value::Value;
-use crate::value::native::{Args, Context, Outcome};
+use crate::value::native::{Args, Context, Fault, Outcome};
 use std::rc::Rc;
 
 /// The methods, sorted by name.
@@ -46,7 +46,7 @@ fn call(
     from: Option<Span>,
 ) -> Outcome<FutureHandle> {
     let (pool, limits) = with_limits(method, &args[0])?;
-    arguments::callable(method, "function", &args[1])?;
+    function_of(method, args, None)?;
     let positional = args.get(3..).unwrap_or(&[]).to_vec();
     let function = retry_of(&args[0]).bind(context, args[1]);
     let mut task = pool.task(Work::Call, function, positional, limits);
@@ -57,6 +57,23 @@ fn call(
     pool.told_why(context, future)
 }
 
+/// The function of a task, or of the items of a map: the first argument of its method.
+pub fn function_of(method: &str, args: Args<'_>, items: Option<&Value>) -> Outcome {
+    let refused = match arguments::callable(method, "function", &args[1]) {
+        Err(Fault::Error(error)) => error,
+        other => return other,
+    };
+    let is_behind = items.is_some_and(|items| arguments::callable(method, "", items).is_ok());
+    let help = match (is_behind, items) {
+        (true, _) => format!("the function comes first: p.{method}(f, items)"),
+        (false, Some(_)) => format!("give the function itself: p.{method}(f, items)"),
+        (false, None) => format!(
+            "give the function and its arguments, the call is the worker's: p.{method}(f, x)"
+        ),
+    };
+    Err(refused.with_help(help).into())
+}
+
 fn submit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let from = context.place();
     let future = call(context, "submit", args, from)?;
@@ -64,7 +81,11 @@ fn submit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn apply(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    call(context, "apply", args, None)?.result(context, None)
+    let handle = call(context, "apply", args, None)?;
+    let result = handle.result(context, None);
+    // Nobody else has it.
+    handle.future.forget_result();
+    result
 }
 
 fn map(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -82,7 +103,7 @@ fn map_with(
     work: Work,
 ) -> Outcome {
     let (pool, limits) = with_limits(method, &args[0])?;
-    arguments::callable(method, "function", &args[1])?;
+    function_of(method, args, Some(&args[2]))?;
     let retries = settings::count(method, "retries", &args[7], 0)?.unwrap_or(limits.retries);
     let wishes = Wishes {
         chunk: settings::count(method, "chunk", &args[3], 1)?,
@@ -94,7 +115,7 @@ fn map_with(
         journal: settings::journal(method, &args[9])?,
         relays: relay::is_ordered(method, &args[12])?,
     };
-    if let Some(source) = lazy_source(context, args[2], wishes.journal.as_ref())? {
+    if let Some(source) = lazy_source(context, args[2])? {
         let plan = Plan {
             pool,
             owner: args[0],
@@ -113,7 +134,8 @@ fn map_with(
             gathers: true,
             relays: wishes.relays,
         };
-        return Ok(collect(context, plan, source, wishes.progress)?.0);
+        let journal = wishes.journal.as_deref().map(|path| (path, args[1]));
+        return Ok(collect(context, plan, source, wishes.progress, journal)?.0);
     }
     let items = gather(context, args[2])?;
     batch::map(context, pool, method, args[1], items, work, wishes)
@@ -195,6 +217,7 @@ fn resize(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn stats(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let pool = receiver("stats", &args[0])?;
+    pool.check_is_mine("stats")?;
     let tallies = pool.tallies();
     let rows = tallies.iter().enumerate();
     let rows = rows.filter(|&(worker, _)| pool.has_seat(worker));

@@ -5,7 +5,7 @@
 //!
 //! Here is the pool as its owner has it; [`methods`] is what scripts call, [`task`] what is handed in and what a worker does with it,
 //! `batch` a map over a pool, `callbacks` what `then` was given, `crew` who works, `open` which pools there are and what ends them,
-//! `one_shot` the pool of a single `pool map`, [`parcel`] what such a map hands in while it reads, [`shared`] the function that all tasks
+//! `one_shot` the pool of a single `pool map`, [`parcel`] what such a map hands in while it reads ([`packed`]: the items in it), [`shared`] the function that all tasks
 //! of a map have.
 
 mod batch;
@@ -14,6 +14,7 @@ mod crew;
 pub mod methods;
 mod one_shot;
 mod open;
+pub mod packed;
 pub mod parcel;
 pub mod shared;
 pub mod task;
@@ -495,13 +496,21 @@ impl Pool {
         Ok(())
     }
 
+    /// An error for what only the process that made the pool can do.
+    pub fn check_is_mine(&self, method: &str) -> Result<()> {
+        match self.owner == fork::pid() {
+            true => Ok(()),
+            false => Err(Error::new(
+                codes::VALUE,
+                format!("`{method}` is for the process that made the pool, but this is another"),
+            )),
+        }
+    }
+
     /// Lets it have so many workers from now on.
     pub fn resize(&self, workers: u64) -> Outcome<()> {
-        if self.owner != fork::pid() {
-            let message = "`resize` is for the process that made the pool, but this is another";
-            return Err(Error::new(codes::VALUE, message).into());
-        }
-        self.tasks.check_open()?;
+        self.check_is_mine("resize")?;
+        self.tasks.check_may_resize()?;
         let room = self.tasks.room();
         if workers > room {
             let message =
@@ -532,7 +541,8 @@ impl Pool {
                 let since = at.item.map_or(0, |_| clock::now().saturating_sub(at.since));
                 // Its life is looked at last: no part of it is longer.
                 let mut tally = tally.at_present(at.ready);
-                (tally.tasks, tally.busy) = (at.tasks, at.busy + since);
+                tally.note(&at);
+                tally.busy += since;
                 tally
             })
             .collect()

@@ -8,6 +8,7 @@
 use super::super::super::travel;
 use super::super::future::FutureHandle;
 use super::Pool;
+use super::packed::Packed;
 use super::shared::Shared;
 use super::task::{Order, Work};
 use crate::arena::HandleId;
@@ -52,7 +53,7 @@ pub struct Parcel {
     /// How often it is tried again as a whole when its worker dies.
     pub retries: u64,
     /// The items.
-    pub items: Vec<Message>,
+    pub items: Packed,
 }
 
 impl Parcel {
@@ -61,7 +62,7 @@ impl Parcel {
         Parcel {
             function: self.function.clone(),
             job: None,
-            items: Vec::new(),
+            items: Packed::default(),
             ..*self
         }
     }
@@ -93,13 +94,7 @@ impl Parcel {
         if let Some(shared) = &self.function {
             message.need(shared.code);
         }
-        for part in self.items.get(from..).unwrap_or(&[]) {
-            let length = part.bytes.len() as u64;
-            message.bytes.extend_from_slice(&length.to_le_bytes());
-            message.bytes.extend_from_slice(&part.bytes);
-            message.handles.extend_from_slice(&part.handles);
-            message.need(part.code);
-        }
+        self.items.write(from, &mut message);
         message.handles.extend(job.into_iter().chain(shared));
         message
     }
@@ -184,7 +179,10 @@ impl Pool {
         let mut values = Vec::new();
         while let Some(item) = rest.part() {
             // Decoding only allocates, so nothing is collected until all are protected.
-            values.push(travel::unpack(context, item)?);
+            values.push(match wire::decode_small(item) {
+                Some(value) => value,
+                None => travel::unpack(context, item)?,
+            });
         }
         let all = Value::list(context.heap(), values.clone());
         context.protect(all);

@@ -257,7 +257,7 @@ impl Pool {
 
     /// Runs a task and stores what comes of it; how many calls it was. `exit` in a task ends the worker.
     fn run_task(&self, context: &mut dyn Context, worker: u64, task: &Future) -> Outcome<u64> {
-        let (mut calls, mut given_up) = (1, false);
+        let (mut calls, mut given_up, mut is_wrapped) = (1, false, false);
         let order = match self.read_parcel(context, task.task()) {
             Some(order) => order,
             None => {
@@ -267,6 +267,7 @@ impl Pool {
         };
         let result = order.and_then(|order| {
             calls = order.calls();
+            is_wrapped = order.work != Work::Call as i64 && order.job.is_none();
             given_up = order.is_given_up(context, task)?;
             if given_up {
                 return Ok(Value::Nil);
@@ -277,7 +278,10 @@ impl Pool {
             }
             result
         });
-        let packed = result.and_then(|value| travel::pack(context, value));
+        let packed = result.and_then(|value| match travel::pack(context, value) {
+            Err(fault) if is_wrapped => Err(blame_result(context, value, fault)),
+            packed => packed,
+        });
         self.tasks.count_task(worker, calls);
         match packed {
             Ok(_) if given_up => {
@@ -290,8 +294,8 @@ impl Pool {
                 let message = spawn::raised(context, fault);
                 self.tasks.note_failure(task);
                 task.finish(State::Error, &message.bytes, &message.handles)?;
-                if task.state() == State::Cancelled {
-                    // It was given up meanwhile: that is no failure.
+                if task.state() == State::Cancelled || signals::was_cancelled() {
+                    // It was given up meanwhile, or ends with its pool: that is no failure.
                     task.note_asked();
                 }
             }
@@ -306,20 +310,20 @@ impl Pool {
         task: &Future,
         order: &Order,
     ) -> Outcome {
-        let (function, retry) = Retry::of(order.function);
         if order.work == Work::Call as i64 {
-            let named = spawn::named_arguments(&order.named);
-            return retry.attempts(context, &task, |context| {
-                order.timed(context, 0, |context| {
-                    context.call_named(function, &order.values, &named)
-                })
-            });
+            let began = clock::now();
+            let result = order.call(context, task);
+            let length = clock::now() - began;
+            self.tasks.note_length(worker, None, length);
+            return result;
         }
+        let (function, retry) = Retry::of(order.function);
         let capture = order.spool.map(Capture::open).transpose()?;
         let results = List::new(context.heap(), Vec::new());
         context.protect(Value::List(results));
         let mut message = Message::default();
         let began = clock::now();
+        let mut since = began;
         for (at, &value) in (0..).zip(&order.values) {
             if order.job.as_ref().is_some_and(Job::stopped)
                 || order.is_better_shared(at, began) && self.tasks.has_idle_beside(worker)
@@ -338,13 +342,15 @@ impl Pool {
             let result = retry.attempts(context, tries, |context| {
                 order.timed(context, at, |context| context.call(function, &arguments))
             });
+            since = self.tasks.note_item_end(worker, order.first + at, since);
             if let Some(capture) = &capture {
                 // Before it is finished: then all that it has printed is marked.
                 capture.mark(order.first + at);
             }
             if let Some(job) = &order.job {
                 let result = result.and_then(|value| {
-                    let has_structs = order.lasting && check_lasting(value)?;
+                    let lasts = order.lasting && !item::is_word(value);
+                    let has_structs = lasts && check_lasting(value)?;
                     Ok((value, has_structs))
                 });
                 item::settle_kept(context, job, index, result, order.collect, &mut message)?;
@@ -365,6 +371,21 @@ impl Pool {
             self.tasks.tell_readers();
         }
         Ok(Value::List(results))
+    }
+}
+
+/// The error of a result of an item that cannot travel: of the result itself, not of what it lies in on its way.
+fn blame_result(context: &mut dyn Context, results: Value, fault: Fault) -> Fault {
+    let first = |value: Value| match value {
+        Value::List(list) => list.get(0),
+        _ => None,
+    };
+    let Some(result) = first(results).and_then(first) else {
+        return fault;
+    };
+    match travel::pack(context, result) {
+        Err(fault) => fault,
+        Ok(_) => fault,
     }
 }
 
@@ -503,6 +524,17 @@ impl Order {
             && at > 0
             && at + 1 < self.values.len() as u64
             && clock::now().saturating_sub(began) >= PART_TIME
+    }
+
+    /// Makes its one call.
+    fn call(&self, context: &mut dyn Context, task: &Future) -> Outcome {
+        let (function, retry) = Retry::of(self.function);
+        let named = spawn::named_arguments(&self.named);
+        retry.attempts(context, &task, |context| {
+            self.timed(context, 0, |context| {
+                context.call_named(function, &self.values, &named)
+            })
+        })
     }
 
     fn calls(&self) -> u64 {
