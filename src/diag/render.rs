@@ -30,6 +30,8 @@ impl Style {
 
 /// How many errors behind errors are drawn: a chain may be as long as a script likes.
 const MAX_CAUSES: usize = 8;
+/// Blanks at the beginning of a line that are kept at most.
+const LEAD: usize = 24;
 /// How many calls of a trace are drawn: the innermost, and the last few as the outermost.
 const MAX_FRAMES: usize = 12;
 const LAST_FRAMES: usize = 4;
@@ -323,7 +325,11 @@ impl Drawing<'_> {
         let mut room = columns.saturating_sub(heading.chars().count());
         let mut first = true;
         for line in text.lines() {
+            // What a program said keeps its indentation.
+            let blanks = line.len() - line.trim_start_matches(' ').len();
+            let mut lead = line.get(..blanks.min(LEAD)).unwrap_or_default();
             for part in wrap(line, &mut room, columns - hang) {
+                let part = format!("{}{part}", std::mem::take(&mut lead));
                 let line = match first {
                     true => format!("{}{part}", self.painted(heading, paint)),
                     false => format!("{}{part}", " ".repeat(hang)),

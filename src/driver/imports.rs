@@ -75,6 +75,28 @@ pub(super) fn read(path: &Path) -> diag::Result<String> {
     })
 }
 
+/// Refuses what would be waited for, and says what may be meant.
+fn check_importable(path: &Path) -> diag::Result<()> {
+    let refused =
+        |why: &str| diag::Error::new(codes::IO, format!("cannot read {}: {why}", path.display()));
+    match path.metadata() {
+        Ok(known) if known.is_file() || known.is_dir() => Ok(()),
+        Ok(_) => Err(refused("a module is a file, but this is none")),
+        Err(_) if path.extension().is_none() && path.with_extension("par").exists() => {
+            let name = path.with_extension("par");
+            let name = name
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let help = format!("the file is called {name}, and a path is written in full");
+            Err(refused("there is no such file").with_help(help))
+        }
+        // Whoever reads it tells why not.
+        Err(_) => Ok(()),
+    }
+}
+
 /// By which a file is known however it is written.
 fn canonical(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
@@ -115,7 +137,16 @@ impl Driver {
     pub(super) fn import_file(&mut self, written: &str, span: Span) -> diag::Result<Imported> {
         let importing = self.imports.loading.last();
         let folder = importing.and_then(|file| file.parent());
-        let path = folder.unwrap_or(Path::new("")).join(written);
+        let mut path = folder.unwrap_or(Path::new("")).join(written);
+        if let Some(real) = importing
+            .filter(|_| !path.exists())
+            .map(|file| canonical(file))
+        {
+            // A script may be called by a link to it: its modules are where it is itself.
+            let beside = real.parent().map(|folder| folder.join(written));
+            path = beside.filter(|path| path.exists()).unwrap_or(path);
+        }
+        check_importable(&path).map_err(|error| error.with_span(span))?;
         let known = canonical(&path);
         if let Some(imported) = self.imports.files.get(&known) {
             return Ok(imported.clone());

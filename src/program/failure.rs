@@ -79,7 +79,7 @@ impl Verdict {
         let said = String::from_utf8_lossy(running.last_words(at)).into_owned();
         let mut message = format!("{label} was to exit with 0, but {what}");
         if let Some(last) = said.lines().rev().find(|line| !line.trim().is_empty()) {
-            message = format!("{message}: {}", clip(last.trim_end()));
+            message = format!("{message}: {}", clip(last.trim()));
         }
         let mut error = Error::new(codes::EXIT, message);
         let lines: Vec<&str> = said.trim_end().lines().collect();

@@ -181,6 +181,9 @@ pub(super) fn refused(stage: &Stage, path: &CString, errno: i32) -> Box<Error> {
     let help = match errno {
         libc::ENOEXEC => "begin it with a line like #!/bin/sh",
         libc::ENOENT => match interpreter(path) {
+            Some(program) if program.ends_with('\r') => {
+                "its first line ends in a carriage return, as files of Windows do: the system takes that for a part of the name; sed -i 's/\\r$//' takes them away"
+            }
             Some(program) => &format!("its first line names `{program}`, which does not exist"),
             None => "the loader that it names does not exist",
         },

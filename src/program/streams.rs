@@ -56,6 +56,8 @@ pub struct Source {
     tees: Vec<Tee>,
     /// Whether somebody takes it here.
     kept: bool,
+    /// Whoever takes it has closed it.
+    closed: bool,
 }
 
 /// The standard error of a program.
@@ -207,6 +209,7 @@ impl Source {
             most: MAX_STRING + 1,
             tees: Vec::new(),
             kept: true,
+            closed: false,
         }
     }
 
@@ -232,6 +235,11 @@ impl Source {
     /// Whether somebody takes it here.
     pub fn is_kept(&self) -> bool {
         self.kept
+    }
+
+    /// Whether it was closed here.
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Takes the first error of where it goes as well.
@@ -322,7 +330,7 @@ impl Source {
 
     /// Closes it: a program that writes on gets SIGPIPE.
     pub fn close(&mut self) {
-        (self.pipe, self.alive) = (None, None);
+        (self.pipe, self.alive, self.closed) = (None, None, true);
         self.tees.clear();
         self.ahead = Vec::new();
         self.used = 0;

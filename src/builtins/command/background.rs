@@ -93,8 +93,7 @@ fn launch(
 ) -> Outcome<Running> {
     if matches!(handle.command.input, Input::Fed) {
         let message = "a command in the background must have its whole input, but it would come piece by piece";
-        let help =
-            "give it a str or bytes, a file with .stdin(...), or write to it: p = cmd.start()";
+        let help = "spawn { cmd.run() } has a process of Par to feed it; else give it a str or bytes, a file with .stdin(...), or write to it: p = cmd.start()";
         return Err(diag::Error::new(codes::VALUE, message)
             .with_help(help)
             .into());

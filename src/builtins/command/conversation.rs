@@ -153,6 +153,14 @@ pub(super) fn conversation(method: &str, value: &Value) -> Outcome<(Rc<Conversat
         return Err(arguments::wrong(method, "self", "a stream", value));
     };
     if stream.of.is_own() {
+        let mut running = stream.of.running.try_borrow_mut().ok();
+        let source = running
+            .as_mut()
+            .and_then(|running| stream.which.source(running));
+        if source.is_some_and(|source| source.is_closed()) && method != "close" {
+            let message = format!("{method}: the stream must be open, but it was closed here");
+            return Err(diag::Error::new(codes::CLOSED, message).into());
+        }
         return Ok((stream.of.clone(), stream.which));
     }
     let message = format!(

@@ -118,7 +118,9 @@ pub(super) fn add_line(piece: &mut Vec<u8>, item: &Value) -> Outcome<()> {
             let kind = show::kind(item);
             let message =
                 format!("an item of the input of a command must be a str or bytes, but is {kind}");
-            Err(diag::Error::new(codes::TYPE, message).into())
+            let help = "an item that is a str is a line: .input(items.map(str))";
+            let error = diag::Error::new(codes::TYPE, message);
+            Err(error.with_help(help).into())
         }
     }
 }

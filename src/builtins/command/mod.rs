@@ -301,6 +301,9 @@ fn bytes_of(value: &Value, what: &str) -> Outcome<Vec<u8>> {
 }
 
 fn sh(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    if args[0].as_str().is_none() && !matches!(args[0], Value::Bytes(_)) {
+        return Err(arguments::wrong("sh", "script", "a str or bytes", &args[0]));
+    }
     let script = bytes_of(&args[0], "a script of the shell")?;
     let mut words = vec![b"/bin/sh".to_vec(), b"-c".to_vec(), script];
     if args.len() > 1 {

@@ -291,6 +291,14 @@ pub(super) fn ok_codes(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 pub(super) fn timeout(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let seconds = arguments::timeout("timeout", "seconds", &args[1])?;
+    if seconds.is_some_and(|seconds| seconds <= 0.0) {
+        return Err(arguments::refuse(
+            "timeout",
+            "seconds",
+            "must be more than 0",
+            &args[1],
+        ));
+    }
     Ok(receiver("timeout", &args[0])?.with(context, |handle| handle.command.timeout = seconds))
 }
 

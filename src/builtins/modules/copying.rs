@@ -85,6 +85,9 @@ pub fn copy(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         let to = target(from.path(), to.path());
         match is_same(from.path(), &to) {
             true => Err(same()),
+            false if from.path().is_dir() => Err(io::Error::other(
+                "it is a directory: copytree copies one with all in it",
+            )),
             false => fs::copy(&from, to),
         }
     })?;

@@ -31,6 +31,8 @@ struct Doubts {
 
 /// The value of a text.
 pub fn read(heap: &mut Heap, source: &str) -> Outcome {
+    // The mark of the encoding, which some programs write, is no part of the text.
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let doubts = Doubts::default();
     let value = read_once(heap, source, &doubts)?;
     if doubts.large.get() {
