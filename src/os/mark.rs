@@ -1,8 +1,8 @@
 //! A number that a program carries and passes on to everything that it starts, whatever that does to hide.
 //!
 //! It is the soft limit `RLIMIT_LOCKS`. The kernel has looked at it in no version since 2.4.25, `fork` and `execve` keep
-//! it, and no change of the environment, the session, the group or the descriptors touches it; the kernel tells it of every process of
-//! the same user, also while that is being executed. (A control group would be the means for this, but needs rights that a
+//! it, and no change of the environment, the session, the group, the user or the descriptors touches it; the kernel tells it of every
+//! process, also while that is being executed. (A control group would be the means for this, but needs rights that a
 //! script does not have.)
 #![allow(unsafe_code)]
 
@@ -11,7 +11,7 @@ use libc::rlimit;
 /// What a process carries that was given nothing.
 pub const NONE: u64 = libc::RLIM_INFINITY;
 
-/// The mark of a process; `None` when it is gone, belongs to another user, or carries none.
+/// The mark of a process; `None` when it is gone or carries none.
 pub fn of(pid: i32) -> Option<u64> {
     let mut limit = rlimit {
         rlim_cur: 0,
@@ -19,7 +19,22 @@ pub fn of(pid: i32) -> Option<u64> {
     };
     // SAFETY: `limit` is valid to write to; nothing is set.
     let done = unsafe { libc::prlimit(pid, libc::RLIMIT_LOCKS, std::ptr::null(), &raw mut limit) };
-    (done == 0 && limit.rlim_cur != NONE).then_some(limit.rlim_cur)
+    let mark = match done {
+        0 => limit.rlim_cur,
+        // That of another user can be read by everybody all the same.
+        _ if std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM) => shown(pid)?,
+        _ => return None,
+    };
+    (mark != NONE).then_some(mark)
+}
+
+/// `Max file locks   SOFT   HARD   locks`.
+fn shown(pid: i32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let limit = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Max file locks"))?;
+    limit.split_whitespace().next()?.parse().ok()
 }
 
 /// Gives this process a mark, or with [`NONE`] takes it away. Where somebody has lowered the hard limit below it, none is carried.

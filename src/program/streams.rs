@@ -11,6 +11,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
+/// Bytes that are read first: most looks find little or nothing, and room has to be made before.
+const FIRST: usize = 16 * 1024;
 /// Bytes that are read from a pipe before time and signals are looked at again: a program may write faster than we read. No less
 /// than a pipe holds.
 const AT_ONCE: usize = 4 * CHUNK;
@@ -175,10 +177,11 @@ fn pull(pipe: &mut Option<Pipe>, to: &mut Vec<u8>, most: usize) {
     let Some(file) = pipe else {
         return;
     };
-    let mut room = most;
+    let (mut room, mut piece) = (most, FIRST);
     while room > 0 {
         let before = to.len();
-        to.resize(before + CHUNK.min(room), 0);
+        to.resize(before + piece.min(room), 0);
+        piece = CHUNK;
         let result = file.read(to.get_mut(before..).unwrap_or_default());
         to.truncate(before + *result.as_ref().unwrap_or(&0));
         match result {
