@@ -147,6 +147,21 @@ fn a_test_that_hangs_is_interrupted_where_it_stands() {
 }
 
 #[test]
+fn tests_of_one_name_are_told_by_their_lines() {
+    let text = "test \"a\" { }\ntest \"b\" { }\ntest \"a\" { }\ntest \"\" { }\n";
+    let outcome = tested(&[("x.par", text)], &["-j", "1"]);
+    let lines = lines(&outcome).join("\n");
+    for name in [
+        "x.par: a (line 1)",
+        "x.par: b",
+        "x.par: a (line 3)",
+        "x.par: (line 4)",
+    ] {
+        assert!(lines.contains(name), "{name}: {lines}");
+    }
+}
+
+#[test]
 fn tests_do_not_see_one_another() {
     let text = r#"
 shared count = 0

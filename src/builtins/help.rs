@@ -41,7 +41,13 @@ fn signature(row: &Native) -> String {
 /// The tables of a type's methods.
 fn methods_of(of: &str) -> Option<&'static [Table]> {
     let mut all = METHODS.iter().chain(HANDLES);
-    all.find(|(kind, _)| *kind == of).map(|(_, tables)| *tables)
+    // `stream stdout, stderr` is asked for by what a process has: `stdout`.
+    let is_stream = |kind: &str| {
+        let names = kind.strip_prefix("stream ").unwrap_or_default();
+        names.split(", ").any(|name| name == of)
+    };
+    let found = all.find(|(kind, _)| *kind == of || is_stream(kind));
+    found.map(|(_, tables)| *tables)
 }
 
 /// The names of the types that have methods.
@@ -73,7 +79,9 @@ pub fn doc(name: &str) -> Option<String> {
     if methods.is_some() {
         return methods;
     }
-    let (of, name) = name.split_once('.')?;
+    let Some((of, name)) = name.split_once('.') else {
+        return methods_named(name);
+    };
     if let Some(module) = module(of)
         && let Some((_, value)) = module.constants.iter().find(|(known, _)| *known == name)
     {
@@ -90,6 +98,17 @@ pub fn doc(name: &str) -> Option<String> {
         None => methods_of(of)?,
     };
     find(tables, name).map(|row| format!("{of}.{}", describe(row)))
+}
+
+/// The methods of a name, of whatever type; one for the line of each.
+fn methods_named(name: &str) -> Option<String> {
+    let types = type_names().into_iter();
+    let rows = types.filter_map(|of| {
+        let row = find(methods_of(of).unwrap_or_default(), name)?;
+        Some(format!("{of}.{}: {}", signature(row), row.doc))
+    });
+    let rows: Vec<String> = rows.collect();
+    (!rows.is_empty()).then(|| rows.join("\n"))
 }
 
 /// All of it as a document.
@@ -173,6 +192,14 @@ mod tests {
         assert!(begins("print", "print(...values, sep?, end?): "));
         assert!(begins("list.push", "list.push(item): "));
         assert!(begins("queue.put", "queue.put("));
+        assert!(begins("stdin.write", "stdin.write("));
+        assert!(begins("stderr", "methods of stderr: close "));
+        assert!(
+            doc("push").is_some_and(
+                |text| text.starts_with("list.push(item): ") && text.lines().count() > 1
+            )
+        );
+        assert_eq!(doc("@push"), None);
         assert!(begins("math.sqrt", "math.sqrt(x): "));
         assert!(doc("list").is_some_and(|text| text.contains("methods of list: append ")));
         assert!(

@@ -1,6 +1,7 @@
 //! A command: programs with their arguments and what surrounds them, before anything runs.
 
 use crate::os::program::{Bounds, Ids};
+use crate::os::terminal;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
@@ -141,6 +142,14 @@ impl Command {
             Some(name) => name.clone(),
             None => clip(self.text()),
         }
+    }
+
+    /// Whether its programs, in the foreground, have the terminal that this process has, its keys included.
+    pub fn shares_terminal(&self) -> bool {
+        matches!(self.input, Input::Default)
+            && self.terminal.is_none()
+            && !self.stages.iter().any(|stage| stage.alone)
+            && terminal::is_terminal(0)
     }
 
     /// Its text as a shell would take it.

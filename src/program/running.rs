@@ -9,7 +9,7 @@ use crate::diag::Result;
 use crate::os::clock;
 use crate::os::fork::WaitStatus;
 use crate::os::poll::Interest;
-use crate::os::signal::{self, LeftKeys};
+use crate::os::signal;
 use crate::process::programs::{self, JobId};
 use crate::process::signals;
 use crate::process::wait::{self, Program};
@@ -136,11 +136,6 @@ impl Running {
     /// From now on somebody else ends it.
     pub fn release(&mut self) {
         self.released = true;
-    }
-
-    /// Leaves the keys of the terminal to it, if it shares that, as long as the answer lives.
-    pub fn leave_keys(&self) -> Option<LeftKeys> {
-        self.shares_keys.then(signal::leave_keys)?
     }
 
     /// Looks what it has done of the keys that were left to it.

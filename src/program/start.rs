@@ -66,10 +66,7 @@ pub fn start(command: &Command, plan: Plan) -> Result<Running> {
     let (job, mark) = programs::begin(deadline, is_apart)?;
     let mut running = Running::new(job, command, deadline);
     running.feed = feed;
-    running.shares_keys = match input {
-        End::Inherited(number) => !is_apart && terminal::is_terminal(number),
-        End::Own(_) => false,
-    };
+    running.shares_keys = !plan.background && !plan.feeds && command.shares_terminal();
     running.output = source;
     let mut complaints = None;
     if let Some(pair) = &terminal {

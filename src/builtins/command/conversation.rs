@@ -11,7 +11,6 @@ use crate::limits::MAX_STRING;
 use crate::os::poll::Interest;
 use crate::os::{clock, name};
 use crate::process::Process;
-use crate::process::flow::{self, Talk};
 use crate::program::streams::Source;
 use crate::program::{Pumped, Running};
 use crate::value::handle::Handle;
@@ -24,7 +23,7 @@ use std::rc::Rc;
 
 /// The streams of a program that was started with `start()`.
 pub struct Conversation {
-    running: RefCell<Running>,
+    pub(super) running: RefCell<Running>,
     /// The process that started it, and which streams there are. They stand beside what runs, for a worker that is forked while its
     /// owner waits for a line finds that borrowed for ever.
     owner: u32,
@@ -179,13 +178,6 @@ pub(super) fn output(method: &str, value: &Value) -> Outcome<Option<(Rc<Conversa
 }
 
 impl Conversation {
-    /// Has it served where another process waits for its end.
-    pub(super) fn keep_going(self) -> Rc<Conversation> {
-        let talk = Rc::new(self);
-        flow::add(&(talk.clone() as Rc<dyn Talk>));
-        talk
-    }
-
     /// Whether this process can talk with it.
     pub fn is_own(&self) -> bool {
         self.owner == std::process::id()
@@ -451,31 +443,6 @@ impl Conversation {
             self.check("readline", source.as_deref())?;
         }
         Ok(line)
-    }
-}
-
-impl Talk for Conversation {
-    fn program(&self) -> &Process {
-        &self.process
-    }
-
-    fn move_on(&self, interests: &mut Vec<Interest>) {
-        self.serve(interests);
-    }
-
-    fn end_input(&self) {
-        if let Ok(mut running) = self.running.try_borrow_mut() {
-            running.end_input();
-        }
-    }
-
-    fn read_for_nobody(&self) {
-        if let Ok(mut running) = self.running.try_borrow_mut() {
-            let Running { output, errors, .. } = &mut *running;
-            for source in [output, errors].into_iter().flatten() {
-                source.keep_nothing();
-            }
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::builtins::{arguments, gather};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::os::poll::{self, Interest};
+use crate::os::signal;
 use crate::process::wait;
 use crate::program::failure::{self, Verdict};
 use crate::program::streams::{Source, TAIL};
@@ -274,8 +275,9 @@ fn run_open(
 ) -> Outcome<(Foreground, Verdict, f64)> {
     let begin = Instant::now();
     let handle = receiver(method, value)?;
+    // Before it starts: it may use the keys at once.
+    let keys = handle.command.shares_terminal().then(signal::leave_keys);
     let mut foreground = Foreground::start(context, handle, Plan::default())?;
-    let keys = foreground.running.leave_keys();
     foreground.pump(context, is_finished)?;
     foreground.running.check_keys()?;
     drop(keys);

@@ -8,7 +8,8 @@ use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::os::poll::Interest;
 use crate::process::Process;
-use crate::process::flow::Flow;
+use crate::process::flow::{self, Flow, Talk};
+use crate::program::Running;
 use crate::value::Value;
 use crate::value::native::{Context, Outcome};
 use std::cell::Cell;
@@ -63,6 +64,40 @@ impl Flow for Talks {
             }
         }
         Ok(())
+    }
+}
+
+impl Conversation {
+    /// Has it served where another process waits for its end.
+    pub(super) fn keep_going(self) -> Rc<Conversation> {
+        let talk = Rc::new(self);
+        flow::add(&(talk.clone() as Rc<dyn Talk>));
+        talk
+    }
+}
+
+impl Talk for Conversation {
+    fn program(&self) -> &Process {
+        self.process()
+    }
+
+    fn move_on(&self, interests: &mut Vec<Interest>) {
+        self.serve(interests);
+    }
+
+    fn end_input(&self) {
+        if let Ok(mut running) = self.running.try_borrow_mut() {
+            running.end_input();
+        }
+    }
+
+    fn read_for_nobody(&self) {
+        if let Ok(mut running) = self.running.try_borrow_mut() {
+            let Running { output, errors, .. } = &mut *running;
+            for source in [output, errors].into_iter().flatten() {
+                source.keep_nothing();
+            }
+        }
     }
 }
 

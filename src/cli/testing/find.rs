@@ -86,12 +86,22 @@ fn look_into(file: &Path, reporter: &Reporter, found: &mut Found) {
     reporter.report_all(&driver.take_warnings(), driver.sources());
     match checked {
         Ok((source, module)) => {
+            let names: Vec<&str> = module.tests().map(|(name, _)| &**name).collect();
             let tests = module.tests().enumerate();
-            found.tests.extend(tests.map(|(index, (name, span))| Test {
-                file: file.to_path_buf(),
-                index,
-                line: source.line_column(span.start).0 as usize,
-                name: name.to_string(),
+            found.tests.extend(tests.map(|(index, (name, span))| {
+                let line = source.line_column(span.start).0 as usize;
+                // Those that could not be told from one another are told by their lines.
+                let is_one_of_many = names.iter().filter(|other| ***other == **name).count() > 1;
+                let name = match is_one_of_many || name.is_empty() {
+                    true => format!("{name} (line {line})").trim_start().to_string(),
+                    false => name.to_string(),
+                };
+                Test {
+                    file: file.to_path_buf(),
+                    index,
+                    line,
+                    name,
+                }
             }));
         }
         Err(errors) => {
