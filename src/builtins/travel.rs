@@ -28,12 +28,16 @@ pub fn pack(context: &mut dyn Context, value: Value) -> Outcome<Message> {
 }
 
 /// A value as a message that is ready to be put into a queue or pipe.
+#[inline(always)]
 pub fn prepare(context: &mut dyn Context, value: Value) -> Outcome<Prepared> {
-    let arena = process::start()?;
-    if let Some(small) = wire::encode_small(value) {
-        let parts = [small.as_bytes(), &[]];
-        return Ok(arena::when_full(|| Prepared::new(arena, parts, &[]))?);
+    match wire::encode_small(value) {
+        Some(small) => Ok(Prepared::small(small.words(), small.length())),
+        None => prepare_large(context, value),
     }
+}
+
+fn prepare_large(context: &mut dyn Context, value: Value) -> Outcome<Prepared> {
+    let arena = process::start()?;
     let mut encoder = Encoder::new();
     let mut bytes = Vec::new();
     let bulk = encoder.encode_parts(value, &Port::of(context), &mut bytes)?;

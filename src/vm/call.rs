@@ -14,6 +14,7 @@ use crate::value::heap::Gc;
 use crate::value::native::{Native, Outcome};
 use crate::value::structure::Instance;
 use crate::value::{Value, show};
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -66,7 +67,7 @@ impl Machine {
         let args = unsafe { std::slice::from_raw_parts(args, count) };
         match (native.code)(self, args) {
             // SAFETY: a register of the running frame.
-            Ok(value) => unsafe { to.write(value) },
+            Ok(value) => unsafe { write_by_parts(value, to) },
             Err(fault) => {
                 self.protected.truncate(kept);
                 self.fault = Some(fault);
@@ -462,4 +463,24 @@ fn not_callable(value: &Value) -> crate::value::native::Fault {
         show::kind(value)
     );
     diag::Error::new(codes::TYPE, message).into()
+}
+
+/// Writes a value that was made just now to a register, by its parts. Read back whole, it would have to wait until the two
+/// stores that made it, and all stores before those, have reached the processor's cache.
+///
+/// # Safety
+/// The place is valid for writing a value.
+#[inline(always)]
+unsafe fn write_by_parts(value: Value, to: *mut Value) {
+    // SAFETY: as the caller says. All values but these two kinds have a first byte that says which they are (`repr(u8)`), and
+    // a second half that is their content or nothing; the bytes between belong to none of them.
+    unsafe {
+        if matches!(value, Value::Bool(_) | Value::Short(_)) {
+            return to.write(value);
+        }
+        let from = (&raw const value).cast::<u8>();
+        to.cast::<u64>().write(u64::from(from.read()).to_le());
+        let content = from.cast::<MaybeUninit<u64>>().add(1).read();
+        to.cast::<MaybeUninit<u64>>().add(1).write(content);
+    }
 }

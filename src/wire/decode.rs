@@ -92,23 +92,6 @@ pub fn decode(bytes: &[u8], receiver: &mut dyn Receiver) -> diag::Result<Value> 
     Ok(value)
 }
 
-/// The value of a message that is one number, truth value or nil; `None` for all others, rubbish included.
-#[inline]
-pub fn decode_small(bytes: &[u8]) -> Option<Value> {
-    let (&[VERSION, 0, tag], content) = bytes.split_first_chunk()? else {
-        return None;
-    };
-    Some(match (tag, content) {
-        (tag::INT8, &[byte]) => Value::Int(i64::from(byte as i8)),
-        (tag::INT, content) => Value::Int(i64::from_le_bytes(content.try_into().ok()?)),
-        (tag::FLOAT, content) => Value::Float(f64::from_le_bytes(content.try_into().ok()?)),
-        (tag::NIL, []) => Value::Nil,
-        (tag::FALSE, []) => Value::Bool(false),
-        (tag::TRUE, []) => Value::Bool(true),
-        _ => return None,
-    })
-}
-
 fn end(reader: &Reader<'_>, value: Value) -> diag::Result<Value> {
     if reader.remaining() > 0 {
         return Err(bad("something stands behind its end"));

@@ -1,6 +1,7 @@
 //! Values to bytes. The encoder keeps its own stack, so that depth costs memory and not the machine's stack.
 
 use super::bytes::{put_count, put_text};
+use super::small::Small;
 use super::{FLAG_GLOBALS, MAX_DEPTH, SHARED_TEXT, Sender, VERSION, report, tag};
 use crate::diag::{self, Field, codes};
 use crate::limits::MAX_MESSAGE;
@@ -423,87 +424,14 @@ impl Encoder {
     }
 }
 
-/// The message of a value that needs no memory.
-pub struct SmallMessage {
-    bytes: [u8; SMALL],
-    len: usize,
-}
-
-/// The longest: head, tag, length and a short string.
-const SMALL: usize = 2 + 2 + crate::value::text::SHORT;
-
-impl SmallMessage {
-    /// The bytes of the message.
-    #[inline]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or(&self.bytes)
-    }
-}
-
-/// The message of a nil, bool, number or short string, made without touching the heap; `None` for other values.
+/// Writes values that are no objects, and short strings.
 #[inline]
-pub fn encode_small(value: Value) -> Option<SmallMessage> {
-    let mut message = SmallMessage {
-        bytes: [0; SMALL],
-        len: 0,
-    };
-    message.put(&[VERSION, 0]);
-    scalar(value, &mut message).then_some(message)
-}
-
-/// Where small values are written to.
-trait Sink {
-    fn put(&mut self, bytes: &[u8]);
-}
-
-impl Sink for Vec<u8> {
-    #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
+fn scalar(value: Value, out: &mut Vec<u8>) -> bool {
+    let small = Small::of(value);
+    if let Some(small) = &small {
+        small.append_to(out);
     }
-}
-
-impl Sink for SmallMessage {
-    #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        // Never longer than SMALL, by its definition; left out rather than panic.
-        let end = self.len + bytes.len();
-        if let Some(place) = self.bytes.get_mut(self.len..end) {
-            place.copy_from_slice(bytes);
-            self.len = end;
-        }
-    }
-}
-
-/// Writes values that are no objects (and short strings): the whole of most messages.
-#[inline]
-fn scalar(value: Value, out: &mut impl Sink) -> bool {
-    match value {
-        Value::Int(i) => match i8::try_from(i) {
-            Ok(small) => out.put(&[tag::INT8, small as u8]),
-            Err(_) => {
-                let mut word = [tag::INT; 9];
-                word[1..].copy_from_slice(&i.to_le_bytes());
-                out.put(&word);
-            }
-        },
-        Value::Nil => out.put(&[tag::NIL]),
-        Value::Bool(true) => out.put(&[tag::TRUE]),
-        Value::Bool(false) => out.put(&[tag::FALSE]),
-        Value::Float(f) => {
-            let mut word = [tag::FLOAT; 9];
-            word[1..].copy_from_slice(&f.to_le_bytes());
-            out.put(&word);
-        }
-        Value::Short(text) => {
-            let text = text.as_str();
-            out.put(&[tag::STR, text.len() as u8]);
-            out.put(text.as_bytes());
-        }
-        Value::Undef => out.put(&[tag::UNDEF]),
-        _ => return false,
-    }
-    true
+    small.is_some()
 }
 
 /// Appends words of eight bytes; compiles to one copy.

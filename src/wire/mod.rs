@@ -16,10 +16,12 @@ mod decode;
 mod encode;
 mod path;
 pub mod report;
+mod small;
 
 pub use bytes::{Reader, put_count, put_text};
-pub use decode::{decode, decode_small};
-pub use encode::{Bulk, Encoder, SmallMessage, encode_small};
+pub use decode::decode;
+pub use encode::{Bulk, Encoder};
+pub use small::{Small, decode_small, encode_small};
 
 use crate::value::Value;
 use crate::value::function::Proto;

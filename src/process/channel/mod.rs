@@ -16,6 +16,7 @@
 pub mod claim;
 mod ends;
 mod lease;
+mod pace;
 mod results;
 pub mod side;
 pub mod steps;
@@ -132,6 +133,17 @@ pub struct Channel<'a> {
 }
 
 impl Prepared {
+    /// A short message without handles, by its words (the first byte lowest) and its length in bytes, at most theirs.
+    #[inline(always)]
+    pub fn small<const N: usize>(words: [u64; N], length: usize) -> Prepared {
+        let mut all = [0; INLINE / 8];
+        for (place, word) in all.iter_mut().zip(words) {
+            // As it lies in memory.
+            *place = word.to_le();
+        }
+        Prepared::Inline(all, length.min(N * 8).min(INLINE))
+    }
+
     /// Prepares the message that consists of some parts with the handles in them.
     #[inline]
     pub fn new(arena: &Arena, parts: [&[u8]; 2], handles: &[HandleId]) -> Result<Prepared, Full> {

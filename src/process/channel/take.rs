@@ -140,6 +140,7 @@ impl<'a> Channel<'a> {
     /// Takes the message at the front for a `get` (0), or by lease for a process object.
     #[inline]
     pub(super) fn take_as(&self, taker: u64) -> Result<Take<'a>, Full> {
+        let pace = self.pace();
         let guard = self.lock_get();
         if self.get(at::RETURNED) != 0
             && let Some(claim) = self.take_returned(taker)
@@ -148,8 +149,12 @@ impl<'a> Channel<'a> {
         }
         let head = match steps::front(self.arena, self.block) {
             Ok(head) => head,
-            Err(closed) => return Ok(self.take_from_empty(closed, taker, guard)),
+            Err(closed) => {
+                Channel::note_empty();
+                return Ok(self.take_from_empty(closed, taker, guard));
+            }
         };
+        self.note_found(pace, head);
         match self.take_next(head, taker)? {
             Some(content) => Ok(self.taken(content, guard)),
             // Only a channel whose memory was overwritten has no slot here.

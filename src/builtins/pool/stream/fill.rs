@@ -139,7 +139,7 @@ impl Stream {
         if let Some(draft) = &mut *self.draft.borrow_mut() {
             draft.items.push(item);
             match &small {
-                Some(small) => draft.parcel.items.push_small(small.as_bytes()),
+                Some(small) => draft.parcel.items.push_small(small),
                 None => draft.parcel.items.push(&message),
             }
             is_due = draft.items.len() as u64 >= draft.aim

@@ -2,6 +2,7 @@
 
 use crate::arena::HandleId;
 use crate::process::Message;
+use crate::wire::Small;
 
 /// Items, each behind its length.
 #[derive(Clone, Default)]
@@ -21,17 +22,21 @@ impl Packed {
         self.starts.len()
     }
 
-    /// Adds an item that has neither handles nor code.
-    pub fn push_small(&mut self, bytes: &[u8]) {
+    /// Adds an item that needs no memory.
+    pub fn push_small(&mut self, item: &Small) {
+        self.begin(item.length());
+        item.append_to(&mut self.bytes);
+    }
+
+    fn begin(&mut self, length: usize) {
         self.starts.push(self.bytes.len());
-        self.bytes
-            .extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(&(length as u64).to_le_bytes());
     }
 
     /// Adds an item.
     pub fn push(&mut self, item: &Message) {
-        self.push_small(&item.bytes);
+        self.begin(item.bytes.len());
+        self.bytes.extend_from_slice(&item.bytes);
         self.handles.extend_from_slice(&item.handles);
         for (needed, other) in self.code.iter_mut().zip(item.code) {
             *needed = other.max(*needed);
