@@ -18,6 +18,8 @@ const LOCKS: &[&str] = &["lock", "semaphore", "condition"];
 const ERROR: &[&str] = &["error"];
 const FILE: &[&str] = &["file"];
 const COMMAND: &[&str] = &["command"];
+const STREAM: &[&str] = &["stream"];
+const ITERATOR: &[&str] = &["iterator"];
 const LEASE: &[&str] = &["lease"];
 const CELL: &[&str] = &["shared"];
 /// What has a length.
@@ -174,6 +176,55 @@ const ROWS: &[Row] = &[
     (COMMAND, "communicate", "write c.input(text).text()"),
     (COMMAND, "pipe", "write `a` | `b`"),
     (COMMAND, "wait", "write c.run(), or join spawn c"),
+    (COMMAND, "readline", "write c.lines()"),
+    (COMMAND, "readlines", "write c.lines()"),
+    (COMMAND, "popen", "write p = c.start()"),
+    (COMMAND, "pty", "write p = c.terminal().start()"),
+    (COMMAND, "tty", "write p = c.terminal().start()"),
+    (
+        COMMAND,
+        "kill",
+        "a command only says what is to run: p = spawn c runs it, p.kill() ends it",
+    ),
+    (COMMAND, "pid", "write p = spawn c, then p.pid"),
+    (PROCESS, "write", "write p.stdin.write(text), of c.start()"),
+    (
+        PROCESS,
+        "readline",
+        "write p.stdout.readline(), of c.start()",
+    ),
+    (PROCESS, "read", "write p.stdout.read(), of c.start()"),
+    (PROCESS, "lines", "write p.stdout.lines(), of c.start()"),
+    (PROCESS, "poll", "write p.exitcode, nil while it runs"),
+    (
+        PROCESS,
+        "communicate",
+        "write p.stdin.write(text), p.stdin.close() and p.stdout.read(); or c.input(text).text()",
+    ),
+    (
+        PROCESS,
+        "expect",
+        "write p.stdout.read_until(text, timeout: 5s)",
+    ),
+    (PROCESS, "sendline", "write p.stdin.write(text + \"\\n\")"),
+    (
+        STREAM,
+        "expect",
+        "write p.stdout.read_until(text, timeout: 5s)",
+    ),
+    (STREAM, "readuntil", "write p.stdout.read_until(text)"),
+    (STREAM, "readlines", "write p.stdout.lines().list()"),
+    (STREAM, "sendline", "write p.stdin.write(text + \"\\n\")"),
+    (STREAM, "writeline", "write p.stdin.write(text + \"\\n\")"),
+    (STREAM, "sendeof", "write p.stdin.close()"),
+    (STREAM, "setwinsize", "write p.stdin.resize(columns, rows)"),
+    (ITERATOR, "len", "write xs.count(), which goes through it"),
+    (
+        ITERATOR,
+        "length",
+        "write xs.count(), which goes through it",
+    ),
+    (ITERATOR, "size", "write xs.count(), which goes through it"),
     (LEASE, "ack", "write lease.done()"),
     (LEASE, "commit", "write lease.done()"),
     (LEASE, "complete", "write lease.done()"),
