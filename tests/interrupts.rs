@@ -35,7 +35,7 @@ up.wait()
 "#;
 
 /// Names of places, and how one comes there.
-const PLACES: [(&str, &str); 39] = [
+const PLACES: [(&str, &str); 43] = [
     ("a loop", "while true { }"),
     (
         "a loop of calls",
@@ -111,6 +111,16 @@ const PLACES: [(&str, &str); 39] = [
         "sorting",
         "let xs = [i * 7919 % 1000003 for i in 0..600_000]; while true { sorted(xs) }",
     ),
+    (
+        "a filter that nothing passes",
+        "(0..).filter(fn(x) => x < 0).next()",
+    ),
+    ("a long skip", "(0..).skip(100_000_000_000).next()"),
+    (
+        "a skip_while of all",
+        "(0..).skip_while(fn(x) => x >= 0).next()",
+    ),
+    ("in an iterator", "3 in (10..).map(fn(x) => x)"),
 ];
 
 /// Single steps of built-in functions that take seconds: the second look at a text of 17 MB. (Where it takes less than two

@@ -43,6 +43,7 @@ fn a_collection_at_every_safe_point_changes_nothing() {
         "control",
         "errors",
         "functions",
+        "iterators",
         "match",
         "structs",
     ] {

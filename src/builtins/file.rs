@@ -396,16 +396,29 @@ impl Inner {
 }
 
 impl Unwritten for Inner {
-    fn write_out(&self) {
+    fn write_out(&self) -> bool {
         let Ok(mut open) = self.open.try_borrow_mut() else {
-            return;
+            return true;
         };
-        let Some(stream) = &mut *open else { return };
+        let Some(stream) = &mut *open else {
+            return true;
+        };
         let result = stream.settle();
+        let is_written = result.is_ok();
         if let Some(gathered) = &mut stream.gathered {
             gathered.noted = false;
             // Nobody is there to be told: the next who uses the file is.
             gathered.failed = result.err();
+        }
+        is_written
+    }
+
+    fn take_failure(&self) -> Option<Box<diag::Error>> {
+        let mut open = self.open.try_borrow_mut().ok()?;
+        let error = open.as_mut()?.gathered.as_mut()?.failed.take()?;
+        match system::failed("write", &self.path, &error) {
+            Fault::Error(error) => Some(error),
+            _ => None,
         }
     }
 }
@@ -413,6 +426,9 @@ impl Unwritten for Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.write_out();
+        if let Some(error) = self.take_failure() {
+            file_gather::lose(error);
+        }
     }
 }
 

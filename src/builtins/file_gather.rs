@@ -1,6 +1,9 @@
 //! Writes to files that are gathered, so that a script may write line by line at the speed of large pieces.
 
+use crate::diag;
+use crate::os::fork;
 use crate::process::held;
+use crate::value::native::Outcome;
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Result, Write};
@@ -55,12 +58,26 @@ impl Gathered {
 
 /// A file with something gathered.
 pub trait Unwritten {
-    /// Writes it; an error is kept for the next use of the file.
-    fn write_out(&self);
+    /// Writes it; an error is kept for the next use of the file. Whether there was none.
+    fn write_out(&self) -> bool;
+
+    /// The error that is kept for the next use of the file.
+    fn take_failure(&self) -> Option<Box<diag::Error>>;
+}
+
+/// What nobody was told of yet, with the process in which it failed: a child has copies.
+#[derive(Default)]
+struct Untold {
+    process: i32,
+    /// Whoever uses one of these next is told.
+    files: Vec<Weak<dyn Unwritten>>,
+    /// Of files that are gone.
+    errors: Vec<diag::Error>,
 }
 
 thread_local! {
     static ALL: RefCell<Vec<Weak<dyn Unwritten>>> = const { RefCell::new(Vec::new()) };
+    static UNTOLD: RefCell<Untold> = RefCell::default();
 }
 
 /// Notes that a file has something gathered.
@@ -73,7 +90,46 @@ pub fn note<T: Unwritten + 'static>(file: &Rc<T>) {
 
 fn write_all() {
     let all = ALL.with_borrow_mut(std::mem::take);
-    for file in all.iter().filter_map(Weak::upgrade) {
-        file.write_out();
+    for weak in all {
+        if weak.upgrade().is_some_and(|file| !file.write_out()) {
+            note_untold(|untold| untold.files.push(weak));
+        }
+    }
+}
+
+/// Notes what a file that is gone has lost.
+pub fn lose(error: Box<diag::Error>) {
+    note_untold(|untold| untold.errors.push(*error));
+}
+
+fn note_untold(note: impl FnOnce(&mut Untold)) {
+    UNTOLD.with_borrow_mut(|untold| {
+        if untold.process != fork::pid() {
+            *untold = Untold::default();
+            untold.process = fork::pid();
+        }
+        note(untold);
+    });
+    held::lost(take_untold);
+}
+
+/// What could not be written, and nobody was told: nobody has used the files since.
+fn take_untold() -> Vec<diag::Error> {
+    let untold = UNTOLD.with_borrow_mut(std::mem::take);
+    if untold.process != fork::pid() {
+        return Vec::new();
+    }
+    let files = untold.files.iter().filter_map(Weak::upgrade);
+    let failures = files.filter_map(|file| file.take_failure().map(|error| *error));
+    untold.errors.into_iter().chain(failures).collect()
+}
+
+/// What comes of some work, once all that it has written is in its files: what could not be written is its failure, unless it was
+/// told of or the work has failed anyway.
+pub fn settled(outcome: Outcome) -> Outcome {
+    let lost = held::take_lost().into_iter().next();
+    match (outcome, lost) {
+        (Ok(_), Some(error)) => Err(Box::new(error).into()),
+        (outcome, _) => outcome,
     }
 }

@@ -7,13 +7,10 @@ use crate::value::Value;
 use crate::value::heap::Gc;
 use crate::value::list::{Items, List};
 use crate::value::native::IterBox;
-use crate::value::native::{Context, Fault, NativeIter, Outcome};
+use crate::value::native::{Context, Fault, Looks, NativeIter, Outcome};
 use crate::value::operate;
 use std::ops::ControlFlow;
 use std::rc::Rc;
-
-/// Between two looks at what wants attention (Ctrl-C, limits) a native loop may go through this many items.
-const POLL_EVERY: usize = 1024;
 
 /// Calls `step` with every item of a value until it breaks. An item is safe until the next call back into the script.
 pub fn each(
@@ -22,15 +19,12 @@ pub fn each(
     mut step: impl FnMut(&mut dyn Context, Value) -> Outcome<ControlFlow<()>>,
 ) -> Outcome<()> {
     let iterator = open(context, value)?;
-    let mut count = 0_usize;
+    let mut looks = Looks::default();
     while let Some(item) = iterator.next(context)? {
         if step(context, item)?.is_break() {
             break;
         }
-        count += 1;
-        if count.is_multiple_of(POLL_EVERY) {
-            context.poll()?;
-        }
+        looks.look(context)?;
     }
     Ok(())
 }
@@ -87,6 +81,19 @@ pub fn open(context: &mut dyn Context, value: Value) -> Outcome<Rc<dyn NativeIte
     let kept = IterBox::new(context.heap(), iterator.clone());
     context.protect(Value::Iter(kept));
     Ok(iterator)
+}
+
+/// Does something while a value is kept alive.
+pub fn keeping<T>(
+    context: &mut dyn Context,
+    value: Value,
+    step: impl FnOnce(&mut dyn Context) -> Outcome<T>,
+) -> Outcome<T> {
+    let before = context.protected();
+    context.protect(value);
+    let result = step(context);
+    context.release(before);
+    result
 }
 
 /// A new list that is kept alive until the native function returns.

@@ -1,12 +1,15 @@
 //! Iterators that compute their items when they are asked: `enumerate`, `zip`, `iterate`, and what the methods of
 //! iterators give.
+//!
+//! What `next` has in hand while it asks the source or a function is kept for that very call ([`gather::keeping`]), not in the
+//! iterator: a function may ask the iterator that called it, and each of the two calls has its own.
 
 use super::gather;
 use crate::value::Value;
 use crate::value::heap::{Gc, Marker};
 use crate::value::list::List;
 use crate::value::map::Map;
-use crate::value::native::{Context, IterBox, NativeIter, Outcome};
+use crate::value::native::{Context, IterBox, Looks, NativeIter, Outcome};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -61,8 +64,6 @@ impl NativeIter for Enumerate {
 pub struct Zip {
     /// Where the items come from.
     pub sources: Vec<Source>,
-    /// Keeps the list that is being filled; nil at first.
-    pub row: Cell<Value>,
 }
 
 impl NativeIter for Zip {
@@ -71,14 +72,15 @@ impl NativeIter for Zip {
             return Ok(None);
         }
         let row = List::new(context.heap(), Vec::new());
-        self.row.set(Value::List(row));
-        for source in &self.sources {
-            let Some(item) = source.next(context)? else {
-                return Ok(None);
-            };
-            row.push(context.heap(), item);
-        }
-        Ok(Some(Value::List(row)))
+        gather::keeping(context, Value::List(row), |context| {
+            for source in &self.sources {
+                let Some(item) = source.next(context)? else {
+                    return Ok(None);
+                };
+                row.push(context.heap(), item);
+            }
+            Ok(Some(Value::List(row)))
+        })
     }
 
     fn is_at_hand(&self) -> bool {
@@ -97,7 +99,6 @@ impl NativeIter for Zip {
         for source in &self.sources {
             source.trace(marker);
         }
-        marker.value(self.row.get());
     }
 }
 
@@ -207,14 +208,19 @@ impl NativeIter for Mapped {
     }
 }
 
+/// What a function answers about an item, which lasts until it has.
+fn answer(context: &mut dyn Context, function: Value, item: Value) -> Outcome<bool> {
+    gather::keeping(context, item, |context| {
+        Ok(context.call(function, &[item])?.truthy())
+    })
+}
+
 /// The items for which a function answers true.
 pub struct Filtered {
     /// Where the items come from.
     pub source: Source,
     /// The function.
     pub function: Value,
-    /// Keeps the item that is being asked about.
-    pub current: Cell<Value>,
     /// Ends at the first item that is refused, instead of leaving it out.
     pub stops: bool,
     /// It has ended.
@@ -223,13 +229,14 @@ pub struct Filtered {
 
 impl NativeIter for Filtered {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        let mut looks = Looks::default();
         while !self.ended.get() {
+            looks.look(context)?;
             let Some(item) = self.source.next(context)? else {
                 self.ended.set(true);
                 break;
             };
-            self.current.set(item);
-            if context.call(self.function, &[item])?.truthy() {
+            if answer(context, self.function, item)? {
                 return Ok(Some(item));
             }
             self.ended.set(self.stops);
@@ -248,7 +255,6 @@ impl NativeIter for Filtered {
     fn trace(&self, marker: &mut Marker<'_>) {
         self.source.trace(marker);
         marker.value(self.function);
-        marker.value(self.current.get());
     }
 }
 
@@ -258,20 +264,19 @@ pub struct After {
     pub source: Source,
     /// The function.
     pub function: Value,
-    /// Keeps the item that is being asked about.
-    pub first: Cell<Value>,
     /// The first item has come.
     pub begun: Cell<bool>,
 }
 
 impl NativeIter for After {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        let mut looks = Looks::default();
         while !self.begun.get() {
+            looks.look(context)?;
             let Some(item) = self.source.next(context)? else {
                 return Ok(None);
             };
-            self.first.set(item);
-            if !context.call(self.function, &[item])?.truthy() {
+            if !answer(context, self.function, item)? {
                 self.begun.set(true);
                 return Ok(Some(item));
             }
@@ -290,7 +295,6 @@ impl NativeIter for After {
     fn trace(&self, marker: &mut Marker<'_>) {
         self.source.trace(marker);
         marker.value(self.function);
-        marker.value(self.first.get());
     }
 }
 
@@ -307,7 +311,9 @@ pub struct Part {
 impl NativeIter for Part {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
         // Counted when it has come: the wait for it may be broken off, and begun again.
+        let mut looks = Looks::default();
         while self.skip.get() > 0 {
+            looks.look(context)?;
             let is_over = self.source.next(context)?.is_none();
             self.skip.set(self.skip.get().saturating_sub(1));
             if is_over {
@@ -356,21 +362,22 @@ pub struct Chunks {
     pub source: Source,
     /// Items of each list, at least 1.
     pub size: usize,
-    /// Keeps the list that is being filled; nil at first.
-    pub chunk: Cell<Value>,
 }
 
 impl NativeIter for Chunks {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
         let chunk = List::new(context.heap(), Vec::new());
-        self.chunk.set(Value::List(chunk));
-        while chunk.len() < self.size {
-            match self.source.next(context)? {
-                Some(item) => chunk.push(context.heap(), item),
-                None => break,
+        let mut looks = Looks::default();
+        gather::keeping(context, Value::List(chunk), |context| {
+            while chunk.len() < self.size {
+                looks.look(context)?;
+                match self.source.next(context)? {
+                    Some(item) => chunk.push(context.heap(), item),
+                    None => break,
+                }
             }
-        }
-        Ok((!chunk.is_empty()).then_some(Value::List(chunk)))
+            Ok((!chunk.is_empty()).then_some(Value::List(chunk)))
+        })
     }
 
     fn is_at_hand(&self) -> bool {
@@ -387,6 +394,5 @@ impl NativeIter for Chunks {
 
     fn trace(&self, marker: &mut Marker<'_>) {
         self.source.trace(marker);
-        marker.value(self.chunk.get());
     }
 }

@@ -297,11 +297,5 @@ pub fn sum_of(context: &mut dyn Context, items: Value, start: Value) -> Outcome 
 fn zip(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let sources: Outcome<Vec<_>> = args.iter().map(|source| context.iterate(*source)).collect();
     let sources = sources?;
-    Ok(lazy::value(
-        context,
-        Zip {
-            sources,
-            row: Cell::new(Value::Nil),
-        },
-    ))
+    Ok(lazy::value(context, Zip { sources }))
 }

@@ -3,7 +3,7 @@
 use super::command::Talks;
 use super::options::Options;
 use super::process::ProcessHandle;
-use super::{Table, arguments, command, process as handles, state, travel, willing};
+use super::{Table, arguments, command, file_gather, process as handles, state, travel, willing};
 use crate::diag::{Error, Severity, codes};
 use crate::process::wait::{Operation, timed_out, timed_out_together};
 use crate::process::{
@@ -136,7 +136,7 @@ pub fn run(context: &mut dyn Context, [function, args, named]: [Value; 3]) -> Ch
         _ => Vec::new(),
     };
     let named = named_arguments(&named);
-    let outcome = context.call_named(function, &args, &named);
+    let outcome = file_gather::settled(context.call_named(function, &args, &named));
     let outcome = outcome.and_then(|value| match value {
         // `nil` is the message without a word: most processes are run for what they do.
         Value::Nil => Ok(Message::default()),

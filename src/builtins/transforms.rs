@@ -74,15 +74,7 @@ fn chunks(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         size => size,
     };
     let source = source(context, args)?;
-    finish(
-        context,
-        args,
-        Chunks {
-            source,
-            size,
-            chunk: Cell::new(Value::Nil),
-        },
-    )
+    finish(context, args, Chunks { source, size })
 }
 
 fn enumerate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -104,14 +96,13 @@ fn enumerate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn filtered(context: &mut dyn Context, name: &str, args: Args<'_>, stops: bool) -> Outcome {
     let function = arguments::callable(name, "function", &args[1])?;
     let source = source(context, args)?;
-    let (current, ended) = (Cell::new(Value::Nil), Cell::new(false));
+    let ended = Cell::new(false);
     finish(
         context,
         args,
         Filtered {
             source,
             function,
-            current,
             stops,
             ended,
         },
@@ -135,7 +126,6 @@ fn skip_while(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         lazy::After {
             source,
             function,
-            first: Cell::new(Value::Nil),
             begun: Cell::new(false),
         },
     )
@@ -218,14 +208,7 @@ fn zip(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         .map(|source| gather::open(context, *source))
         .collect();
     let sources = sources?;
-    finish(
-        context,
-        args,
-        Zip {
-            sources,
-            row: Cell::new(Value::Nil),
-        },
-    )
+    finish(context, args, Zip { sources })
 }
 
 fn count(context: &mut dyn Context, args: Args<'_>) -> Outcome {

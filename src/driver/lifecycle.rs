@@ -37,6 +37,7 @@ pub(super) fn tell_failures_by(tell: Tell, sources: &SourceMap) {
     finish::set_hooks(finish::Hooks {
         report: report_child,
         report_task,
+        report_lost: self::tell,
         flush: || {},
     });
 }

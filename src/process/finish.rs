@@ -9,11 +9,11 @@ use super::wait::{self, Awaited, Operation, WaitSpec};
 use super::{flow, held, programs, queue, reaper, signals};
 use crate::arena::{self, Arena, Cell, Hold, ObjectKind, kinds};
 use crate::crash_point;
-use crate::diag::codes;
+use crate::diag::{self, codes};
 use crate::os::{clock, fork};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 /// What the layers above want to do when a process ends.
 #[derive(Clone, Copy)]
@@ -22,6 +22,8 @@ pub struct Hooks {
     pub report: fn(&Process),
     /// Reports the failure of a task that nobody asked for, or that so many more failed.
     pub report_task: fn(std::result::Result<&Future, u64>),
+    /// Reports what could not be written, and nobody was told (on standard error).
+    pub report_lost: fn(&diag::Error),
     /// Writes out what is still in buffers.
     pub flush: fn(),
 }
@@ -92,7 +94,7 @@ pub fn tell_of_worker(process: &Process) {
 
 fn do_at_end() {
     tell::pay();
-    held::write_out();
+    tell_of_lost();
     let steps = AT_END.lock().map(|mut steps| std::mem::take(&mut *steps));
     for (pid, step) in steps.unwrap_or_default() {
         if pid == fork::pid() {
@@ -100,6 +102,24 @@ fn do_at_end() {
         }
     }
 }
+
+/// Tells of what this process could not write, now that nobody uses its files any more; the exit status of the main process is 1
+/// then.
+fn tell_of_lost() {
+    let lost = held::take_lost();
+    if let Some(hooks) = hooks() {
+        lost.iter().for_each(|error| (hooks.report_lost)(error));
+    }
+    LOST.fetch_add(lost.len() as u64, Ordering::Relaxed);
+    if let Some(arena) = arena::get() {
+        arena
+            .cell(Cell::Failures)
+            .fetch_add(lost.len() as u64, Ordering::Relaxed);
+    }
+}
+
+/// How much was lost: a script that shares nothing has no other place for it.
+static LOST: AtomicU64 = AtomicU64::new(0);
 
 /// Whether Ctrl-C ends this process.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -352,5 +372,6 @@ pub fn finish_main() -> bool {
     end_children();
     programs::guardian::dismiss();
     do_at_end();
-    arena::get().is_some_and(|arena| arena.cell(Cell::Failures).load(Ordering::Relaxed) != 0)
+    let failures = arena::get().map(|arena| arena.cell(Cell::Failures).load(Ordering::Relaxed));
+    failures.unwrap_or_else(|| LOST.load(Ordering::Relaxed)) != 0
 }

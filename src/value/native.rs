@@ -110,6 +110,28 @@ pub trait Context {
     fn state(&mut self, make: fn() -> Box<dyn Any>) -> &mut dyn Any;
 }
 
+/// Between two looks at what wants attention (Ctrl-C, limits) a native loop may go through this many items.
+const LOOK_EVERY: usize = 1024;
+
+/// The looks of a native loop at what wants attention: what it calls may have no safe point of its own.
+#[derive(Default)]
+pub struct Looks(usize);
+
+impl Looks {
+    /// Called once a round, where nothing is in hand that is not reachable or protected: looks now and then, and when a collection
+    /// is wanted.
+    ///
+    /// # Errors
+    /// What [`Context::poll`] raises.
+    pub fn look(&mut self, context: &mut dyn Context) -> Outcome<()> {
+        self.0 = self.0.wrapping_add(1);
+        match self.0.is_multiple_of(LOOK_EVERY) || context.heap().wanted {
+            true => context.poll(),
+            false => Ok(()),
+        }
+    }
+}
+
 /// The arguments of a native call, one per declared parameter; optional ones that were not given are `Undef`. A rest
 /// parameter's values stand at the end. For methods the receiver is the first.
 pub type Args<'a> = &'a [Value];

@@ -4,7 +4,7 @@ use super::compare;
 use super::heap::Heap;
 use super::list::{Items, List};
 use super::map::{Map, Set, Table};
-use super::native::{Context, Outcome};
+use super::native::{Context, Looks, Outcome};
 use super::show;
 use super::text::{Str, checked};
 use super::{Value, map};
@@ -69,10 +69,12 @@ pub fn contains(context: &mut dyn Context, item: Value, container: Value) -> Out
         return Err(not_a_container(container));
     }
     let iterator = context.iterate(container)?;
+    let mut looks = Looks::default();
     while let Some(next) = iterator.next(context)? {
         if compare::equals(next, item) {
             return Ok(true);
         }
+        looks.look(context)?;
     }
     Ok(false)
 }

@@ -101,7 +101,7 @@ fn crc32(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn file(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let path = arguments::text("file", "path", &args[0])?;
+    let path = arguments::path("file", "path", &args[0])?;
     let algorithm = match arguments::given(&args[1]) {
         Some(name) => arguments::text("file", "algorithm", name)?,
         None => "sha256",
@@ -110,10 +110,10 @@ fn file(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         let rule = "must be one of md5, sha1, sha256, sha512, blake3, crc32";
         return Err(arguments::refuse("file", "algorithm", rule, &args[1]));
     };
-    let mut file = system::open(context, "file", path, system::TO_READ)?;
+    let mut file = system::open(context, "file", &path, system::TO_READ)?;
     let mut buffer = vec![0; CHUNK];
     loop {
-        let count = system::retry(context, "file", path, || file.read(&mut buffer))?;
+        let count = system::retry(context, "file", &path, || file.read(&mut buffer))?;
         if count == 0 {
             return Ok(Value::str(context.heap(), &state.finish()));
         }

@@ -1,7 +1,7 @@
 //! A call for an item, and what comes of it, which goes into its job: the same for a worker of `pool map` and for one of a
 //! `pool(n)`.
 
-use super::super::{spawn, travel};
+use super::super::{file_gather, spawn, travel};
 use crate::diag::codes;
 use crate::os::{clock, limit};
 use crate::process::pool::job::{Job, Produced};
@@ -41,6 +41,7 @@ pub fn not_called(_: &mut dyn Context, _: Args<'_>) -> Outcome {
 /// Makes a call that may take so many seconds. After that `Cancelled` is raised in it, so that its `finally` and `defer` run;
 /// then this worker ends by a signal that tells why, whatever the call has made of it.
 pub fn within(limit: Option<f64>, call: impl FnOnce() -> Outcome) -> Outcome {
+    let call = || file_gather::settled(call());
     let Some(seconds) = limit else {
         return call();
     };
