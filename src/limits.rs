@@ -88,3 +88,6 @@ pub const MAX_SHELVED: usize = 1 << 20;
 /// Failed tasks of a pool that are told one by one when nobody asks for them; more are counted. Whoever reads a report of so many
 /// knows what is wrong.
 pub const MAX_UNTOLD: u64 = 16;
+/// Keys of a map among which the nearest to a missing one is looked for ("did you mean"): a lookup that fails is an everyday thing,
+/// and among more keys than these the nearest says little.
+pub const MAX_SUGGESTED: usize = 200;

@@ -4,6 +4,7 @@
 //! several processes append stay whole, not to pipes and terminals. A file is of its process alone: it has no identity, so it
 //! cannot be sent.
 
+use super::command::without_end;
 use super::encoding::{Coding, OTHERS};
 use super::file_gather::{self, Gathered, Unwritten};
 use super::file_stream::Stream;
@@ -124,9 +125,7 @@ impl NativeIter for Lines {
             return Ok(None);
         }
         if !self.ends {
-            while matches!(line.last(), Some(b'\n' | b'\r')) {
-                line.pop();
-            }
+            line = without_end(line);
         }
         self.file.value(context, "read", line).map(Some)
     }
@@ -474,19 +473,19 @@ fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(size) => usize::try_from(arguments::int("read", "size", size)?).ok(),
         None => None,
     };
-    // A character of UTF-8 has at most four bytes.
-    let wanted = size.map_or(usize::MAX, |size| {
-        if file.binary {
-            size
-        } else {
-            size.saturating_mul(4)
-        }
-    });
     file.readable("read")?;
+    let mut whole = Whole::default();
     loop {
-        let have = file.with(context, "read", |stream| Ok(stream.rest().len()))?;
+        let (have, is_enough) = file.with(context, "read", |stream| {
+            let rest = stream.rest();
+            let is_enough = size.is_some_and(|size| match file.binary {
+                true => rest.len() >= size,
+                false => whole.reaches(rest, size),
+            });
+            Ok((rest.len(), is_enough))
+        })?;
         operate::within("read", have, MAX_STRING)?;
-        if have >= wanted {
+        if is_enough {
             break;
         }
         file.wait(context)?;
@@ -498,7 +497,9 @@ fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         let count = match size {
             None => usize::MAX,
             Some(size) if file.binary => size,
-            Some(size) => bytes_of_chars(stream.rest(), size),
+            // At the end of the file the last character may lack some of its bytes: that is told.
+            Some(size) if whole.count < size => usize::MAX,
+            Some(_) => whole.bytes,
         };
         Ok(stream.take(count))
     })?;
@@ -508,13 +509,34 @@ fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     file.value(context, "read", data)
 }
 
-/// How many bytes the first `count` characters take.
-fn bytes_of_chars(data: &[u8], count: usize) -> usize {
-    let starts = data
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| **byte & 0xc0 != 0x80);
-    starts.map(|(at, _)| at).nth(count).unwrap_or(data.len())
+/// How much of what was read is whole characters.
+#[derive(Default)]
+struct Whole {
+    /// How many there are.
+    count: usize,
+    /// How many bytes they take.
+    bytes: usize,
+}
+
+impl Whole {
+    /// Goes on counting until there are so many characters, or nothing is left; whether there are.
+    fn reaches(&mut self, data: &[u8], wanted: usize) -> bool {
+        while self.count < wanted {
+            let width = match data.get(self.bytes) {
+                None => return false,
+                Some(0xc0..=0xdf) => 2,
+                Some(0xe0..=0xef) => 3,
+                Some(0xf0..=0xff) => 4,
+                Some(_) => 1,
+            };
+            if data.len() - self.bytes < width {
+                return false;
+            }
+            self.count += 1;
+            self.bytes += width;
+        }
+        true
+    }
 }
 
 fn readline(context: &mut dyn Context, args: Args<'_>) -> Outcome {

@@ -41,7 +41,8 @@ impl Spec {
         let is_align = |at: usize| chars.get(at).is_some_and(|c| "<>^=".contains(*c));
         let mut at = 0;
         let (mut fill, mut align) = (' ', None);
-        if is_align(1) {
+        let has_fill = is_align(1);
+        if has_fill {
             (fill, align) = (*chars.first()?, chars.get(1).copied());
             at = 2;
         } else if is_align(0) {
@@ -55,9 +56,14 @@ impl Spec {
         };
         let sign = accept("+- ").unwrap_or('-');
         let alternate = accept("#").is_some();
-        let zero = accept("0").is_some() && align.is_none();
+        // It fills whatever the alignment, unless that came with a filling of its own.
+        let zeros = accept("0").is_some();
+        if zeros && !has_fill {
+            fill = '0';
+        }
+        let zero = zeros && align.is_none();
         if zero {
-            (fill, align) = ('0', Some('='));
+            align = Some('=');
         }
         let number = |accept: &mut dyn FnMut(&str) -> Option<char>| {
             let mut digits = String::new();
@@ -130,7 +136,7 @@ fn format(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         }
         (Value::Int(i), Some('c')) => {
             let character = u32::try_from(*i).ok().and_then(char::from_u32);
-            pad(&spec, "", &character.ok_or_else(bad)?.to_string(), '<')
+            pad(&spec, "", &character.ok_or_else(bad)?.to_string(), '>')
         }
         (
             Value::Int(_) | Value::Float(_),
@@ -141,6 +147,9 @@ fn format(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         }
         (Value::Int(_) | Value::Float(_), Some(kind)) => return Err(misfit(kind, &args[0])),
         (value, None | Some('s')) => {
+            if spec.alternate || spec.sign != '-' || spec.group.is_some() {
+                return Err(bad());
+            }
             match spec.align {
                 Some('=') if spec.zero => spec.align = None,
                 // A text has no sign that could stand before the filling.
@@ -197,8 +206,15 @@ fn float(number: f64, spec: &Spec, point: bool) -> String {
         Some('%') => format!("{:.precision$}", magnitude * 100.0),
         Some('e' | 'E') => exponent(format!("{magnitude:.precision$e}")),
         None if spec.precision.is_none() => show::float(magnitude),
-        _ => general(magnitude, precision.max(1), point),
+        _ => general(magnitude, precision.max(1), point, spec.alternate),
     };
+    if spec.alternate && number.is_finite() && !text.contains('.') {
+        let end = text
+            .find('e')
+            .or_else(|| text.find('E'))
+            .unwrap_or(text.len());
+        text.insert(end, '.');
+    }
     if matches!(spec.kind, Some('E' | 'G' | 'F')) {
         text = text.to_uppercase();
     }
@@ -226,13 +242,14 @@ fn exponent(text: String) -> String {
 }
 
 /// So many digits in all, without zeros at the end, with an exponent where the number is very large or small.
-fn general(magnitude: f64, digits: usize, point: bool) -> String {
+/// Unless all of them are to be kept.
+fn general(magnitude: f64, digits: usize, point: bool, keeps: bool) -> String {
     let scientific = format!("{:.*e}", digits - 1, magnitude);
     let power: i64 = scientific
         .split_once('e')
         .and_then(|(_, e)| e.parse().ok())
         .unwrap_or(0);
-    let trim = |text: &str| match text.contains('.') {
+    let trim = |text: &str| match text.contains('.') && !keeps {
         true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
         false => text.to_string(),
     };

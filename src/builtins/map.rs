@@ -168,7 +168,11 @@ fn update(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     if map::hash_key(&args[1]).is_none() {
         return Err(access::bad_key(&args[1]));
     }
-    let before = map.table().get(&args[1]).unwrap_or(args[2]);
+    let before = match (map.table().get(&args[1]), args[2]) {
+        (Some(value), _) => value,
+        (None, Value::Undef) => Value::Nil,
+        (None, first) => first,
+    };
     let after = context.call(function, &[before])?;
     map.edit(context.heap(), |table| table.insert(args[1], after));
     Ok(after)

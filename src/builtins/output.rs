@@ -2,12 +2,13 @@
 
 use super::{Table, arguments, progress, state, system};
 use crate::diag::{self, codes};
+use crate::limits::MAX_STRING;
 use crate::os::name;
 use crate::process::pool::tail;
 use crate::process::signals;
 use crate::process::wait::Attentive;
 use crate::value::native::{Args, Context, Outcome};
-use crate::value::{Value, show};
+use crate::value::{Value, operate, show};
 use std::io::Read;
 use std::os::fd::AsFd;
 
@@ -27,6 +28,8 @@ struct Input {
     /// The process that read it: what a parent has read ahead is not the child's to use again.
     owner: u32,
     data: Vec<u8>,
+    /// How much of it was looked through: no line ends there.
+    searched: usize,
     ended: bool,
 }
 
@@ -83,10 +86,14 @@ fn input(context: &mut dyn Context, args: Args<'_>) -> Outcome {
                 ..Input::default()
             };
         }
-        if let Some(end) = memchr::memchr(b'\n', &buffer.data) {
+        let news = buffer.data.get(buffer.searched..).unwrap_or_default();
+        if let Some(end) = memchr::memchr(b'\n', news) {
+            let end = buffer.searched + end;
             let line: Vec<u8> = buffer.data.drain(..=end).collect();
+            buffer.searched = 0;
             return line_value(context, line);
         }
+        buffer.searched = buffer.data.len();
         if buffer.ended {
             // A terminal can give more after its first end.
             buffer.ended = false;
@@ -95,8 +102,10 @@ fn input(context: &mut dyn Context, args: Args<'_>) -> Outcome {
                 return Err(diag::Error::new(codes::END_OF_STREAM, message).into());
             }
             let line = std::mem::take(&mut buffer.data);
+            buffer.searched = 0;
             return line_value(context, line);
         }
+        operate::within("input", buffer.data.len(), MAX_STRING)?;
         system::wait_readable(context, std::io::stdin().as_fd())?;
         let mut chunk = vec![0; INPUT_CHUNK];
         let count = system::retry(context, "input", "standard input", || {

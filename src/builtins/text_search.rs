@@ -19,7 +19,7 @@ pub static METHODS: Table = natives! {
     "find" ("part", "start?", "end?") find, "The index of the first place of a part, -1 when there is none.";
     "index" ("part", "start?", "end?") index, "The index of the first place of a part; ValueError when there is none.";
     "join" ("items") join, "The items in a row with this text between them.";
-    "lines" () splitlines, "A list of the lines, without their ends.";
+    "lines" () lines, "A list of the lines, without their ends.";
     "partition" ("sep") partition, "A list of what stands before the first separator, the separator, and the rest.";
     "replace" ("old", "new", "count?") replace, "The text with every (or the first `count`) `old` replaced by `new`.";
     "rfind" ("part", "start?", "end?") rfind, "The index of the last place of a part, -1 when there is none.";
@@ -27,7 +27,7 @@ pub static METHODS: Table = natives! {
     "rpartition" ("sep") rpartition, "A list of what stands before the last separator, the separator, and the rest.";
     "rsplit" ("sep?", "maxsplit?") rsplit, "A list of the parts between separators, cut from the end at most `maxsplit` times.";
     "split" ("sep?", "maxsplit?") split, "A list of the parts between separators (of white space when none is given), cut at most `maxsplit` times.";
-    "splitlines" () splitlines, "A list of the lines, without their ends.";
+    "splitlines" () splitlines, "A list of the lines, without their ends; as in Python a carriage return alone ends a line too.";
     "startswith" ("prefix") startswith, "Whether the text starts with a prefix, or with one of a list of them.";
 };
 
@@ -359,6 +359,16 @@ fn max_split(function: &str, value: &Value) -> Outcome<usize> {
         }
         None => Ok(usize::MAX),
     }
+}
+
+/// As everywhere the end of a line is a newline, or a carriage return and a newline.
+fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let mut lines = Vec::new();
+    for line in receiver(args).lines() {
+        signals::check_urgent()?;
+        lines.push(line);
+    }
+    strings(context, lines)
 }
 
 fn splitlines(context: &mut dyn Context, args: Args<'_>) -> Outcome {

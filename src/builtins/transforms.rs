@@ -4,10 +4,11 @@
 use super::lazy::{self, Chunks, Enumerate, Filtered, Mapped, Part, Zip};
 use super::{Table, arguments, gather};
 use crate::diag::{self, codes};
-use crate::value::Value;
+use crate::limits::{MAX_ITEMS, MAX_VALUE_DEPTH};
 use crate::value::heap::Gc;
 use crate::value::list::{Items, List};
 use crate::value::native::{Args, Context, NativeIter, Outcome};
+use crate::value::{Value, operate};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -138,22 +139,36 @@ fn flatten(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let all = gather::collect(context, "flatten", args[0])?;
     let mut flat = Vec::new();
-    flatten_into(&mut flat, all, depth.min(crate::limits::MAX_VALUE_DEPTH))?;
+    let depth = depth.min(MAX_VALUE_DEPTH);
+    flatten_into(context, &mut flat, all, depth, &mut 0)?;
     Ok(Value::List(List::from_items(
         context.heap(),
         Items::from_values(flat),
     )))
 }
 
-fn flatten_into(flat: &mut Vec<Value>, list: Gc<List>, depth: usize) -> Outcome<()> {
+/// `seen`: how many items were looked at, lists too. A list that holds itself has no end of them. What is found stays reachable by
+/// the lists that it is found in: no script runs meanwhile.
+fn flatten_into(
+    context: &mut dyn Context,
+    flat: &mut Vec<Value>,
+    list: Gc<List>,
+    depth: usize,
+    seen: &mut usize,
+) -> Outcome<()> {
     for at in 0..list.len() {
+        *seen += 1;
+        operate::within("flatten", *seen, MAX_ITEMS)?;
+        if seen.is_multiple_of(1024) {
+            context.poll()?;
+        }
         match list.get(at) {
-            Some(Value::List(inner)) if depth > 0 => flatten_into(flat, inner, depth - 1)?,
+            Some(Value::List(inner)) if depth > 0 => {
+                flatten_into(context, flat, inner, depth - 1, seen)?
+            }
             Some(item) => flat.push(item),
             None => {}
         }
-        // A list that holds itself has no end.
-        crate::value::operate::within("flatten", flat.len(), crate::limits::MAX_ITEMS)?;
     }
     Ok(())
 }

@@ -107,7 +107,50 @@ pub struct Error {
     pub causes: Vec<Error>,
 }
 
+impl Field {
+    /// Bytes of memory behind it.
+    fn bytes(&self) -> usize {
+        match self {
+            Field::Text(text) => text.len(),
+            Field::List(items) => items.iter().map(|item| 32 + item.bytes()).sum(),
+            Field::Map(entries) => {
+                let entries = entries.iter();
+                entries
+                    .map(|(name, item)| 56 + name.len() + item.bytes())
+                    .sum()
+            }
+            Field::Nil | Field::Bool(_) | Field::Int(_) | Field::Float(_) => 0,
+        }
+    }
+}
+
 impl Error {
+    /// Bytes of memory in it and behind it, about: a collector that does not see them would let gigabytes wait.
+    pub fn bytes(&self) -> usize {
+        let texts = [
+            Some(&self.kind),
+            Some(&self.message),
+            self.label.as_ref(),
+            self.help.as_ref(),
+        ];
+        let texts: usize = texts
+            .into_iter()
+            .flatten()
+            .chain(&self.notes)
+            .map(String::len)
+            .sum();
+        let frames = self.trace.iter().chain(&self.joined);
+        let frames: usize = frames
+            .map(|frame| size_of::<Frame>() + frame.function.len())
+            .sum();
+        let fields = self.fields.iter();
+        let fields: usize = fields
+            .map(|(name, field)| 56 + name.len() + field.bytes())
+            .sum();
+        let causes: usize = self.causes.iter().map(Error::bytes).sum();
+        size_of::<Error>() + texts + frames + fields + causes
+    }
+
     /// An error of the given code, with the code's own kind.
     pub fn new(code: Code, message: impl Into<String>) -> Box<Error> {
         Box::new(Error {

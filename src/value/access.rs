@@ -13,6 +13,7 @@ use super::native::{Context, Fault, Outcome};
 use super::show;
 use super::text::char_range;
 use crate::diag::{self, Field, codes};
+use crate::limits::MAX_SUGGESTED;
 
 /// `object[key]`.
 pub fn get_index(context: &mut dyn Context, object: Value, key: Value) -> Outcome {
@@ -129,13 +130,7 @@ pub fn find_field(context: &mut dyn Context, object: Value, name: &str) -> Outco
 pub fn field_names(object: Value) -> Vec<String> {
     let named = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
     match object {
-        Value::Map(map) => {
-            let keys = map
-                .table()
-                .iter()
-                .filter_map(|(key, _)| key.as_str().map(str::to_string));
-            keys.collect()
-        }
+        Value::Map(map) => nearby(map.table()),
         Value::Instance(instance) => instance.of.fields.iter().map(|f| f.to_string()).collect(),
         Value::Error(error) => {
             let own = error.attributes.iter().map(|(name, _)| name.to_string());
@@ -225,6 +220,17 @@ pub fn no_field(object: Value, name: &str, names: &[String]) -> Fault {
     suggest(error, object, name, names)
 }
 
+/// The keys among which the nearest to one that is not there is looked for: those of a map that is not large.
+fn nearby(table: &Table) -> Vec<String> {
+    if table.len() > MAX_SUGGESTED {
+        return Vec::new();
+    }
+    let names = table.iter();
+    names
+        .filter_map(|(key, _)| key.as_str().map(str::to_string))
+        .collect()
+}
+
 /// The error of a map key that is not there.
 pub fn no_key(table: &Table, key: Value) -> Fault {
     if super::map::hash_key(&key).is_none() {
@@ -236,10 +242,7 @@ pub fn no_key(table: &Table, key: Value) -> Fault {
     );
     match key.as_str() {
         Some(name) => {
-            let names = table
-                .iter()
-                .filter_map(|(key, _)| key.as_str().map(str::to_string));
-            let names: Vec<String> = names.collect();
+            let names = nearby(table);
             match diag::did_you_mean(name, names.iter().map(String::as_str)) {
                 Some(help) => error.with_help(help).into(),
                 None => error.into(),

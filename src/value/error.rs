@@ -15,6 +15,8 @@ pub struct ErrorValue {
     pub attributes: Vec<(Rc<str>, Value)>,
     /// `cause`, an error value or nil.
     pub cause: Value,
+    /// Bytes of memory behind the report and the names of the attributes.
+    bytes: usize,
 }
 
 impl ErrorValue {
@@ -25,18 +27,23 @@ impl ErrorValue {
         attributes: Vec<(Rc<str>, Value)>,
         cause: Value,
     ) -> Gc<ErrorValue> {
+        let names: usize = attributes.iter().map(|(name, _)| name.len() + 48).sum();
+        let bytes = report.bytes() + names;
+        heap.charge(bytes);
         heap.alloc(
             ErrorValue {
                 header: Header::new(0),
                 report,
                 attributes,
                 cause,
+                bytes,
             },
             0,
         )
     }
 
     pub(super) fn trace(&self, marker: &mut Marker<'_>) {
+        marker.external(self.bytes);
         for (_, value) in &self.attributes {
             marker.value(*value);
         }

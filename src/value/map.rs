@@ -34,6 +34,8 @@ pub struct Table {
     entries: Vec<Entry>,
     index: HashTable<u32>,
     live: usize,
+    /// No entry stands before this place: what is taken from the front again and again is found at once.
+    first: usize,
     /// How often a key was added or removed, as far as 32 bits go.
     changes: u32,
 }
@@ -180,6 +182,11 @@ impl Table {
             value: Value::Undef,
         };
         self.live -= 1;
+        if at == self.first {
+            let rest = self.entries.get(at..).unwrap_or_default();
+            let gaps = rest.iter().take_while(|e| matches!(e.key, Value::Undef));
+            self.first += gaps.count();
+        }
         self.changes = self.changes.wrapping_add(1);
         while self
             .entries
@@ -188,6 +195,7 @@ impl Table {
         {
             self.entries.pop();
         }
+        self.first = self.first.min(self.entries.len());
         if self.entries.len() > 2 * self.live + UNINDEXED {
             self.rebuild();
         }
@@ -195,6 +203,7 @@ impl Table {
     }
 
     fn rebuild(&mut self) {
+        self.first = 0;
         self.entries.retain(|e| !matches!(e.key, Value::Undef));
         self.index.clear();
         if self.entries.len() > UNINDEXED {
@@ -249,7 +258,8 @@ impl Table {
 
     /// The next entry at or after a position, with the position after it.
     #[inline]
-    pub fn next(&self, mut position: usize) -> Option<(Entry, usize)> {
+    pub fn next(&self, position: usize) -> Option<(Entry, usize)> {
+        let mut position = position.max(self.first);
         loop {
             let entry = *self.entries.get(position)?;
             position += 1;
@@ -261,7 +271,8 @@ impl Table {
 
     /// Keys and values in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Value, Value)> + '_ {
-        self.entries
+        let entries = self.entries.get(self.first..).unwrap_or_default();
+        entries
             .iter()
             .filter(|e| !matches!(e.key, Value::Undef))
             .map(|e| (e.key, e.value))

@@ -1,6 +1,6 @@
 //! Conversations with a program: the streams of what was started with `start()`.
 
-use super::lines::{AHEAD, found_line, next_line, trim};
+use super::lines::{AHEAD, found_line, next_line, without_end};
 use super::run::{OUTPUT, decode};
 use super::until;
 use crate::builtins::encoding::Coding;
@@ -553,7 +553,7 @@ impl NativeIter for LeftLines {
         if line.is_empty() {
             return Ok(None);
         }
-        self.of.value(context, "lines", trim(line)).map(Some)
+        self.of.value(context, "lines", without_end(line)).map(Some)
     }
 
     fn trace(&self, _: &mut Marker<'_>) {}

@@ -72,7 +72,7 @@ pub(super) fn found_line(source: Option<&mut Source>, searched: &mut usize) -> O
 }
 
 /// A line without its end.
-pub(super) fn trim(mut line: Vec<u8>) -> Vec<u8> {
+pub fn without_end(mut line: Vec<u8>) -> Vec<u8> {
     if line.last() == Some(&b'\n') {
         line.pop();
         if line.last() == Some(&b'\r') {
@@ -131,7 +131,7 @@ impl NativeIter for Lines {
                 None => Ok(None),
             };
         }
-        let value = decode(context, "lines", trim(line), AS_BYTES)?;
+        let value = decode(context, "lines", without_end(line), AS_BYTES)?;
         self.open.replace(Some(foreground));
         Ok(Some(value))
     }

@@ -30,6 +30,7 @@ use std::rc::Rc;
 
 pub use background::{spawn_value, start_prepared};
 pub use conversation::{Conversation, STDIN, STDOUT, stream};
+pub use lines::without_end;
 pub use talks::{Reading, Talks};
 pub use travel::{KIND, assemble};
 

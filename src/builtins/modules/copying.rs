@@ -8,7 +8,7 @@ use crate::value::native::{Args, Context, Outcome};
 use crate::value::show;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 fn both<'a>(function: &str, args: Args<'a>) -> Outcome<(Name<'a>, Name<'a>)> {
@@ -88,7 +88,7 @@ pub fn copy(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             false if from.path().is_dir() => Err(io::Error::other(
                 "it is a directory: copytree copies one with all in it",
             )),
-            false => fs::copy(&from, to),
+            false => copy_file(from.path(), &to),
         }
     })?;
     Ok(Value::Int(size as i64))
@@ -119,14 +119,17 @@ fn copy_all(context: &mut dyn Context, function: &str, from: &Path, to: &Path) -
         );
     }
     let mut open = vec![(from.to_path_buf(), to.to_path_buf())];
+    let mut made = Vec::new();
     while let Some((from, to)) = open.pop() {
         let shown = (name::text(&from), name::text(&to));
         let names = (Name::new(&shown.0), Name::new(&shown.1));
         let inner = between(context, function, &names.0, &names.1, || {
             let entries = fs::read_dir(&from)?.collect::<io::Result<Vec<_>>>()?;
-            fs::create_dir(&to)?;
+            // Nobody else looks into it before it has the mode of the one that it is a copy of.
+            fs::DirBuilder::new().mode(0o700).create(&to)?;
             Ok(entries)
         })?;
+        made.push((from.clone(), to.clone()));
         for entry in inner {
             let (from, to) = (entry.path(), to.join(entry.file_name()));
             let shown = (name::text(&from), name::text(&to));
@@ -144,15 +147,78 @@ fn copy_all(context: &mut dyn Context, function: &str, from: &Path, to: &Path) -
             context.poll()?;
         }
     }
+    // From the inside: what comes to be in a directory changes its time, and its mode may forbid it.
+    for (from, to) in made.iter().rev() {
+        let shown = (name::text(from), name::text(to));
+        let names = (Name::new(&shown.0), Name::new(&shown.1));
+        between(context, function, &names.0, &names.1, || {
+            let data = from.metadata()?;
+            keep_times(&data, to);
+            fs::set_permissions(to, data.permissions())
+        })?;
+    }
     Ok(())
 }
 
-/// Copies a file or a link.
+/// Copies a file or a link, with its time.
 fn copy_one(from: &Path, to: &Path) -> io::Result<()> {
-    match from.symlink_metadata()?.is_symlink() {
-        true => std::os::unix::fs::symlink(fs::read_link(from)?, to),
-        false => fs::copy(from, to).map(drop),
+    let data = from.symlink_metadata()?;
+    if data.is_symlink() {
+        return std::os::unix::fs::symlink(fs::read_link(from)?, to);
     }
+    copy_file(from, to)?;
+    keep_times(&data, to);
+    Ok(())
+}
+
+/// Copies what is in a file. What is none is refused before it is opened: a pipe by name has that wait for its other end.
+fn copy_file(from: &Path, to: &Path) -> io::Result<u64> {
+    let special = |kind: fs::FileType| {
+        let kinds = [
+            (kind.is_fifo(), "a named pipe"),
+            (kind.is_socket(), "a socket"),
+            (kind.is_char_device() || kind.is_block_device(), "a device"),
+        ];
+        kinds.into_iter().find_map(|(is, name)| is.then_some(name))
+    };
+    if let Some(what) = special(from.metadata()?.file_type()) {
+        return Err(io::Error::other(format!("it is {what}, and no file")));
+    }
+    if to.metadata().is_ok_and(|there| there.file_type().is_fifo()) {
+        return Err(io::Error::other("a named pipe stands there"));
+    }
+    fs::copy(from, to)
+}
+
+/// Gives a copy the times of what it was made of, where that may be.
+fn keep_times(data: &fs::Metadata, to: &Path) {
+    let mut times = fs::FileTimes::new();
+    if let Ok(time) = data.modified() {
+        times = times.set_modified(time);
+    }
+    if let Ok(time) = data.accessed() {
+        times = times.set_accessed(time);
+    }
+    if let Ok(copy) = fs::File::open(to) {
+        let _ = copy.set_times(times);
+    }
+}
+
+/// Moves a file or a link to another file system: whoever looks at the target sees what was there, or all that is new.
+fn move_over(from: &Path, to: &Path) -> io::Result<()> {
+    let folder = match to.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let copied = tempfile::Builder::new().make_in(folder, |beside| {
+        copy_one(from, beside).inspect_err(|error| {
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                let _ = fs::remove_file(beside);
+            }
+        })
+    })?;
+    copied.persist(to).map_err(|error| error.error)?;
+    fs::remove_file(from)
 }
 
 /// `fs.move(from, to)`.
@@ -176,19 +242,7 @@ pub fn move_to(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         return Ok(Value::Nil);
     }
     between(context, "move", &from, &to, || {
-        if there.is_symlink() || from.path().is_symlink() && there.exists() {
-            fs::remove_file(&there)?;
-        }
-        copy_one(from.path(), &there)?;
-        if !from.path().is_symlink() {
-            let data = from.path().metadata()?;
-            let times = fs::FileTimes::new().set_modified(data.modified()?);
-            // A file that may not be written keeps the time of its copy.
-            if let Ok(file) = fs::File::options().write(true).open(&there) {
-                file.set_times(times)?;
-            }
-        }
-        fs::remove_file(&from)
+        move_over(from.path(), &there)
     })?;
     Ok(Value::Nil)
 }

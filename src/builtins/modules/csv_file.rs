@@ -108,7 +108,10 @@ pub fn dump(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let file = system::open(context, "dump", &path, system::TO_WRITE)?;
     let mut writer = Out::new(&dialect, BufWriter::new(file));
     let shown = format!("the file {}", show::quoted(&path));
-    let failed = |error: csv::Error| refused("dump", &shown, &error);
+    let failed = |error: csv::Error| match error.kind() {
+        csv::ErrorKind::Io(error) => system::failed("dump", &path, error),
+        _ => refused("dump", &shown, &error),
+    };
     if let Some(header) = &header {
         writer.row(header).map_err(failed)?;
     }

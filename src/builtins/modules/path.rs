@@ -186,10 +186,14 @@ fn expanduser(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         user => home_of(user),
     };
     match home {
-        Some(home) => Ok(Value::str(
-            context.heap(),
-            &[home.trim_end_matches('/'), rest].concat(),
-        )),
+        Some(home) => {
+            let whole = [home.trim_end_matches('/'), rest].concat();
+            let is_root = whole.is_empty() && home.starts_with('/');
+            Ok(Value::str(
+                context.heap(),
+                if is_root { "/" } else { &whole },
+            ))
+        }
         None => Ok(args[0]),
     }
 }

@@ -5,7 +5,7 @@
 //! the next one removes those that nobody locks any more.
 
 use crate::builtins::system;
-use crate::os::{fork, name};
+use crate::os::{clock, fork, name};
 use crate::process::finish;
 use crate::value::native::{Context, Outcome};
 use std::fs::{self, File};
@@ -72,15 +72,21 @@ pub fn new_path(
 /// Makes a directory that only this user can enter, and locks it.
 fn make(root: &Path) -> io::Result<(PathBuf, File)> {
     loop {
-        let name = format!("par-{:016x}{ENDING}", rand::random::<u64>());
+        // A name that nobody has will do: the directory is made, and one that is there is not taken.
+        let name = format!("par-{:x}-{:016x}{ENDING}", fork::pid(), clock::now());
         let path = root.join(name);
         match fs::DirBuilder::new().mode(0o700).create(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             made => made?,
         }
         // Between the two lines somebody may have swept it up.
-        let Ok(lock) = File::open(&path) else {
-            continue;
+        let lock = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                let _ = fs::remove_dir(&path);
+                return Err(error);
+            }
+            Ok(lock) => lock,
         };
         let same =
             |lock: &File| Some(lock.metadata().ok()?.ino() == fs::metadata(&path).ok()?.ino());

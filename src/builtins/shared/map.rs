@@ -3,6 +3,7 @@
 use super::{Tries, copy, identity, look, pack_key, pack_nested, unpack};
 use crate::builtins::{Table, arguments};
 use crate::diag;
+use crate::limits::MAX_SUGGESTED;
 use crate::operator::BinaryOp;
 use crate::process;
 use crate::process::shared::map::Map;
@@ -184,8 +185,10 @@ pub fn entries(context: &mut dyn Context, map: &Map) -> Outcome<Vec<(Value, Valu
 /// The error of a key that is not there, with the nearest one.
 fn absent(context: &mut dyn Context, map: &Map, key: Value) -> Outcome<Fault> {
     let mut table = plain::Table::default();
-    for (key, value) in entries(context, map)? {
-        table.insert(key, value);
+    if map.len(process::start()?) <= MAX_SUGGESTED as u64 {
+        for (key, value) in entries(context, map)? {
+            table.insert(key, value);
+        }
     }
     Ok(access::no_key(&table, key))
 }
