@@ -35,12 +35,17 @@ fn main() -> ExitCode {
 
 /// What a survivor meets, by the place at which the other died: the rows of the fault matrix that allow two outcomes do so because
 /// of these places, and of nothing else.
-const METS: [(&str, &str, &str); 5] = [
+const METS: [(&str, &str, &str); 6] = [
     ("barrier", "barrier: coming", "Broken"),
     ("barrier", "barrier: arrived", "Broken"),
     ("condition", "condition: entered", "OwnerDied"),
     ("condition", "condition: lock let go", "ok"),
     ("doom", "doom: noted", "cleaned up"),
+    (
+        "leaving",
+        "child: gave back",
+        "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]",
+    ),
 ];
 
 fn meets(script: &str, point: &str, met: &str) -> Verdict {

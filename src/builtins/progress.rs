@@ -16,8 +16,10 @@ mod drawn {
     use super::Progress;
     use crate::os::terminal;
     use crate::process::bar;
-    use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+    use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
     use std::io::{IsTerminal, Write as _};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     /// Columns below which there is no room for a bar.
     const NARROW: usize = 72;
@@ -27,6 +29,8 @@ mod drawn {
     /// A bar that is being drawn.
     pub struct Bar {
         bar: ProgressBar,
+        /// Items that were done before it was drawn.
+        kept: Arc<AtomicU64>,
         /// Seconds after which it tells what a worker is at.
         long: f64,
     }
@@ -47,21 +51,32 @@ mod drawn {
                 (None, true) => "{pos} [{rate}, {elapsed}] {wide_msg}",
                 (None, false) => "{pos} {wide_msg}",
             };
+            let kept = Arc::new(AtomicU64::new(0));
             if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style.with_key("rate", write_rate));
+                let kept = kept.clone();
+                bar.set_style(style.with_key(
+                    "rate",
+                    move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                        write_rate(state, kept.load(Ordering::Relaxed), out);
+                    },
+                ));
             }
             let long = match wanted {
                 Progress::Workers => 0.0,
                 _ => LONG,
             };
-            Some(Bar { bar, long })
+            Some(Bar { bar, kept, long })
         }
 
         /// So many items were done before: they count as done, but not for how fast it goes.
         pub fn begin_at(&self, done: u64) {
+            self.kept.store(done, Ordering::Relaxed);
+            // Unseen: it would draw how fast they seem to have been done.
+            self.bar.set_draw_target(ProgressDrawTarget::hidden());
             self.bar.set_position(done);
             self.bar.tick();
             self.bar.reset_eta();
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
 
         /// Draws it with so many items done, so many of them failed, and for each worker the item that it is at and for
@@ -90,9 +105,12 @@ mod drawn {
         }
     }
 
-    /// Items in a second, always as wide.
-    fn write_rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
-        let rate = state.per_sec();
+    /// Items in a second, always as wide, those left out that were kept.
+    fn write_rate(state: &ProgressState, kept: u64, out: &mut dyn std::fmt::Write) {
+        let rate = match state.is_finished() {
+            true => state.pos().saturating_sub(kept) as f64 / state.elapsed().as_secs_f64(),
+            false => state.per_sec(),
+        };
         let digits = usize::from(rate < 100.0);
         let _ = write!(out, "{rate:>6.digits$}/s");
     }

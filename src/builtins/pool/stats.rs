@@ -35,9 +35,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A process is forked for it.
-    pub fn hire(&mut self) {
-        self.since = clock::now();
+    /// A process was forked for it, which was begun at a time.
+    pub fn hire(&mut self, began: u64) {
+        self.since = began;
         self.processes += 1;
     }
 

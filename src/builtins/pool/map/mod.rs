@@ -296,10 +296,11 @@ impl Map {
             relaying.make_room(worker)?;
         }
         let process = nouns::prepare(&spec)?;
-        if let Some(tally) = self.tallies.get_mut(worker as usize) {
-            tally.hire();
-        }
+        let began = clock::now();
         process.start(&self.holds, || self.worker(context, worker, &first))?;
+        if let Some(tally) = self.tallies.get_mut(worker as usize) {
+            tally.hire(began);
+        }
         self.given.insert(worker, first);
         if let Some(place) = self.crew.get_mut(worker as usize) {
             *place = Some(process);
@@ -452,7 +453,8 @@ impl Map {
             return true;
         }
         let leaves = self.job.progress(worker).item == Some(LEAVING);
-        if leaves {
+        // Without an `exit` it had nothing left to do: a death then loses nothing.
+        if leaves && self.settings.care.has_exit() {
             self.failed_exit.get_or_insert((process, ended));
         }
         leaves

@@ -16,7 +16,7 @@ use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
 
 /// Items of a claim that are measured one by one. Those of longer ones are so short that a look at the clock would be felt.
-const MOST_MEASURED: u64 = 1_024;
+const MOST_MEASURED: u64 = 256;
 
 /// A worker's place at the map.
 struct Place<'a> {

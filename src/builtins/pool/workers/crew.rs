@@ -5,6 +5,7 @@ use super::super::budget;
 use super::super::death::never_ready;
 use super::Pool;
 use crate::diag::{Result, codes};
+use crate::os::clock;
 use crate::process::pool::tasks::Closing;
 use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, finish, signals, spawn as nouns};
 use crate::value::native::{Context, Fault, Outcome};
@@ -147,14 +148,15 @@ impl Pool {
             ..SpawnSpec::default()
         };
         let process = nouns::prepare(&spec)?;
-        if let Some(tally) = self.tallies.borrow_mut().get_mut(worker) {
-            tally.hire();
-        }
+        let began = clock::now();
         process.start(&self.holds, || {
             let work = |context: &mut dyn Context| self.worker(context, worker as u64);
             // Without a machine nothing can be done; nobody hires then (see `is_due`).
             self.seat.go_on(work).unwrap_or(ChildOutcome::Exited(1))
         })?;
+        if let Some(tally) = self.tallies.borrow_mut().get_mut(worker) {
+            tally.hire(began);
+        }
         self.seat(worker, Some(process));
         Ok(())
     }
