@@ -49,6 +49,10 @@ impl Channel<'_> {
 
     #[cold]
     fn tell_waiting_taker(&self) {
+        // Its length stands in the takers' cache line: once a waking is owed, only time counts for a moment.
+        if self.owes(TAKERS) && !self.is_due(at::TOLD_TAKERS, PAUSE) {
+            return;
+        }
         if self.len() <= 1 || self.is_due(at::TOLD_TAKERS, PAUSE) || !self.owe(TAKERS) {
             self.set(at::TOLD_TAKERS, clock::now());
             self.notify(TAKERS, 1);
@@ -68,7 +72,14 @@ impl Channel<'_> {
         if self.get(at::JOINERS) != 0 {
             return self.notify(PUTTERS, u32::MAX);
         }
-        let (capacity, waiting) = (self.capacity(), self.len());
+        let capacity = self.capacity();
+        // There is at least what this side has seen; the putters' counter stands in their cache line.
+        let is_empty = self.get(at::SEEN_TAIL) <= self.get(at::HEAD);
+        let is_soon = capacity >= LONG && !is_empty && !self.is_due(at::TOLD_PUTTERS, PAUSE);
+        if is_soon && self.owe(PUTTERS) {
+            return;
+        }
+        let waiting = self.len();
         let due = match waiting {
             0 => true,
             _ if capacity < LONG => true,
@@ -81,12 +92,22 @@ impl Channel<'_> {
         }
     }
 
+    /// How a waking at a side is noted; `None` where nobody can wait.
+    fn debt(&self, side: usize) -> Option<u64> {
+        let place = self.arena.place_of(self.object?);
+        Some(u64::from(place) * 2 + side as u64 + 1)
+    }
+
+    /// Whether this process owes a waking at a side.
+    fn owes(&self, side: usize) -> bool {
+        self.debt(side) == Some(OWED.load(Ordering::Relaxed))
+    }
+
     /// Notes that somebody was left asleep at a side; false when this process owes another a waking already.
     fn owe(&self, side: usize) -> bool {
-        let Some(object) = self.object else {
+        let Some(debt) = self.debt(side) else {
             return true;
         };
-        let debt = u64::from(self.arena.place_of(object)) * 2 + side as u64 + 1;
         let before = OWED.compare_exchange(0, debt, Ordering::Relaxed, Ordering::Relaxed);
         before.is_ok() || before == Err(debt)
     }
