@@ -18,6 +18,9 @@ pub const MAX_CALL_DEPTH: usize = 200_000;
 /// How deep native functions may call back into the script and be called again. Each level uses some kilobytes of the
 /// machine's stack, which grows in pieces: this many are some tens of megabytes.
 pub const MAX_NATIVE_DEPTH: usize = 5_000;
+/// How many iterators may stand behind one another, each asking the next: a level uses up to a kilobyte of the stack that any
+/// thread has, and more levels than a sieve of the first two thousand primes has are a loop that wraps its iterator.
+pub const MAX_LAZY_DEPTH: usize = 2_000;
 /// Levels of calls through native code that the stack of any thread has room for: no look at the stack before.
 pub const FIRST_NATIVE_DEPTH: usize = 20;
 /// Bytes that must be left of the stack for one more level: what shows, compares or encodes a value of

@@ -5,6 +5,8 @@
 //! iterator: a function may ask the iterator that called it, and each of the two calls has its own.
 
 use super::gather;
+use crate::diag::{self, codes};
+use crate::limits::MAX_LAZY_DEPTH;
 use crate::value::Value;
 use crate::value::heap::{Gc, Marker};
 use crate::value::list::List;
@@ -18,6 +20,19 @@ type Source = Rc<dyn NativeIter>;
 /// An iterator as a value.
 pub fn value(context: &mut dyn Context, iterator: impl NativeIter + 'static) -> Value {
     Value::Iter(IterBox::new(context.heap(), Rc::new(iterator)))
+}
+
+/// Refuses one more iterator over one that has too many behind it already: each asks the next on the stack of this process.
+pub fn check_depth(source: Source) -> Outcome<Source> {
+    if source.depth() < MAX_LAZY_DEPTH {
+        return Ok(source);
+    }
+    let message = format!(
+        "at most {MAX_LAZY_DEPTH} iterators can stand behind one another, but these are more"
+    );
+    Err(diag::Error::new(codes::LIMIT, message)
+        .with_help("make a list of what has come so far: .list()")
+        .into())
 }
 
 /// `[number, item]`.
@@ -49,6 +64,10 @@ impl NativeIter for Enumerate {
 
     fn never_ends(&self) -> bool {
         self.source.never_ends()
+    }
+
+    fn depth(&self) -> usize {
+        self.source.depth() + 1
     }
 
     fn close(&self) {
@@ -89,6 +108,11 @@ impl NativeIter for Zip {
 
     fn never_ends(&self) -> bool {
         !self.sources.is_empty() && self.sources.iter().all(|source| source.never_ends())
+    }
+
+    fn depth(&self) -> usize {
+        let depths = self.sources.iter().map(|source| source.depth());
+        depths.max().unwrap_or(0) + 1
     }
 
     fn close(&self) {
@@ -135,6 +159,10 @@ impl NativeIter for Pairs {
 
     fn never_ends(&self) -> bool {
         self.source.never_ends()
+    }
+
+    fn depth(&self) -> usize {
+        self.source.depth() + 1
     }
 
     fn close(&self) {
@@ -198,6 +226,10 @@ impl NativeIter for Mapped {
         self.source.never_ends()
     }
 
+    fn depth(&self) -> usize {
+        self.source.depth() + 1
+    }
+
     fn close(&self) {
         self.source.close();
     }
@@ -248,6 +280,10 @@ impl NativeIter for Filtered {
         !self.stops && !self.ended.get() && self.source.never_ends()
     }
 
+    fn depth(&self) -> usize {
+        self.source.depth() + 1
+    }
+
     fn close(&self) {
         self.source.close();
     }
@@ -286,6 +322,10 @@ impl NativeIter for After {
 
     fn never_ends(&self) -> bool {
         self.source.never_ends()
+    }
+
+    fn depth(&self) -> usize {
+        self.source.depth() + 1
     }
 
     fn close(&self) {
@@ -347,6 +387,10 @@ impl NativeIter for Part {
         self.take.get().is_none() && self.source.never_ends()
     }
 
+    fn depth(&self) -> usize {
+        self.source.depth() + 1
+    }
+
     fn close(&self) {
         self.source.close();
     }
@@ -386,6 +430,10 @@ impl NativeIter for Chunks {
 
     fn never_ends(&self) -> bool {
         self.source.never_ends()
+    }
+
+    fn depth(&self) -> usize {
+        self.source.depth() + 1
     }
 
     fn close(&self) {

@@ -54,7 +54,7 @@ fn enumerate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(start) => arguments::int("enumerate", "start", start)?,
         None => 0,
     };
-    let source = context.iterate(args[0])?;
+    let source = lazy::check_depth(context.iterate(args[0])?)?;
     Ok(lazy::value(
         context,
         Enumerate {
@@ -295,7 +295,10 @@ pub fn sum_of(context: &mut dyn Context, items: Value, start: Value) -> Outcome 
 }
 
 fn zip(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let sources: Outcome<Vec<_>> = args.iter().map(|source| context.iterate(*source)).collect();
+    let sources: Outcome<Vec<_>> = args
+        .iter()
+        .map(|source| lazy::check_depth(context.iterate(*source)?))
+        .collect();
     let sources = sources?;
     Ok(lazy::value(context, Zip { sources }))
 }

@@ -59,7 +59,7 @@ fn finish(
 }
 
 fn source(context: &mut dyn Context, args: Args<'_>) -> Outcome<Rc<dyn NativeIter>> {
-    gather::open(context, args[0])
+    lazy::check_depth(gather::open(context, args[0])?)
 }
 
 fn chunks(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -220,7 +220,7 @@ fn take(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn zip(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let sources: Outcome<Vec<_>> = args
         .iter()
-        .map(|source| gather::open(context, *source))
+        .map(|source| lazy::check_depth(gather::open(context, *source)?))
         .collect();
     let sources = sources?;
     finish(context, args, Zip { sources })

@@ -124,6 +124,14 @@ pub struct Command {
 }
 
 impl Command {
+    /// Bytes of memory that its input takes, divided among those that share it.
+    pub fn bytes(&self) -> usize {
+        match &self.input {
+            Input::Bytes(data) => data.len() / Rc::strong_count(data),
+            _ => 0,
+        }
+    }
+
     /// A command of one program.
     pub fn new(words: Vec<Vec<u8>>) -> Command {
         let stage = Stage {

@@ -44,6 +44,11 @@ pub trait Handle: Any {
         true
     }
 
+    /// Bytes of memory that it owns, values aside.
+    fn bytes(&self) -> usize {
+        0
+    }
+
     /// Its methods, sorted by name.
     fn methods(&self) -> &'static [Native] {
         &[]
@@ -167,7 +172,7 @@ pub struct HandleBox {
 impl HandleBox {
     /// Puts a handle into the heap; it is dropped when the collector finds the value dead.
     pub fn new(heap: &mut Heap, handle: Rc<dyn Handle>) -> Gc<HandleBox> {
-        heap.charge(64);
+        heap.charge(64 + handle.bytes());
         let any: &dyn Any = &*handle;
         let of = any.type_id();
         heap.alloc(
@@ -209,6 +214,7 @@ impl HandleBox {
     }
 
     pub(super) fn trace(&self, marker: &mut Marker<'_>) {
+        marker.external(self.handle.bytes());
         self.handle.trace(marker);
     }
 }

@@ -215,6 +215,16 @@ pub trait NativeIter {
         false
     }
 
+    /// How many iterators stand behind it, each asking the next.
+    fn depth(&self) -> usize {
+        0
+    }
+
+    /// Bytes of memory that it owns, values aside.
+    fn bytes(&self) -> usize {
+        0
+    }
+
     /// The loop over it was left, perhaps before its end: what it gets its items from is ended.
     fn close(&self) {}
 
@@ -233,6 +243,7 @@ pub struct IterBox {
 impl IterBox {
     /// Puts an iterator into the heap.
     pub fn new(heap: &mut Heap, iter: Rc<dyn NativeIter>) -> Gc<IterBox> {
+        heap.charge(iter.bytes());
         heap.alloc(
             IterBox {
                 header: Header::new(0),
@@ -243,6 +254,7 @@ impl IterBox {
     }
 
     pub(super) fn trace(&self, marker: &mut Marker<'_>) {
+        marker.external(self.iter.bytes());
         self.iter.trace(marker);
     }
 }

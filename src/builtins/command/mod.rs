@@ -97,6 +97,10 @@ impl Handle for CommandHandle {
         format!("<command {}>", self.command.text())
     }
 
+    fn bytes(&self) -> usize {
+        self.command.bytes()
+    }
+
     fn methods(&self) -> &'static [Native] {
         METHODS
     }

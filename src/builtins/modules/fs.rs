@@ -26,7 +26,7 @@ static FUNCTIONS: Table = natives! {
     "append" ("path", "data") append, "Adds a str or bytes at the end of a file, in one piece.";
     "chmod" ("path", "mode") chmod, "Sets who may read, write and run a file: chmod(path, 0o644).";
     "copy" ("from", "to") copying::copy, "Copies a file, into a directory when `to` is one, and gives its size.";
-    "copytree" ("from", "to") copying::copytree, "Copies a directory with everything in it to a path where nothing is yet.";
+    "copytree" ("from", "to") copying::copytree, "Copies a directory with everything in it, modes and times too, to a path where nothing is yet.";
     "disk_usage" ("path?") disk_usage, "The bytes of the file system that the path is on, as a map: total, used, free.";
     "exists" ("path") path::exists, "Whether there is something at the path.";
     "glob" ("pattern") glob_files, "A sorted list of the paths that fit a pattern with `*`, `?`, `[abc]` and `**`.";

@@ -150,6 +150,10 @@ impl NativeIter for Elements {
         Ok(self.words.get(at).map(|&word| element(&self.array, word)))
     }
 
+    fn bytes(&self) -> usize {
+        self.words.len() * 8
+    }
+
     fn is_at_hand(&self) -> bool {
         true
     }

@@ -147,6 +147,10 @@ impl NativeIter for Snapshot {
         Ok(self.items.get(at).copied())
     }
 
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.items)
+    }
+
     fn is_at_hand(&self) -> bool {
         true
     }

@@ -139,6 +139,10 @@ impl NativeIter for Entries {
         Ok(self.entries.get(at).map(|&(key, _)| key))
     }
 
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.entries)
+    }
+
     fn value(&self) -> Option<Value> {
         let last = self.next.get().checked_sub(1)?;
         self.entries.get(last).map(|&(_, value)| value)
