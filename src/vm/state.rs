@@ -2,12 +2,14 @@
 
 use super::frames::Frames;
 use super::stack::Slots;
+use super::unwind::MAX_CAUSES;
 use crate::check::Resolved;
 use crate::compile;
 use crate::diag::{self, Field};
 use crate::source::{SourceMap, Span};
 use crate::syntax::ast;
 use crate::value::Value;
+use crate::value::error::ErrorValue;
 use crate::value::function::{Closure, Proto};
 use crate::value::heap::{Gc, Heap};
 use crate::value::native::{Fault, Outcome};
@@ -242,19 +244,24 @@ impl Machine {
     }
 }
 
+/// The report of an error with as many of its causes: a script may chain more than anybody reads, and than the stack bears.
+fn with_causes(error: Gc<ErrorValue>, most: usize) -> Box<diag::Error> {
+    let mut report = error.report.clone();
+    if let Value::Error(cause) = error.cause
+        && most > 0
+    {
+        report.causes.push(*with_causes(cause, most - 1));
+    }
+    report
+}
+
 /// See [`super::report`].
 pub(super) fn report(fault: Fault) -> Box<diag::Error> {
     match fault {
         Fault::Error(error) => error,
         Fault::Exit(code) => diag::Error::new(diag::codes::EXIT, format!("exit with code {code}"))
             .with_field("code", Field::Int(i64::from(code))),
-        Fault::Thrown(Value::Error(error)) => {
-            let mut report = error.report.clone();
-            if let cause @ Value::Error(_) = error.cause {
-                report.causes.push(*self::report(Fault::Thrown(cause)));
-            }
-            report
-        }
+        Fault::Thrown(Value::Error(error)) => with_causes(error, MAX_CAUSES),
         Fault::Thrown(other) => diag::Error::new(
             diag::codes::INTERNAL,
             format!("a {} was thrown", other.type_name()),

@@ -14,8 +14,8 @@ use crate::value::{Value, show};
 
 /// Frames told of in a trace.
 const TRACE: usize = 64;
-/// Causes behind each other that an error may have by being raised while others were dealt with.
-const MAX_CAUSES: usize = 30;
+/// Causes behind each other that an error may have by being raised while others were dealt with, and that a report takes along.
+pub(super) const MAX_CAUSES: usize = 30;
 
 impl Machine {
     /// Finds the handler of a fault that was raised in the current frame, and lets the frame that has it go on there. Without
