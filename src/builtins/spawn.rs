@@ -187,6 +187,7 @@ pub fn join_value(context: &mut dyn Context, target: Value, timeout: Option<f64>
         }
         Value::Map(map) => {
             let (keys, targets): (Vec<Value>, Vec<Value>) = map.table().iter().unzip();
+            keys.iter().for_each(|&key| context.protect(key));
             let values = join_all(context, &targets, timeout, || left(timeout))?;
             let mut table = crate::value::map::Table::default();
             for (key, value) in keys.into_iter().zip(values) {
@@ -222,6 +223,8 @@ fn join_all(
 ) -> Outcome<Vec<Value>> {
     let mut values = Vec::new();
     let mut failures = Vec::new();
+    // Callbacks of futures run meanwhile, and may take the others out of the script's list or map.
+    targets.iter().for_each(|&target| context.protect(target));
     let talks = talks_of(targets, timeout);
     for &target in targets {
         match join_one(context, target, left(), &talks) {

@@ -331,7 +331,12 @@ impl Several {
             .filter_map(|value| value.as_handle::<FutureHandle>())
             .find_map(|handle| handle.pool.as_deref());
         let ready = || self.values.iter().position(is_over);
-        wait_for(context, pool, &all, deadline, ready)
+        // Callbacks that run meanwhile may take them out of the script's list.
+        let protected = context.protected();
+        self.values.iter().for_each(|&value| context.protect(value));
+        let first = wait_for(context, pool, &all, deadline, ready);
+        context.release(protected);
+        first
     }
 }
 
@@ -379,15 +384,12 @@ impl NativeIter for Completed {
             if let Some(next) = self.over.borrow_mut().pop_front() {
                 return Ok(Some(next));
             }
-            // A copy, kept alive: callbacks that run meanwhile may ask this very iterator.
+            // A copy: callbacks that run meanwhile may ask this very iterator.
             let values = self.waiting.borrow().clone();
             if values.is_empty() {
                 return Ok(None);
             }
-            let protected = context.protected();
-            values.iter().for_each(|&value| context.protect(value));
             let first = (Several { values }).first(context, "as_completed", self.deadline)?;
-            context.release(protected);
             if first.is_none() {
                 return Err(late("the next one was", self.timeout));
             }
