@@ -207,10 +207,15 @@ pub fn take_key() {
     }
 }
 
+/// The keys are left to nobody any more, and those that came are forgotten.
+pub fn drop_keys() {
+    KEYS_ARE_LEFT.store(false, Ordering::Relaxed);
+    KEYS.store(0, Ordering::Relaxed);
+}
+
 impl Drop for LeftKeys {
     fn drop(&mut self) {
-        KEYS_ARE_LEFT.store(false, Ordering::Relaxed);
-        KEYS.store(0, Ordering::Relaxed);
+        drop_keys();
     }
 }
 

@@ -90,21 +90,22 @@ impl Ended {
 }
 
 impl Ended {
-    /// As [`Ended::error`] for a program; `out_of_time`: it was ended when its time was over.
-    pub fn program_error(&self, name: &str, pid: i32, out_of_time: bool) -> Option<Box<Error>> {
+    /// As [`Ended::error`] for a program; `limit`: it was ended when so many seconds were over.
+    pub fn program_error(&self, name: &str, pid: i32, limit: Option<f64>) -> Option<Box<Error>> {
         let expected = format!("`{name}` (pid {pid}) was to exit with 0");
-        let error = match *self {
-            Ended::Exited(_) | Ended::Killed(_) if out_of_time => Error::new(
+        let error = match (self, limit) {
+            (Ended::Exited(_) | Ended::Killed(_), Some(seconds)) => Error::new(
                 codes::TIMEOUT,
                 format!(
-                    "`{name}` (pid {pid}) was to end within its time, but did not and was ended"
+                    "`{name}` (pid {pid}) was to end within {seconds} s, but it took longer; it was ended"
                 ),
-            ),
-            Ended::Exited(code) if code != 0 => {
+            )
+            .with_field("seconds", Field::Float(seconds)),
+            (&Ended::Exited(code), _) if code != 0 => {
                 Error::new(codes::EXIT, format!("{expected}, but exited with {code}"))
                     .with_field("code", Field::Int(i64::from(code)))
             }
-            Ended::Killed(number) => {
+            (&Ended::Killed(number), _) => {
                 let signal_name = signal::name_of(number);
                 Error::new(
                     codes::PROCESS_DIED,
@@ -156,13 +157,16 @@ impl Process {
         let awaited = [self.awaited()];
         let mut spec = WaitSpec::new(Operation::Join, &awaited, place).with_timeout(timeout);
         spec.flow = flow;
+        let deadline = spec.deadline;
         spec.watch = self
             .watched()
             .filter(|_| self.record().status() == Status::Open);
         let ended = wait::wait(&spec, || Ok(self.ended()))?;
         if let (Some(flow), Some(_)) = (flow, &ended) {
-            // What it wrote last may have come with its end.
-            flow.serve(&mut Vec::new())?;
+            // What it wrote last may have come with its end, and goes where it is to go before the join is over.
+            let mut spec = WaitSpec::new(Operation::Outside, &[], place);
+            (spec.deadline, spec.flow) = (deadline, Some(flow));
+            wait::wait(&spec, || Ok(flow.is_settled().then_some(())))?;
         }
         if self.is_program()
             && let Some(status) = ended.as_ref().and_then(Ended::wait_status)

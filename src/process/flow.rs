@@ -19,6 +19,9 @@ pub trait Flow {
     /// # Errors
     /// What ends the wait: there is no room for what came.
     fn serve(&self, interests: &mut Vec<Interest>) -> Result<()>;
+
+    /// Whether, behind that, nothing is on its way to where it goes as well.
+    fn is_settled(&self) -> bool;
 }
 
 /// A program that this process talks with.

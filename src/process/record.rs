@@ -310,6 +310,22 @@ impl<'a> Record<'a> {
         word[1..=length].to_vec()
     }
 
+    /// Notes the seconds that a program may take, which leaves no result of its own.
+    pub fn note_limit(&self, seconds: f64) {
+        let micros = (seconds * 1e6).round() as u64;
+        // Whatever needs more of these bytes never comes to its end.
+        self.keep_small(micros.to_le_bytes().get(..7).unwrap_or_default());
+    }
+
+    /// The seconds that [`Record::note_limit`] noted.
+    pub fn limit(&self) -> f64 {
+        let mut micros = [0_u8; 8];
+        for (to, from) in micros.iter_mut().zip(self.small_result()) {
+            *to = from;
+        }
+        u64::from_le_bytes(micros) as f64 / 1e6
+    }
+
     /// The message that it left; 0 for none.
     pub fn result(&self) -> Offset {
         self.get(RESULT)

@@ -19,12 +19,17 @@ pub fn select<T>(
 ) -> Result<Option<(usize, T)>> {
     let mut spec = WaitSpec::new(Operation::Select, awaited, place).with_timeout(timeout);
     spec.flow = flow;
-    wait::wait(&spec, || {
+    let chosen = wait::wait(&spec, || {
         for case in 0..cases {
             if let Some(value) = attempt(case)? {
                 return Ok(Some((case, value)));
             }
         }
         Ok(None)
-    })
+    })?;
+    if let (Some(flow), Some(_)) = (flow, &chosen) {
+        // What a program wrote last may have come with its end.
+        flow.serve(&mut Vec::new())?;
+    }
+    Ok(chosen)
 }

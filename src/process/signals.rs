@@ -186,17 +186,13 @@ fn is_interrupt(status: WaitStatus) -> bool {
     }
 }
 
-/// After the end of a program to which the keys of the terminal were left: a Ctrl-C that it died of was meant for the script too. One
-/// that it has dealt with, and gone on or ended as it likes, was its own.
-///
-/// # Errors
-/// `Interrupted`.
-pub fn check_left_keys(status: WaitStatus) -> Result<()> {
-    if signal::was_key_left() && is_interrupt(status) {
-        signal::take_key();
-        return check();
+/// After the end of a program to which the keys of the terminal were left: a Ctrl-C that it died of was meant for the script too, which
+/// meets it where it looks next. One that it has dealt with, and gone on or ended as it likes, was its own. Those that come now are ours.
+pub fn take_keys_back(status: WaitStatus) {
+    match is_interrupt(status) {
+        true => signal::take_key(),
+        false => signal::drop_keys(),
     }
-    Ok(())
 }
 
 /// After the end of a program: a terminal sends Ctrl-C to the program and to us, and when the program has died by it, our own

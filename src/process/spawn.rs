@@ -360,7 +360,11 @@ impl Process {
     pub fn end_error(&self, ended: &Ended) -> Option<Box<Error>> {
         let (name, pid) = (self.name(), self.pid().unwrap_or(0));
         match self.is_program() {
-            true => ended.program_error(&name, pid, self.record().flags() & OUT_OF_TIME != 0),
+            true => {
+                let record = self.record();
+                let limit = (record.flags() & OUT_OF_TIME != 0).then(|| record.limit());
+                ended.program_error(&name, pid, limit)
+            }
             false => ended.error(&name, pid),
         }
     }

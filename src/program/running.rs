@@ -138,15 +138,15 @@ impl Running {
         self.released = true;
     }
 
-    /// Looks what it has done of the keys that were left to it.
+    /// Looks what it has done of the keys that were left to it, once it has ended.
     ///
     /// # Errors
     /// `Interrupted`, when it has ended by a Ctrl-C.
-    pub fn check_keys(&self) -> Result<()> {
-        match self.statuses().last() {
-            Some(Some(status)) => signals::check_left_keys(*status),
-            _ => Ok(()),
+    pub fn check_keys(&mut self) -> Result<()> {
+        if self.shares_keys {
+            self.look_at_keys();
         }
+        signals::check_urgent()
     }
 
     /// Bytes of its standard errors that were not passed on.
@@ -272,9 +272,8 @@ impl Running {
     /// Serves the pipes; what ends the pumping, if something does.
     fn look(&mut self, done: &mut impl FnMut(&mut Running) -> bool) -> Option<Pumped> {
         self.flow();
-        if self.shares_keys && signal::was_key_left() && programs::ignore_interrupt(self.job) {
-            // Nobody else deals with it.
-            signal::take_key();
+        if self.shares_keys {
+            self.look_at_keys();
         }
         if self.complains() {
             return Some(Pumped::Complains);
@@ -284,6 +283,23 @@ impl Running {
         }
         let feed = self.feed.as_ref().filter(|_| self.asks);
         feed.is_some_and(Feed::wants).then_some(Pumped::WantsInput)
+    }
+
+    /// Takes the keys of the terminal back when no program is left that could deal with them, though what is left of it may hold its
+    /// output open.
+    fn look_at_keys(&mut self) {
+        let statuses = self.statuses();
+        match statuses.last() {
+            Some(Some(status)) if statuses.iter().all(Option::is_some) => {
+                signals::take_keys_back(*status);
+                self.shares_keys = false;
+            }
+            // Nobody deals with it.
+            _ if signal::was_key_left() && programs::ignore_interrupt(self.job) => {
+                signal::take_key()
+            }
+            _ => {}
+        }
     }
 
     fn complains(&self) -> bool {

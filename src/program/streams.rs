@@ -252,6 +252,14 @@ impl Source {
 
     /// Reads what is there now, as far ahead as it may, and no faster than where it goes as well takes it.
     pub(super) fn flow(&mut self) {
+        self.move_on();
+        if self.pipe.is_none() {
+            // Who reads the other end of a pipe by name comes to its end.
+            self.tees.retain(|tee| !tee.is_done());
+        }
+    }
+
+    fn move_on(&mut self) {
         self.tees.iter_mut().for_each(Tee::push);
         if self.is_held_up() {
             return;
@@ -276,7 +284,7 @@ impl Source {
     }
 
     /// Whether something of it has not gone yet where it goes as well.
-    fn is_held_up(&self) -> bool {
+    pub fn is_held_up(&self) -> bool {
         self.tees.iter().any(|tee| tee.interest().is_some())
     }
 

@@ -81,6 +81,11 @@ impl Tee {
         (!self.waiting.is_empty()).then(|| Interest::Writable(self.file.as_raw_fd()))
     }
 
+    /// Whether all of it has gone, and nothing is to be told.
+    pub(super) fn is_done(&self) -> bool {
+        self.waiting.is_empty() && self.failure.is_none()
+    }
+
     /// Takes its error, with what messages call it. Nothing more goes to it.
     pub(super) fn failure(&mut self) -> Option<(String, IoError)> {
         let error = self.failure.take()?;

@@ -128,6 +128,7 @@ fn launch(
             .map(|stage| stage.allowed.clone())
             .collect(),
         in_scope,
+        seconds: handle.command.timeout,
     };
     programs::hand_over(running.job(), background, process);
     running.release();

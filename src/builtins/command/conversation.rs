@@ -213,6 +213,12 @@ impl Conversation {
         ahead.map(|source| source.rest().len()).max().unwrap_or(0)
     }
 
+    /// Whether nothing that was read is on its way to where the output goes as well.
+    pub(super) fn is_settled(&self) -> bool {
+        let running = self.running.try_borrow();
+        running.is_ok_and(|running| !running.output.as_ref().is_some_and(Source::is_held_up))
+    }
+
     /// Refuses to go on where a file that the output goes to as well takes no more; told once.
     pub(super) fn check_tees(&self) -> diag::Result<()> {
         match self.running.try_borrow_mut() {

@@ -50,6 +50,10 @@ impl Talks {
 }
 
 impl Flow for Talks {
+    fn is_settled(&self) -> bool {
+        self.all.iter().all(|talk| talk.is_settled())
+    }
+
     fn serve(&self, interests: &mut Vec<Interest>) -> diag::Result<()> {
         for talk in &self.all {
             let most = talk.serve(interests);

@@ -6,6 +6,7 @@ use crate::builtins::{Module, Table, arguments, lazy, system};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::os::name::{self, Name};
+use crate::process::signals;
 use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, operate, show, text};
@@ -152,7 +153,7 @@ fn readlink(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn glob_files(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let pattern = arguments::path("glob", "pattern", &args[0])?;
-    let found = glob::expand(&pattern);
+    let found = glob::expand(&pattern)?;
     let heap = context.heap();
     let found = found.iter().map(|path| Value::str(heap, path)).collect();
     Ok(Value::list(heap, found))
@@ -192,10 +193,19 @@ fn contents_text(context: &mut dyn Context, function: &str, args: Args<'_>) -> O
     })
 }
 
+/// Lines between two looks whether Ctrl-C came.
+const LOOK_EVERY: usize = 4096;
+
 fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let whole = contents_text(context, "lines", args)?;
     let heap = context.heap();
-    let lines = whole.lines().map(|line| Value::str(heap, line)).collect();
+    let mut lines = Vec::new();
+    for line in whole.lines() {
+        if lines.len().is_multiple_of(LOOK_EVERY) {
+            signals::check_urgent()?;
+        }
+        lines.push(Value::str(heap, line));
+    }
     Ok(Value::list(heap, lines))
 }
 

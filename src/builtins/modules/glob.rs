@@ -1,48 +1,54 @@
 //! Patterns of file names: `*` and `?` inside of one name, `[abc]` and `[!abc]`, `**` for any number of directories.
 //! Names that begin with a dot fit only patterns that do.
 
+use crate::diag::Result;
 use crate::os::name::{self, Name};
+use crate::process::signals;
 
 /// The paths that fit a pattern, sorted.
-pub fn expand(pattern: &str) -> Vec<String> {
+///
+/// # Errors
+/// `Interrupted` and `Cancelled`.
+pub fn expand(pattern: &str) -> Result<Vec<String>> {
     let (root, rest) = match pattern.strip_prefix('/') {
         Some(rest) => ("/", rest),
         None => ("", pattern),
     };
     let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
     let mut found = Vec::new();
-    descend(root, &parts, &mut found);
+    descend(root, &parts, &mut found)?;
     found.sort();
     found.dedup();
-    found
+    Ok(found)
 }
 
-fn descend(folder: &str, parts: &[&str], found: &mut Vec<String>) {
+fn descend(folder: &str, parts: &[&str], found: &mut Vec<String>) -> Result<()> {
+    signals::check_urgent()?;
     let Some((&part, rest)) = parts.split_first() else {
         if !folder.is_empty() {
             found.push(folder.to_string());
         }
-        return;
+        return Ok(());
     };
     if part == "**" {
-        descend(folder, rest, found);
+        descend(folder, rest, found)?;
         for name in names(folder) {
             let path = join(folder, &name);
             let real = std::fs::symlink_metadata(Name::new(&path)).is_ok_and(|data| data.is_dir());
             if real && !name.starts_with('.') {
-                descend(&path, parts, found);
+                descend(&path, parts, found)?;
             } else if rest.is_empty() && !name.starts_with('.') {
                 found.push(path);
             }
         }
-        return;
+        return Ok(());
     }
     if !part.contains(['*', '?', '[']) {
         let path = join(folder, part);
         if std::fs::symlink_metadata(Name::new(&path)).is_ok() {
-            descend(&path, rest, found);
+            descend(&path, rest, found)?;
         }
-        return;
+        return Ok(());
     }
     let pattern: Vec<char> = part.chars().collect();
     for name in names(folder) {
@@ -51,10 +57,11 @@ fn descend(folder: &str, parts: &[&str], found: &mut Vec<String>) {
         if !hidden && fits(&pattern, &text) {
             let path = join(folder, &name);
             if rest.is_empty() || Name::new(&path).path().is_dir() {
-                descend(&path, rest, found);
+                descend(&path, rest, found)?;
             }
         }
     }
+    Ok(())
 }
 
 fn join(folder: &str, name: &str) -> String {

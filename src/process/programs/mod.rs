@@ -51,6 +51,8 @@ pub struct Background {
     pub allowed: Vec<Vec<i32>>,
     /// Whether the innermost scope waits for it.
     pub in_scope: bool,
+    /// Seconds that it may take, for messages.
+    pub seconds: Option<f64>,
 }
 
 struct Program {
@@ -330,7 +332,11 @@ pub fn hand_over(job: JobId, background: Background, process: &Process) {
         });
         job.programs.first().map(|program| program.started.pid)
     });
-    Record::of(process.hold().object()).note_program(leader.unwrap_or(0), arena::me());
+    let record = Record::of(process.hold().object());
+    if let Some(seconds) = background.seconds {
+        record.note_limit(seconds);
+    }
+    record.note_program(leader.unwrap_or(0), arena::me());
     if background.in_scope {
         scope::note_program(process);
     }
