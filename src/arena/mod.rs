@@ -95,7 +95,7 @@ struct Header {
     strict: AtomicU32,
     class_hint: [AtomicU32; alloc::CLASSES.len()],
     /// Words for the layers above, by [`Cell`].
-    cells: [AtomicU64; 8],
+    cells: [AtomicU64; 9],
 }
 
 /// The words that the layers above have in the arena, named here so that no two take the same one.
@@ -115,6 +115,8 @@ pub enum Cell {
     Guardian,
     /// The process that draws a progress bar; 0 when none does.
     Bar,
+    /// When a process was last told of a deadlock (monotonic nanoseconds).
+    Told,
     /// Nobody's: for tests.
     Scratch,
 }

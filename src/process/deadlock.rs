@@ -12,6 +12,7 @@
 //! member's objects and at the second member's record, the second may have ended the first one's wait and gone to sleep.)
 
 mod components;
+mod report;
 
 use super::tenders::PENDING_CELL;
 use super::wait::{Awaited, Operation};
@@ -19,10 +20,13 @@ use super::{barrier, file_lock, place, record};
 use crate::arena::collect::Containers;
 use crate::arena::table::WaitRecord;
 use crate::arena::{self, Arena, Cell, HandleId, Object, ObjectKind, SlotRef};
-use crate::diag::{Error, Field, codes};
+use crate::diag::Error;
 use crate::os::clock;
 use crate::source::Span;
+use report::report;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
@@ -37,6 +41,8 @@ pub const AWAKE_CELL: usize = 3;
 pub const WILLING_CELL: usize = 4;
 /// The cell of a slot that says in which wait (by its epoch) it is asked to.
 pub const COLLECT_CELL: usize = 5;
+/// How long the others of a group are looked after at once when one that was told has ended, in nanoseconds.
+const LATELY: u64 = 1_000_000_000;
 /// How long a turn lasts if it is not given back, as by a process that is killed or stopped in it.
 const TURN: u64 = 300_000_000;
 
@@ -184,6 +190,9 @@ pub fn look(arena: &Arena, me: SlotRef, asked: bool) -> Option<Verdict> {
         (wait != Some(Operation::Work), serial)
     };
     let last = group.iter().max_by_key(order)?;
+    arena
+        .cell(Cell::Told)
+        .store(clock::now(), Ordering::Relaxed);
     if *last == me {
         return Some(Verdict::Deadlock(report(arena, &blocked, &group)));
     }
@@ -204,6 +213,13 @@ pub(super) fn programs_in_the_way(arena: &Arena, fed: &[HandleId]) -> Vec<Handle
     let waits = blocked.iter().flat_map(HashMap::values);
     let objects = waits.flat_map(|(wait, _)| &wait.objects).copied();
     objects.filter(|id| fed.contains(id)).collect()
+}
+
+/// Whether a process was told of a deadlock a moment ago. When it has ended by that, the next of those that waited with it is to be told
+/// at once, and not when it looks the next time.
+pub(super) fn was_told_lately(arena: &Arena) -> bool {
+    let told = arena.cell(Cell::Told).load(Ordering::Relaxed);
+    told != 0 && clock::now() < told.saturating_add(LATELY)
 }
 
 /// Who was asked to let its collector look.
@@ -262,7 +278,7 @@ fn asleep_together(arena: &Arena, me: SlotRef, fed: &[HandleId]) -> Option<Block
     let before = search().closure(me)?;
     let search = search();
     let blocked = search.closure(me)?;
-    let slept_before = |(process, (wait, _)): (&SlotRef, &(Wait, Vec<SlotRef>))| {
+    let slept_before = |(process, (wait, _)): (&SlotRef, &(Wait, Crowd))| {
         let before = before.get(process);
         before.is_some_and(|(before, _)| before.epoch == wait.epoch)
     };
@@ -271,7 +287,10 @@ fn asleep_together(arena: &Arena, me: SlotRef, fed: &[HandleId]) -> Option<Block
 }
 
 /// Processes that are blocked, with their waits and who could end them.
-type Blocked = HashMap<SlotRef, (Wait, Vec<SlotRef>)>;
+type Blocked = HashMap<SlotRef, (Wait, Crowd)>;
+
+/// Some processes. A crowd that waits for one and the same thing has one list together, so that it is not looked at once for each of them.
+type Crowd = Rc<[SlotRef]>;
 
 struct Search<'a> {
     arena: &'a Arena,
@@ -280,7 +299,11 @@ struct Search<'a> {
     containers: Option<Containers>,
     live: Vec<SlotRef>,
     /// Processes with dead children that they have not taken note of: they have something to do.
-    bereaved: Vec<SlotRef>,
+    bereaved: HashSet<SlotRef>,
+    /// The holders of what was asked for.
+    holders: RefCell<HashMap<Vec<HandleId>, Crowd>>,
+    /// The crowds of which nobody is free to go: what one says to that counts for all.
+    stuck: RefCell<HashMap<*const SlotRef, Crowd>>,
 }
 
 impl<'a> Search<'a> {
@@ -293,21 +316,26 @@ impl<'a> Search<'a> {
             arena,
             fed,
             containers,
-            bereaved: parents(arena, &dead),
+            bereaved: parents(arena, &dead).into_iter().collect(),
             live,
+            holders: RefCell::default(),
+            stuck: RefCell::default(),
         }
     }
 
     /// All processes that must do something before `from` can go on; `None` when one of them can.
     fn closure(&self, from: SlotRef) -> Option<Blocked> {
         let mut blocked = Blocked::new();
+        let mut seen = HashSet::new();
         let mut rest = vec![from];
         while let Some(process) = rest.pop() {
             if blocked.contains_key(&process) {
                 continue;
             }
             let (wait, enders) = self.step(process)?;
-            rest.extend(&enders);
+            if seen.insert(enders.as_ptr()) {
+                rest.extend(enders.iter());
+            }
             blocked.insert(process, (wait, enders));
         }
         Some(blocked)
@@ -315,19 +343,26 @@ impl<'a> Search<'a> {
 
     /// The wait of a process and who could end it; `None` when it or one of them is free to go. To ask all of them first keeps
     /// a crowd that waits for one busy process from looking at each other, which would cost the square of their number.
-    fn step(&self, process: SlotRef) -> Option<(Wait, Vec<SlotRef>)> {
+    fn step(&self, process: SlotRef) -> Option<(Wait, Crowd)> {
         if self.bereaved.contains(&process) {
             return None;
         }
         let wait = read(self.arena, process)?;
         let enders = self.enders(process, &wait)?;
-        let is_settled = enders.iter().any(|&ender| is_free(self.arena, ender));
-        (!is_settled).then_some((wait, enders))
+        let mut stuck = self.stuck.borrow_mut();
+        if !stuck.contains_key(&enders.as_ptr()) {
+            // Who waits itself may be among them: it is asked once more.
+            if enders.iter().any(|&ender| is_free(self.arena, ender)) {
+                return None;
+            }
+            stuck.insert(enders.as_ptr(), enders.clone());
+        }
+        Some((wait, enders))
     }
 
-    /// Who could end a wait; `None` when it is ready, or when the outside could.
-    fn enders(&self, process: SlotRef, wait: &Wait) -> Option<Vec<SlotRef>> {
-        let mut all = Vec::new();
+    /// Who could end a wait, and perhaps who waits himself; `None` when it is ready, or when the outside could.
+    fn enders(&self, process: SlotRef, wait: &Wait) -> Option<Crowd> {
+        let mut all: Vec<Crowd> = Vec::new();
         for &id in &wait.objects {
             // An object that is gone, or that nobody has told us about: assume the best.
             let (object, ops) = (self.arena.object(id)?, ops(id.kind)?);
@@ -335,35 +370,45 @@ impl<'a> Search<'a> {
                 return None;
             }
             match (ops.enders)(self.arena, object, id, wait.operation, process) {
-                Enders::These(some) => all.extend(some),
-                Enders::Holders => all.extend(self.holders(&[id], process)),
-                Enders::HoldersOf(ids) => all.extend(self.holders(&ids, process)),
-                Enders::Outside if self.fed.contains(&id) => all.push(arena::me()),
+                Enders::These(some) => {
+                    let alive = some.into_iter().filter(|&one| self.arena.is_alive(one));
+                    all.push(alive.collect());
+                }
+                Enders::Holders => all.push(self.holders(vec![id])),
+                Enders::HoldersOf(ids) => all.push(self.holders(ids)),
+                Enders::Outside if self.fed.contains(&id) => all.push([arena::me()].into()),
                 Enders::Outside => return None,
             }
         }
-        all.retain(|&ender| self.arena.is_alive(ender));
-        all.sort_unstable();
-        all.dedup();
-        Some(all)
+        if let [one] = &all[..] {
+            return Some(one.clone());
+        }
+        let mut several: Vec<SlotRef> = all.iter().flat_map(|some| some.iter().copied()).collect();
+        several.sort_unstable();
+        several.dedup();
+        Some(several.into())
     }
 
-    fn holders(&self, ids: &[HandleId], but: SlotRef) -> Vec<SlotRef> {
+    fn holders(&self, ids: Vec<HandleId>) -> Crowd {
+        if let Some(known) = self.holders.borrow().get(&ids) {
+            return known.clone();
+        }
         let leading: Vec<HandleId> = match &self.containers {
             Some(containers) => ids
                 .iter()
                 .flat_map(|&id| containers.leading_to(id))
                 .collect(),
-            None => ids.to_vec(),
+            None => ids.clone(),
         };
-        let holds = |&process: &SlotRef| leading.iter().any(|&id| self.arena.holds(process, id));
-        let others = self.live.iter().copied().filter(|&process| process != but);
-        others.filter(holds).collect()
+        let holds = |process: &SlotRef| leading.iter().any(|&id| self.arena.holds(*process, id));
+        let found: Crowd = self.live.iter().copied().filter(holds).collect();
+        self.holders.borrow_mut().insert(ids, found.clone());
+        found
     }
 
     /// Whether all members are still in the waits that were looked at, and no process has come into being.
     fn unchanged(&self, blocked: &Blocked) -> bool {
-        let same = |(process, (wait, _)): (&SlotRef, &(Wait, Vec<SlotRef>))| {
+        let same = |(process, (wait, _)): (&SlotRef, &(Wait, Crowd))| {
             let epoch = &self.arena.slot(process.index).wait.epoch;
             epoch.load(Ordering::SeqCst) == wait.epoch
                 && self.arena.is_alive(*process)
@@ -378,7 +423,8 @@ impl<'a> Search<'a> {
         if bereaved.any(|parent| blocked.contains_key(&parent)) {
             return false;
         }
-        blocked.iter().all(same) && self.arena.live_processes().all(|p| self.live.contains(&p))
+        let known: HashSet<SlotRef> = self.live.iter().copied().collect();
+        blocked.iter().all(same) && self.arena.live_processes().all(|p| known.contains(&p))
     }
 }
 
@@ -517,51 +563,6 @@ fn end_stream(
     }
     debug_assert!(arena.object(stream).is_some());
     group.contains(&me).then_some(Verdict::StreamEnded)
-}
-
-/// The whole story, as text and as `e.group`.
-fn report(arena: &Arena, blocked: &Blocked, group: &[SlotRef]) -> Box<Error> {
-    let mut lines = Vec::new();
-    let mut members = Vec::new();
-    let mut labels = Vec::new();
-    let now = clock::now();
-    for &member in group {
-        let Some((wait, enders)) = blocked.get(&member) else {
-            continue;
-        };
-        let nouns: Vec<String> = wait.objects.iter().map(|&id| wanted(arena, id)).collect();
-        let waits_for = format!("`{}` of {}", wait.operation.words(), nouns.join(", "));
-        let holders: Vec<String> = enders.iter().map(|&e| record::label(arena, e)).collect();
-        let held_by = match holders.len() {
-            0 => String::from("nobody else"),
-            _ => holders.join(", "),
-        };
-        let seconds = now.saturating_sub(wait.since) as f64 / 1e9;
-        let at = place::text(wait.place);
-        let (name, pid) = record::name_and_pid(arena, member);
-        lines.push(format!(
-            "{name} (pid {pid}) waits in {waits_for} at {at} for {seconds:.2} s, held by {held_by}"
-        ));
-        labels.extend(wait.place.map(|span| (span, format!("{name} waits here"))));
-        members.push(Field::Map(vec![
-            (String::from("name"), Field::Text(name)),
-            (String::from("pid"), Field::Int(i64::from(pid))),
-            (String::from("waits_for"), Field::Text(waits_for)),
-            (String::from("held_by"), Field::Text(held_by)),
-            (String::from("place"), Field::Text(at)),
-            (String::from("seconds"), Field::Float(seconds)),
-        ]));
-    }
-    let head = match group.len() {
-        1 => String::from("a wait that nothing can end"),
-        count => format!("{count} processes wait for each other, and nothing else can end it"),
-    };
-    let mut error = Error::new(codes::DEADLOCK, format!("{head}: {}", lines.join("; ")))
-        .with_field("group", Field::List(members));
-    for (span, text) in labels {
-        error = error.with_other(span, text);
-    }
-    error
 }
 
 /// The processes that hold an object in a way that keeps others waiting (a lock); a process that is joined is the object itself.

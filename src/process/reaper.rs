@@ -30,6 +30,8 @@ struct Children {
 static CHILDREN: Mutex<Option<Children>> = Mutex::new(None);
 /// Whether this process has ever had a child: without one there is nothing to look for.
 static HAD_CHILDREN: AtomicBool = AtomicBool::new(false);
+/// Whether a child has been buried since somebody has asked.
+static HAS_BURIED: AtomicBool = AtomicBool::new(false);
 /// Whether every child of this process is ours to wait for; not so in a host program.
 static OWNS_PROCESS: AtomicBool = AtomicBool::new(false);
 
@@ -112,6 +114,11 @@ pub fn reap() {
     reap_ended(Patience::None);
 }
 
+/// Whether a child has been buried since this was asked last.
+pub(super) fn has_buried() -> bool {
+    HAS_BURIED.load(Ordering::Relaxed) && HAS_BURIED.swap(false, Ordering::Relaxed)
+}
+
 /// As [`reap`], and afterwards the child in a slot is buried if it has let go of its life.
 pub(super) fn reap_dead(slot: SlotRef) {
     reap_ended(Patience::Dead(slot));
@@ -181,6 +188,7 @@ fn note_end(arena: &Arena, slot: SlotRef, hold: Hold, status: WaitStatus) -> boo
     tenders::child_ended();
     let in_order = !record.seal(arena, status, 0);
     arena.bury(slot, true);
+    HAS_BURIED.store(true, Ordering::Relaxed);
     if !matches!(record.status(), Status::Returned | Status::Exited(0)) {
         scope::note_bad_end();
     }

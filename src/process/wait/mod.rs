@@ -298,6 +298,9 @@ impl Sleep<'_> {
                 until = until.min(deadline.max(now));
             }
             awake.store(0, Ordering::SeqCst);
+            if reaper::has_buried() && deadlock::was_told_lately(arena) {
+                look_for_deadlock(arena, spec, false)?;
+            }
             let woken = futex::wait(&words[..count], until);
             if self.willing && record.is_asked_to_collect() {
                 return Err(willing::leave());
