@@ -1,17 +1,18 @@
 //! Barriers: nobody goes on before all have come. One that can no longer fill is broken, and says why.
 //!
 //! Who must come is not written down anywhere: any process that has the barrier may. So a death breaks it when the dead was waiting
-//! (it counts as one that has come, and is gone), or when too few are left that could come. Who made it and has never come is
-//! counted among these only as long as the dead had not come either: a parent that looks on is no party of the others' rounds. When
-//! more are left but none of them can come, the search for deadlocks finds that, and the barrier is broken for the one that
-//! was lost last.
+//! (it counts as one that has come, and is gone), or when too few are left that could come. Who made it, or started others that have
+//! it, and has never come himself may be a party or may only look on. He only looks on when the dead had come, or when there
+//! are or were as many others as the barrier needs; else he is needed and counted. When enough are left but none of them can
+//! come, the search for deadlocks finds that, and the barrier is broken for the one that was lost last.
 
 use super::deadlock::{self, Enders, WaitOps};
 use super::place;
-use super::record::{self, Record, Status};
+use super::record::{self, Record, SIGNALLED, Status};
 use super::roster::Roster;
 use super::wait::{self, Awaited, Operation, WaitSpec};
 use super::willing;
+use crate::arena::collect::Graph;
 use crate::arena::kinds::{self, KindOps};
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, SlotRef};
 use crate::crash_point;
@@ -31,8 +32,11 @@ const BROKEN: usize = 2;
 const BREAKER: usize = 3;
 /// Cell: the last phase that ended by a reset (plus one).
 const RESET: usize = 4;
-/// Cell: the line that broke it; while it is whole, the phase (plus one) in which the last died.
+/// Cell: the line that broke it; while it is whole, the phase (plus one) in which the last died, and above [`LOST`] how many in
+/// that, but for those whom the script has ended itself.
 const PLACE: usize = 5;
+/// Where in that cell their number begins.
+const LOST: u32 = 48;
 
 /// In place of a phase in the roster: who made the barrier and has never come.
 const MADE: u64 = u64::MAX;
@@ -99,6 +103,9 @@ impl Barrier {
             Arrived::Last(index) => return Ok(Some(index)),
             Arrived::Waits { phase, index } => (phase, index),
         };
+        if lost_in(object, phase) > 0 {
+            give_up_if_short(arena, object, self.id(), phase);
+        }
         let awaited = [Awaited {
             id: self.id(),
             object,
@@ -179,6 +186,10 @@ impl Barrier {
         roster.set(me, phase)?;
         crash_point!("barrier: arrived");
         if index + 1 >= self.cell(PARTIES) {
+            if self.cell(RESET) == phase + 1 {
+                // Of somebody who died in the middle of a reset: this phase fills.
+                object.cells[RESET].store(0, Ordering::SeqCst);
+            }
             crash_point!("barrier: about to fill");
             object.cells[PHASE].store(phase + 1, Ordering::SeqCst);
             crash_point!("barrier: filled");
@@ -309,7 +320,7 @@ pub(super) fn give_up(object: &Object) -> bool {
     let phase = object.cells[PHASE].load(Ordering::SeqCst);
     let is_missed = lost != 0
         && object.cells[BROKEN].load(Ordering::SeqCst) == 0
-        && object.cells[PLACE].load(Ordering::SeqCst) == phase + 1;
+        && is_missed_in(object, phase);
     if is_missed {
         break_it(object, BY_DEATH, lost, None);
     }
@@ -320,44 +331,114 @@ pub(super) fn give_up(object: &Object) -> bool {
     is_missed
 }
 
-/// The living who could come to a barrier, but for one that has died. Called in a burial.
-fn who_could_come(arena: &Arena, id: HandleId, dead: SlotRef, wanted: u64) -> Vec<SlotRef> {
-    let holders = |ids: &[HandleId]| {
-        let others = arena.live_processes().filter(|&process| process != dead);
-        let holds = |process: &SlotRef| ids.iter().any(|&id| arena.holds(*process, id));
-        others.filter(holds).collect::<Vec<_>>()
-    };
-    let direct = holders(&[id]);
-    if direct.len() as u64 >= wanted {
-        return direct;
+/// Whether somebody has died in a phase who might have come.
+fn is_missed_in(object: &Object, phase: u64) -> bool {
+    object.cells[PLACE].load(Ordering::SeqCst) & ((1 << LOST) - 1) == phase + 1
+}
+
+/// How many of those the script has not ended itself.
+fn lost_in(object: &Object, phase: u64) -> u64 {
+    match is_missed_in(object, phase) {
+        true => object.cells[PLACE].load(Ordering::SeqCst) >> LOST,
+        false => 0,
     }
-    // A handle may lie in a message, or in something that is shared.
-    holders(&arena.contents_in_burial().containers().leading_to(id))
+}
+
+/// Who could come to a barrier.
+struct Candidates {
+    left: Vec<SlotRef>,
+    /// Those who have started others that have it.
+    starters: Vec<SlotRef>,
+}
+
+impl Candidates {
+    /// The living, but for one that has died. `graph` says where a handle may lie: in a message, in something that is shared.
+    fn find(
+        arena: &Arena,
+        id: HandleId,
+        dead: Option<SlotRef>,
+        graph: impl FnOnce() -> Graph,
+    ) -> Self {
+        let holders = |ids: &[HandleId]| {
+            let others = arena
+                .live_processes()
+                .filter(|&process| Some(process) != dead);
+            let holds = |process: &SlotRef| ids.iter().any(|&id| arena.holds(*process, id));
+            others.filter(holds).collect::<Vec<_>>()
+        };
+        let left = holders(&graph().containers().leading_to(id));
+        let parent = |process: &SlotRef| {
+            SlotRef::from_bits(arena.slot(process.index).parent.load(Ordering::Acquire))
+        };
+        let starters = left.iter().chain(&dead).filter_map(parent).collect();
+        Candidates { left, starters }
+    }
+
+    /// How many of them are parties for sure, and how many have never come and perhaps only look on. The mutex is held.
+    fn counted(&self, roster: &Roster<'_>) -> (u64, u64) {
+        let looks_on = |process: &&SlotRef| match roster.get(**process) {
+            Some(phase) => phase == MADE,
+            None => self.starters.contains(process),
+        };
+        let looking = self.left.iter().filter(looks_on).count();
+        ((self.left.len() - looking) as u64, looking as u64)
+    }
+}
+
+/// Breaks a barrier when some have been lost in a phase and the others are too few, though with those there were enough: who
+/// has come meanwhile would wait for ever.
+#[cold]
+fn give_up_if_short(arena: &Arena, object: &Object, id: HandleId, phase: u64) {
+    let candidates = Candidates::find(arena, id, None, || arena.contents());
+    let guard = object.lock();
+    let (parties, lost) = (
+        object.cells[PARTIES].load(Ordering::SeqCst),
+        lost_in(object, phase),
+    );
+    let (sure, _) = candidates.counted(&Roster::of(arena, object));
+    let is_over = object.cells[PHASE].load(Ordering::SeqCst) != phase;
+    if is_over || lost == 0 || sure >= parties || sure + lost < parties {
+        return;
+    }
+    break_it(
+        object,
+        BY_DEATH,
+        object.cells[BREAKER].load(Ordering::SeqCst),
+        None,
+    );
+    drop(guard);
+    object.events[0].notify_all();
 }
 
 /// A death breaks the barrier when the dead was waiting at it; or when it did not end in order, others wait or it has come
 /// before, and too few are left that could come.
 fn bury(arena: &Arena, object: &Object, id: HandleId, dead: SlotRef) {
-    let parties = object.cells[PARTIES].load(Ordering::SeqCst);
     let ended = record::of_slot(arena, dead).map(|record| record.status());
     let in_order = matches!(ended, Some(Status::Returned | Status::Exited(0)));
-    let left = match in_order {
-        true => Vec::new(),
-        false => who_could_come(arena, id, dead, parties),
-    };
+    let candidates =
+        (!in_order).then(|| Candidates::find(arena, id, Some(dead), || arena.contents_in_burial()));
     let guard = object.lock();
     let waiting = here(arena, object);
     let roster = Roster::of(arena, object);
     let came_before = roster.remove(dead).is_some_and(|phase| phase != MADE);
-    let looks_on = |process: &SlotRef| came_before && roster.get(*process) == Some(MADE);
-    let is_short = (left.iter().filter(|process| !looks_on(process)).count() as u64) < parties;
-    if waiting.contains(&dead) || !in_order && is_short && (came_before || !waiting.is_empty()) {
+    if waiting.contains(&dead) {
         break_it(object, BY_DEATH, process_of(arena, dead), None);
-    } else if !in_order && object.cells[BROKEN].load(Ordering::SeqCst) == 0 {
+    } else if let Some(candidates) = candidates {
+        // Whom the script has ended itself it may be about to replace: he is no reason to take anybody for one who only looks on.
+        let is_meant = record::of_slot(arena, dead).is_some_and(|of| of.flags() & SIGNALLED != 0);
+        let parties = object.cells[PARTIES].load(Ordering::SeqCst);
         let phase = object.cells[PHASE].load(Ordering::SeqCst);
-        object.cells[BREAKER].store(process_of(arena, dead), Ordering::SeqCst);
-        crash_point!("barrier: somebody is lost");
-        object.cells[PLACE].store(phase + 1, Ordering::SeqCst);
+        let lost = lost_in(object, phase) + u64::from(!is_meant);
+        let (sure, looking) = candidates.counted(&roster);
+        let only_look_on = came_before || !is_meant && sure + lost >= parties;
+        let left = if only_look_on { sure } else { sure + looking };
+        if left < parties && (came_before || !waiting.is_empty()) {
+            break_it(object, BY_DEATH, process_of(arena, dead), None);
+        } else if object.cells[BROKEN].load(Ordering::SeqCst) == 0 {
+            object.cells[BREAKER].store(process_of(arena, dead), Ordering::SeqCst);
+            crash_point!("barrier: somebody is lost");
+            object.cells[PLACE].store((phase + 1) | lost << LOST, Ordering::SeqCst);
+        }
     }
     drop(guard);
     object.events[0].notify_all();
