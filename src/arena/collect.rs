@@ -173,6 +173,7 @@ impl Arena {
             if let Some(kind) = kinds::of(id.kind) {
                 (kind.visit)(self, self.entry(index), &mut found);
             }
+            found.handles.extend(self.lost_holder(self.entry(index)));
             contents.insert(id, found.handles);
         }
         Graph { contents }

@@ -223,6 +223,13 @@ impl Arena {
         })
     }
 
+    /// The process object of the holder of an object that died last without coming to its end in order.
+    pub fn lost_holder(&self, object: &Object) -> Option<HandleId> {
+        let index = Some(object.lost()).filter(|&index| index != 0)?;
+        self.id_at(index)
+            .filter(|id| id.kind == ObjectKind::Process)
+    }
+
     pub(super) fn hold_words(&self, slot: u32) -> u32 {
         let most = (self.layout.hold_bytes() / 8) as u32;
         self.slot(slot).hold_words.load(Ordering::SeqCst).min(most)

@@ -108,7 +108,8 @@ pub struct Object {
     mutex: RobustMutex,
     /// Not 0 once the mutex is initialised, which happens once in the life of the entry.
     prepared: AtomicU32,
-    spare: AtomicU32,
+    /// The place of the process object of the holder that died last without coming to its end in order; 0 for none.
+    lost: AtomicU32,
     /// Two places to wait at; the kind says which is which.
     pub events: [EventWord; 2],
     /// The kind's own words; all 0 in a new object.
@@ -174,9 +175,19 @@ impl Object {
     /// payload of an earlier object behind, for that block may be somebody else's by then.
     pub(super) fn clear(&self) {
         self.payload.store(0, Ordering::Release);
+        self.lost.store(0, Ordering::Release);
         for cell in &self.cells {
             cell.store(0, Ordering::Release);
         }
+    }
+
+    /// Notes the process object of a holder that is about to be buried. It is kept as long as it stands here.
+    pub fn note_lost(&self, process: HandleId) {
+        self.lost.store(process.index, Ordering::Release);
+    }
+
+    pub(super) fn lost(&self) -> u32 {
+        self.lost.load(Ordering::Acquire)
     }
 
     /// Changes the owner of a head: LIVE when it is made, 0 when it is freed.

@@ -5,6 +5,7 @@ use super::options::Options;
 use super::process::ProcessHandle;
 use super::{Table, arguments, command, file_gather, process as handles, state, travel, willing};
 use crate::diag::{Error, Severity, codes};
+use crate::process::pool::reading::{self, Reader};
 use crate::process::wait::{Operation, timed_out, timed_out_together};
 use crate::process::{
     ChildOutcome, Ended, Message, Method, Process, SpawnSpec, signals, spawn as nouns,
@@ -214,7 +215,16 @@ fn talks_of(targets: &[Value], timeout: Option<f64>) -> Talks {
     talks
 }
 
-/// Waits for all; afterwards the first failure in order is raised, with the others behind it as causes.
+/// The processes that are joined together: as soon as one of them has failed, nobody waits for the others.
+struct Together(Vec<Process>);
+
+impl Reader for Together {
+    fn needs_no_more(&self) -> bool {
+        self.0.iter().any(Process::has_failed)
+    }
+}
+
+/// Waits for all, until one has failed: the first failure in order is raised at once, with those that are known by then as causes.
 fn join_all(
     context: &mut dyn Context,
     targets: &[Value],
@@ -222,36 +232,85 @@ fn join_all(
     left: impl Fn() -> Option<f64>,
 ) -> Outcome<Vec<Value>> {
     let mut values = Vec::new();
-    let mut failures = Vec::new();
     // Callbacks of futures run meanwhile, and may take the others out of the script's list or map.
     targets.iter().for_each(|&target| context.protect(target));
     let talks = talks_of(targets, timeout);
-    for &target in targets {
-        match join_one(context, target, left(), &talks) {
+    let processes = targets.iter().filter_map(process_of).collect();
+    let together: Rc<dyn Reader> = Rc::new(Together(processes));
+    for (at, target) in targets.iter().enumerate() {
+        let process = process_of(target);
+        let was_observed = process.as_ref().is_some_and(Process::is_observed);
+        let reading = process
+            .is_some()
+            .then(|| reading::begin_for_now(together.clone()));
+        let joined = join_one(context, *target, left(), &talks);
+        drop(reading);
+        match joined {
             Ok(value) => {
                 context.protect(value);
                 values.push(value);
             }
-            // A wait that was itself ended (time, Ctrl-C) ends the whole join; a target's failure is kept.
-            Err(Fault::Thrown(error)) => {
-                context.protect(error);
-                failures.push(error);
+            Err(Fault::Error(error)) if reading::is_break_off(&error) => {
+                if let Some(process) = process.filter(|_| !was_observed) {
+                    // Nobody has seen its end: what it may fail with is still news.
+                    process.unobserve();
+                }
+                return Err(failed_together(context, targets, None, &talks));
             }
-            Err(Fault::Error(error)) if error.process.is_some() || is_death(&error) => {
-                let error = ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil);
-                context.protect(Value::Error(error));
-                failures.push(Value::Error(error));
-            }
+            // A wait that was itself ended (time, Ctrl-C) ends the join; a target's failure is that of the whole.
             Err(Fault::Error(error)) if error.code == codes::TIMEOUT => {
                 let asked = timeout.unwrap_or(0.0);
                 return Err(timed_out_together(error, asked).into());
             }
-            Err(fault) => return Err(fault),
+            Err(fault) => {
+                let error = failure(context, fault)?;
+                return Err(failed_together(context, targets, Some((at, error)), &talks));
+            }
+        }
+    }
+    Ok(values)
+}
+
+fn process_of(target: &Value) -> Option<Process> {
+    Some(target.as_handle::<ProcessHandle>()?.process.clone())
+}
+
+/// The error of what was joined, as a value. Whatever else ended the wait is raised as it is.
+fn failure(context: &mut dyn Context, fault: Fault) -> Outcome {
+    let error = match fault {
+        Fault::Thrown(error) => error,
+        Fault::Error(error) if error.process.is_some() || is_death(&error) => Value::Error(
+            ErrorValue::new(context.heap(), error, Vec::new(), Value::Nil),
+        ),
+        fault => return Err(fault),
+    };
+    context.protect(error);
+    Ok(error)
+}
+
+/// The failures of all that have failed by now, as one. `known`: the one that was met, with its place among them.
+fn failed_together(
+    context: &mut dyn Context,
+    targets: &[Value],
+    known: Option<(usize, Value)>,
+    talks: &Talks,
+) -> Fault {
+    let mut failures = Vec::new();
+    for (at, target) in targets.iter().enumerate() {
+        if let Some((_, error)) = known.filter(|(met, _)| *met == at) {
+            failures.push(error);
+        } else if process_of(target).is_some_and(|process| process.has_failed()) {
+            let joined = join_one(context, *target, None, talks);
+            match joined.map_err(|fault| failure(context, fault)) {
+                Ok(_) => {}
+                Err(Ok(error)) => failures.push(error),
+                Err(Err(fault)) => return fault,
+            }
         }
     }
     match combine(context, &failures) {
-        Some(fault) => Err(fault),
-        None => Ok(values),
+        Some(fault) => fault,
+        None => Error::new(codes::INTERNAL, "a failure was joined, but none was found").into(),
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::deadlock::{self, Enders, WaitOps};
 use super::place;
-use super::record::{self, Record, SIGNALLED, Status};
+use super::record::{self, Record, Status};
 use super::roster::Roster;
 use super::wait::{self, Awaited, Operation, WaitSpec};
 use super::willing;
@@ -425,7 +425,7 @@ fn bury(arena: &Arena, object: &Object, id: HandleId, dead: SlotRef) {
         break_it(object, BY_DEATH, process_of(arena, dead), None);
     } else if let Some(candidates) = candidates {
         // Whom the script has ended itself it may be about to replace: he is no reason to take anybody for one who only looks on.
-        let is_meant = record::of_slot(arena, dead).is_some_and(|of| of.flags() & SIGNALLED != 0);
+        let is_meant = record::of_slot(arena, dead).is_some_and(|of| of.is_ended_by_another());
         let parties = object.cells[PARTIES].load(Ordering::SeqCst);
         let phase = object.cells[PHASE].load(Ordering::SeqCst);
         let lost = lost_in(object, phase) + u64::from(!is_meant);

@@ -97,6 +97,22 @@ pub fn is_ready(arena: &Arena, awaited: &Awaited<'_>, operation: Operation) -> b
         .is_some_and(|ops| (ops.ready)(arena, awaited.object, awaited.id, operation, arena::me()))
 }
 
+/// Who could have ended a wait for an object and has died, and how.
+pub(super) fn lost(
+    arena: &Arena,
+    id: HandleId,
+    operation: Operation,
+    waiter: SlotRef,
+) -> Option<String> {
+    let (object, ops) = (arena.object(id)?, ops(id.kind)?);
+    let others = match (ops.enders)(arena, object, id, operation, waiter) {
+        Enders::HoldersOf(ids) => ids,
+        _ => vec![id],
+    };
+    let mut objects = others.into_iter().filter_map(|id| arena.object(id));
+    objects.find_map(|object| record::lost_holder(arena, object))
+}
+
 /// What an object is called in reports.
 pub fn noun(id: HandleId) -> String {
     ops(id.kind).map_or_else(

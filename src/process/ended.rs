@@ -144,6 +144,29 @@ impl Process {
         Err(Error::new(codes::VALUE, message).with_help("start it first: p.start()"))
     }
 
+    /// Whether it has ended in a way that `join` raises.
+    pub fn has_failed(&self) -> bool {
+        let record = self.record();
+        if record.status() == Status::Open && self.started() {
+            self.find_end();
+        }
+        match record.status() {
+            Status::Open | Status::Returned => false,
+            Status::Exited(code) => code != 0 && record.flags() & PASSED == 0,
+            Status::Raised | Status::Killed(_) => true,
+        }
+    }
+
+    /// Whether somebody has waited for its end.
+    pub fn is_observed(&self) -> bool {
+        self.record().flags() & OBSERVED != 0
+    }
+
+    /// Whoever has waited for its end has given that up.
+    pub fn unobserve(&self) {
+        self.record().unflag(OBSERVED);
+    }
+
     /// `join p`: waits for its end; `None` when `timeout` (seconds) passes first. The end counts as seen.
     /// `flow` is served meanwhile.
     pub fn join_flowing(

@@ -187,6 +187,7 @@ fn note_end(arena: &Arena, slot: SlotRef, hold: Hold, status: WaitStatus) -> boo
     };
     tenders::child_ended();
     let in_order = !record.seal(arena, status, 0);
+    record::note_lost(arena, slot);
     arena.bury(slot, true);
     HAS_BURIED.store(true, Ordering::Relaxed);
     if !matches!(record.status(), Status::Returned | Status::Exited(0)) {
@@ -221,6 +222,7 @@ pub fn bury_orphans(arena: &Arena) {
         if let Some(record) = record::of_slot(arena, process) {
             record.seal(arena, Status::Killed(libc::SIGKILL), 0);
         }
+        record::note_lost(arena, process);
         arena.bury(process, false);
     }
 }

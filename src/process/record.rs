@@ -62,6 +62,8 @@ pub const REPORTED: u64 = 16;
 pub const ASKED: u64 = 32;
 /// Set when it is a worker of a pool: a daemon whose tasks clean up when they are cancelled.
 pub const WORKER: u64 = 64;
+/// Set when it was itself that sent it the signal: for others that is a failure like any other.
+pub const ITSELF: u64 = 128;
 /// Set when it is a program, not a process of Par: it has no slot.
 pub const PROGRAM: u64 = 1 << 16;
 /// Set when a program had its time and was ended.
@@ -206,9 +208,19 @@ impl<'a> Record<'a> {
         self.object.cells[FLAGS_CELL].load(Ordering::Acquire)
     }
 
+    /// Whether another process of the script sent it a signal: its death by one was meant, and is no failure.
+    pub fn is_ended_by_another(&self) -> bool {
+        self.flags() & (SIGNALLED | ITSELF) == SIGNALLED
+    }
+
     /// Sets flags; returns those that were set before.
     pub fn flag(&self, flags: u64) -> u64 {
         self.object.cells[FLAGS_CELL].fetch_or(flags, Ordering::AcqRel)
+    }
+
+    /// Takes flags away.
+    pub fn unflag(&self, flags: u64) {
+        self.object.cells[FLAGS_CELL].fetch_and(!flags, Ordering::AcqRel);
     }
 
     /// Whether nobody has asked it to end before: of those who do it at the same time one does it.
@@ -398,4 +410,39 @@ pub fn status_text(status: Status) -> String {
         Status::Exited(code) => format!("exited {code}"),
         Status::Killed(number) => format!("killed by {}", signal::name_of(number)),
     }
+}
+
+/// Before a burial: when the dead has not ended in order, what it held says so to those who wait there for what it would have
+/// brought. Nobody notes a lock, whose next holder is told, and a barrier, which is broken.
+pub(super) fn note_lost(arena: &Arena, dead: SlotRef) {
+    use ObjectKind::{Condition, Event, Pipe, Queue, Semaphore};
+    let Some(record) = of_slot(arena, dead) else {
+        return;
+    };
+    let bits = arena.slot(dead.index).process.load(Ordering::Acquire);
+    let Some(own) = HandleId::from_bits(bits) else {
+        return;
+    };
+    if matches!(record.status(), Status::Returned | Status::Exited(0)) {
+        return;
+    }
+    for id in arena.held_by(dead) {
+        if matches!(id.kind, Condition | Event | Pipe | Queue | Semaphore)
+            && let Some(object) = arena.object(id)
+        {
+            object.note_lost(own);
+        }
+    }
+}
+
+/// Who had an object and has died, and how: `maker (pid 42) had it, but was killed by SIGKILL`.
+pub(super) fn lost_holder(arena: &Arena, object: &Object) -> Option<String> {
+    let lost = arena.object(arena.lost_holder(object)?)?;
+    let record = Record::of(lost);
+    let how = match record.status() {
+        Status::Killed(number) => format!("was killed by {}", signal::name_of(number)),
+        Status::Exited(code) => format!("left with exit({code})"),
+        other => status_text(other).to_string(),
+    };
+    Some(format!("{} had it, but {how}", record.label()))
 }

@@ -2,7 +2,7 @@
 
 use super::doom::{self, Doomed};
 use super::ended::Ended;
-use super::record::{OBSERVED, OUT_OF_TIME, Record, SIGNALLED};
+use super::record::{OBSERVED, OUT_OF_TIME, Record};
 use super::signals;
 use super::spawn::Process;
 use super::wait::{self, Awaited, Operation, WaitSpec};
@@ -139,15 +139,21 @@ fn look_for_failures() -> Result<()> {
 
 /// Whether it ended badly, and neither the block nor anybody else has waited for that or brought it about by a signal.
 fn has_failed(child: &Process) -> bool {
-    let flags = Record::of(child.hold().object()).flags();
-    flags & OBSERVED == 0
-        && match child.ended() {
-            // Its time was over, however it has ended then.
-            Some(_) if flags & OUT_OF_TIME != 0 => true,
-            Some(Ended::Killed(_)) => flags & SIGNALLED == 0,
-            Some(ended) => ended.is_failure(),
-            None => false,
-        }
+    let record = Record::of(child.hold().object());
+    record.flags() & OBSERVED == 0
+        && child
+            .ended()
+            .is_some_and(|ended| is_failure(record, &ended))
+}
+
+/// Whether an end is a failure of a scope: a death that another process of the script has brought about is none.
+fn is_failure(record: Record<'_>, ended: &Ended) -> bool {
+    match ended {
+        // Its time was over, however it has ended then.
+        _ if record.flags() & OUT_OF_TIME != 0 => true,
+        Ended::Killed(_) => !record.is_ended_by_another(),
+        ended => ended.is_failure(),
+    }
 }
 
 fn ended_by(process: &Process) -> Box<Error> {
@@ -337,6 +343,7 @@ impl End {
     /// Deals with the end of a process.
     fn take(&mut self, process: Process, ended: Ended) {
         let record = Record::of(process.hold().object());
+        let is_failure = is_failure(record, &ended);
         let handled = match self.observes {
             true => record.flag(OBSERVED),
             false => record.flags(),
@@ -349,7 +356,7 @@ impl End {
         if is_our_doing {
             record.flag(OBSERVED);
         }
-        if !ended.is_failure() || handled || is_our_doing {
+        if !is_failure || handled || is_our_doing {
             return;
         }
         self.left.failures.push((process, ended));

@@ -3,7 +3,7 @@
 use super::deadlock::{self, Enders, WaitOps};
 use super::ended::Ended;
 use super::record::{
-    self, DAEMON, ENDED, OUT_OF_TIME, PROGRAM, Record, SIGNALLED, STARTED, Status, WORKER,
+    self, DAEMON, ENDED, ITSELF, OUT_OF_TIME, PROGRAM, Record, SIGNALLED, STARTED, Status, WORKER,
 };
 use super::wait::Awaited;
 use super::{finish, flow, pool, programs, reaper, scope, signals, tenders};
@@ -384,7 +384,7 @@ impl Process {
     }
 
     /// Looks whether it died without a word.
-    fn find_end(&self) {
+    pub(super) fn find_end(&self) {
         if self.is_program() {
             return self.find_program_end();
         }
@@ -460,7 +460,10 @@ impl Process {
         if !self.alive() {
             return false;
         }
-        self.record().flag(SIGNALLED);
+        self.record().flag(match slot == arena::me() {
+            true => SIGNALLED | ITSELF,
+            false => SIGNALLED,
+        });
         if self.record().parent() == Some(arena::me()) {
             // Our own child keeps its pid until we have waited for it.
             return fork::send_signal(pid, number);

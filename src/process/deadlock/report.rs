@@ -1,6 +1,6 @@
 //! The story of a deadlock: who waits, in what, since which line, and who keeps him waiting.
 
-use super::{Blocked, wanted};
+use super::{Blocked, lost, wanted};
 use crate::arena::{Arena, SlotRef};
 use crate::diag::{Error, Field, codes};
 use crate::os::clock;
@@ -23,7 +23,11 @@ pub(super) fn report(arena: &Arena, blocked: &Blocked, group: &[SlotRef]) -> Box
         };
         let nouns: Vec<String> = wait.objects.iter().map(|&id| wanted(arena, id)).collect();
         let waits_for = format!("`{}` of {}", wait.operation.words(), nouns.join(", "));
-        let held_by = held_by(arena, enders, member);
+        let mut held_by = held_by(arena, enders, member);
+        let objects = wait.objects.iter();
+        for lost in objects.filter_map(|&id| lost(arena, id, wait.operation, member)) {
+            held_by += &format!(" ({lost})");
+        }
         let seconds = now.saturating_sub(wait.since) as f64 / 1e9;
         let place = place::text(wait.place);
         let (name, pid) = record::name_and_pid(arena, member);

@@ -398,10 +398,15 @@ fn stream_ended(spec: &WaitSpec<'_>) -> Box<Error> {
         .objects
         .first()
         .map_or_else(String::new, |awaited| deadlock::noun(awaited.id));
-    Error::new(
-        codes::END_OF_STREAM,
-        format!("nothing more can come: no other live process holds the {what}"),
-    )
+    let mut message = format!("nothing more can come: no other live process holds the {what}");
+    let lost = |awaited: &Awaited<'_>| {
+        deadlock::lost(arena::get()?, awaited.id, spec.operation, arena::me())
+    };
+    for lost in spec.objects.iter().filter_map(lost) {
+        message += "; ";
+        message += &lost;
+    }
+    Error::new(codes::END_OF_STREAM, message)
 }
 
 /// The error of a wait that took too long: `what` names the object (`the queue`), `seconds` is what the script asked for.
