@@ -5,7 +5,7 @@ use super::options::Options;
 use super::process::ProcessHandle;
 use super::{Table, arguments, command, file_gather, process as handles, state, travel, willing};
 use crate::diag::{Error, Severity, codes};
-use crate::process::pool::reading::{self, Reader};
+use crate::process::ended::Joined;
 use crate::process::wait::{Operation, timed_out, timed_out_together};
 use crate::process::{
     ChildOutcome, Ended, Message, Method, Process, SpawnSpec, signals, spawn as nouns,
@@ -215,15 +215,6 @@ fn talks_of(targets: &[Value], timeout: Option<f64>) -> Talks {
     talks
 }
 
-/// The processes that are joined together: as soon as one of them has failed, nobody waits for the others.
-struct Together(Vec<Process>);
-
-impl Reader for Together {
-    fn needs_no_more(&self) -> bool {
-        self.0.iter().any(Process::has_failed)
-    }
-}
-
 /// Waits for all, until one has failed: the first failure in order is raised at once, with those that are known by then as causes.
 fn join_all(
     context: &mut dyn Context,
@@ -235,27 +226,20 @@ fn join_all(
     // Callbacks of futures run meanwhile, and may take the others out of the script's list or map.
     targets.iter().for_each(|&target| context.protect(target));
     let talks = talks_of(targets, timeout);
-    let processes = targets.iter().filter_map(process_of).collect();
-    let together: Rc<dyn Reader> = Rc::new(Together(processes));
+    let processes: Vec<Process> = targets.iter().filter_map(process_of).collect();
     for (at, target) in targets.iter().enumerate() {
-        let process = process_of(target);
-        let was_observed = process.as_ref().is_some_and(Process::is_observed);
-        let reading = process
-            .is_some()
-            .then(|| reading::begin_for_now(together.clone()));
-        let joined = join_one(context, *target, left(), &talks);
-        drop(reading);
+        let joined = match process_of(target) {
+            Some(process) => match join_process(context, &process, &processes, left(), &talks) {
+                Ok(Some(value)) => Ok(value),
+                Ok(None) => return Err(failed_together(context, targets, None, &talks)),
+                Err(fault) => Err(fault),
+            },
+            None => join_one(context, *target, left(), &talks),
+        };
         match joined {
             Ok(value) => {
                 context.protect(value);
                 values.push(value);
-            }
-            Err(Fault::Error(error)) if reading::is_break_off(&error) => {
-                if let Some(process) = process.filter(|_| !was_observed) {
-                    // Nobody has seen its end: what it may fail with is still news.
-                    process.unobserve();
-                }
-                return Err(failed_together(context, targets, None, &talks));
             }
             // A wait that was itself ended (time, Ctrl-C) ends the join; a target's failure is that of the whole.
             Err(Fault::Error(error)) if error.code == codes::TIMEOUT => {
@@ -360,15 +344,9 @@ fn join_one(
     timeout: Option<f64>,
     talks: &Talks,
 ) -> Outcome {
-    if let Some(handle) = target.as_handle::<ProcessHandle>() {
-        let process = handle.process.clone();
-        let ended = willing::wait(context, |place| {
-            process.join_flowing(timeout, place, talks.flow())
-        })?;
-        return match ended {
-            Some(ended) => value_of(context, &process, ended),
-            None => Err(timed_out(Operation::Join, &process.name(), timeout.unwrap_or(0.0)).into()),
-        };
+    if let Some(process) = process_of(&target) {
+        let joined = join_process(context, &process, &[], timeout, talks)?;
+        return Ok(joined.unwrap_or(Value::Nil));
     }
     if let Value::Handle(handle) = target
         && let Some(result) = handle.get().join(context, timeout)
@@ -387,6 +365,26 @@ fn join_one(
             .into(),
         (fault, _) => fault,
     })
+}
+
+/// Joins a process, until one of `others` has failed: `None` then.
+fn join_process(
+    context: &mut dyn Context,
+    process: &Process,
+    others: &[Process],
+    timeout: Option<f64>,
+    talks: &Talks,
+) -> Outcome<Option<Value>> {
+    let joined = willing::wait(context, |place| {
+        process.join_beside(others, timeout, place, talks.flow())
+    })?;
+    match joined {
+        Joined::Ended(ended) => value_of(context, process, ended).map(Some),
+        Joined::OtherFailed => Ok(None),
+        Joined::OutOfTime => {
+            Err(timed_out(Operation::Join, &process.name(), timeout.unwrap_or(0.0)).into())
+        }
+    }
 }
 
 /// The value that a process left, or the error that `join` raises instead.

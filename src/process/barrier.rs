@@ -1,10 +1,10 @@
 //! Barriers: nobody goes on before all have come. One that can no longer fill is broken, and says why.
 //!
 //! Who must come is not written down anywhere: any process that has the barrier may. So a death breaks it when the dead was waiting
-//! (it counts as one that has come, and is gone), or when too few are left that could come. Who made it, or started others that have
-//! it, and has never come himself may be a party or may only look on. He only looks on when the dead had come, or when there
-//! are or were as many others as the barrier needs; else he is needed and counted. When enough are left but none of them can
-//! come, the search for deadlocks finds that, and the barrier is broken for the one that was lost last.
+//! (it counts as one that has come, and is gone), or when too few are left that could come. Who made it and has never come
+//! may be a party or may only look on. He only looks on when the dead had come, or when with the dead there were as many others
+//! as the barrier needs; else he is needed and counted. When enough are left but none of them can come, the search for deadlocks
+//! finds that, and the barrier is broken for the one that was lost last.
 
 use super::deadlock::{self, Enders, WaitOps};
 use super::place;
@@ -32,11 +32,10 @@ const BROKEN: usize = 2;
 const BREAKER: usize = 3;
 /// Cell: the last phase that ended by a reset (plus one).
 const RESET: usize = 4;
-/// Cell: the line that broke it; while it is whole, the phase (plus one) in which the last died, and above [`LOST`] how many in
-/// that, but for those whom the script has ended itself.
+/// Cell: the line that broke it; while it is whole, the phase (plus one) in which the last died, and above that [`Lost`].
 const PLACE: usize = 5;
-/// Where in that cell their number begins.
-const LOST: u32 = 48;
+/// How many bits of that cell the phase has.
+const PHASE_BITS: u32 = 48;
 
 /// In place of a phase in the roster: who made the barrier and has never come.
 const MADE: u64 = u64::MAX;
@@ -103,7 +102,7 @@ impl Barrier {
             Arrived::Last(index) => return Ok(Some(index)),
             Arrived::Waits { phase, index } => (phase, index),
         };
-        if lost_in(object, phase) > 0 {
+        if Lost::of(object, phase).were_enough {
             give_up_if_short(arena, object, self.id(), phase);
         }
         let awaited = [Awaited {
@@ -333,79 +332,70 @@ pub(super) fn give_up(object: &Object) -> bool {
 
 /// Whether somebody has died in a phase who might have come.
 fn is_missed_in(object: &Object, phase: u64) -> bool {
-    object.cells[PLACE].load(Ordering::SeqCst) & ((1 << LOST) - 1) == phase + 1
+    object.cells[PLACE].load(Ordering::SeqCst) & ((1 << PHASE_BITS) - 1) == phase + 1
 }
 
-/// How many of those the script has not ended itself.
-fn lost_in(object: &Object, phase: u64) -> u64 {
-    match is_missed_in(object, phase) {
-        true => object.cells[PLACE].load(Ordering::SeqCst) >> LOST,
-        false => 0,
+/// What is known of those who have died in a phase.
+#[derive(Clone, Copy, Default)]
+struct Lost {
+    /// How many they are, but for those whom the script has ended itself: it may be about to replace them.
+    count: u64,
+    /// Without the maker there were as many as the barrier needs when one of them died: he only looks on.
+    were_enough: bool,
+}
+
+impl Lost {
+    fn of(object: &Object, phase: u64) -> Lost {
+        let bits = match is_missed_in(object, phase) {
+            true => object.cells[PLACE].load(Ordering::SeqCst) >> PHASE_BITS,
+            false => 0,
+        };
+        Lost {
+            count: bits >> 1,
+            were_enough: bits & 1 != 0,
+        }
+    }
+
+    fn note(self, object: &Object, phase: u64) {
+        let bits = self.count << 1 | u64::from(self.were_enough);
+        object.cells[PLACE].store((phase + 1) | bits << PHASE_BITS, Ordering::SeqCst);
     }
 }
 
-/// Who could come to a barrier.
-struct Candidates {
-    left: Vec<SlotRef>,
-    /// Those who have started others that have it.
-    starters: Vec<SlotRef>,
+/// The living who could come to a barrier, but for one that has died. `graph` says where a handle may lie: in a message, in
+/// something that is shared.
+fn who_could_come(
+    arena: &Arena,
+    id: HandleId,
+    dead: Option<SlotRef>,
+    graph: impl FnOnce() -> Graph,
+) -> Vec<SlotRef> {
+    let leading = graph().containers().leading_to(id);
+    let holds = |process: &SlotRef| leading.iter().any(|&id| arena.holds(*process, id));
+    let others = arena.live_processes();
+    let others = others.filter(|&process| Some(process) != dead);
+    others.filter(holds).collect()
 }
 
-impl Candidates {
-    /// The living, but for one that has died. `graph` says where a handle may lie: in a message, in something that is shared.
-    fn find(
-        arena: &Arena,
-        id: HandleId,
-        dead: Option<SlotRef>,
-        graph: impl FnOnce() -> Graph,
-    ) -> Self {
-        let holders = |ids: &[HandleId]| {
-            let others = arena
-                .live_processes()
-                .filter(|&process| Some(process) != dead);
-            let holds = |process: &SlotRef| ids.iter().any(|&id| arena.holds(*process, id));
-            others.filter(holds).collect::<Vec<_>>()
-        };
-        let left = holders(&graph().containers().leading_to(id));
-        let parent = |process: &SlotRef| {
-            SlotRef::from_bits(arena.slot(process.index).parent.load(Ordering::Acquire))
-        };
-        let starters = left.iter().chain(&dead).filter_map(parent).collect();
-        Candidates { left, starters }
-    }
-
-    /// How many of them are parties for sure, and how many have never come and perhaps only look on. The mutex is held.
-    fn counted(&self, roster: &Roster<'_>) -> (u64, u64) {
-        let looks_on = |process: &&SlotRef| match roster.get(**process) {
-            Some(phase) => phase == MADE,
-            None => self.starters.contains(process),
-        };
-        let looking = self.left.iter().filter(looks_on).count();
-        ((self.left.len() - looking) as u64, looking as u64)
-    }
+/// How many of some processes are parties for sure: who made the barrier and has never come may only look on. The mutex is held.
+fn sure(arena: &Arena, object: &Object, left: &[SlotRef]) -> u64 {
+    let roster = Roster::of(arena, object);
+    let looks_on = |process: &&SlotRef| roster.get(**process) == Some(MADE);
+    (left.len() - left.iter().filter(looks_on).count()) as u64
 }
 
-/// Breaks a barrier when some have been lost in a phase and the others are too few, though with those there were enough: who
-/// has come meanwhile would wait for ever.
+/// Breaks a barrier whose maker only looks on when the others have become too few: who has come since would wait for ever.
 #[cold]
 fn give_up_if_short(arena: &Arena, object: &Object, id: HandleId, phase: u64) {
-    let candidates = Candidates::find(arena, id, None, || arena.contents());
+    let left = who_could_come(arena, id, None, || arena.contents());
     let guard = object.lock();
-    let (parties, lost) = (
-        object.cells[PARTIES].load(Ordering::SeqCst),
-        lost_in(object, phase),
-    );
-    let (sure, _) = candidates.counted(&Roster::of(arena, object));
     let is_over = object.cells[PHASE].load(Ordering::SeqCst) != phase;
-    if is_over || lost == 0 || sure >= parties || sure + lost < parties {
+    let parties = object.cells[PARTIES].load(Ordering::SeqCst);
+    if is_over || !Lost::of(object, phase).were_enough || sure(arena, object, &left) >= parties {
         return;
     }
-    break_it(
-        object,
-        BY_DEATH,
-        object.cells[BREAKER].load(Ordering::SeqCst),
-        None,
-    );
+    let lost = object.cells[BREAKER].load(Ordering::SeqCst);
+    break_it(object, BY_DEATH, lost, None);
     drop(guard);
     object.events[0].notify_all();
 }
@@ -413,31 +403,39 @@ fn give_up_if_short(arena: &Arena, object: &Object, id: HandleId, phase: u64) {
 /// A death breaks the barrier when the dead was waiting at it; or when it did not end in order, others wait or it has come
 /// before, and too few are left that could come.
 fn bury(arena: &Arena, object: &Object, id: HandleId, dead: SlotRef) {
-    let ended = record::of_slot(arena, dead).map(|record| record.status());
+    let record = record::of_slot(arena, dead);
+    let ended = record.map(|record| record.status());
     let in_order = matches!(ended, Some(Status::Returned | Status::Exited(0)));
-    let candidates =
-        (!in_order).then(|| Candidates::find(arena, id, Some(dead), || arena.contents_in_burial()));
+    let left = match in_order {
+        true => Vec::new(),
+        false => who_could_come(arena, id, Some(dead), || arena.contents_in_burial()),
+    };
     let guard = object.lock();
     let waiting = here(arena, object);
-    let roster = Roster::of(arena, object);
-    let came_before = roster.remove(dead).is_some_and(|phase| phase != MADE);
+    let came_before = Roster::of(arena, object)
+        .remove(dead)
+        .is_some_and(|phase| phase != MADE);
     if waiting.contains(&dead) {
         break_it(object, BY_DEATH, process_of(arena, dead), None);
-    } else if let Some(candidates) = candidates {
-        // Whom the script has ended itself it may be about to replace: he is no reason to take anybody for one who only looks on.
-        let is_meant = record::of_slot(arena, dead).is_some_and(|of| of.is_ended_by_another());
+    } else if !in_order {
         let parties = object.cells[PARTIES].load(Ordering::SeqCst);
         let phase = object.cells[PHASE].load(Ordering::SeqCst);
-        let lost = lost_in(object, phase) + u64::from(!is_meant);
-        let (sure, looking) = candidates.counted(&roster);
-        let only_look_on = came_before || !is_meant && sure + lost >= parties;
-        let left = if only_look_on { sure } else { sure + looking };
+        let sure = sure(arena, object, &left);
+        let mut lost = Lost::of(object, phase);
+        if !record.is_some_and(|record| record.is_ended_by_another()) {
+            lost.count += 1;
+            lost.were_enough |= sure + lost.count >= parties;
+        }
+        let left = match came_before || lost.were_enough {
+            true => sure,
+            false => left.len() as u64,
+        };
         if left < parties && (came_before || !waiting.is_empty()) {
             break_it(object, BY_DEATH, process_of(arena, dead), None);
         } else if object.cells[BROKEN].load(Ordering::SeqCst) == 0 {
             object.cells[BREAKER].store(process_of(arena, dead), Ordering::SeqCst);
             crash_point!("barrier: somebody is lost");
-            object.cells[PLACE].store((phase + 1) | lost << LOST, Ordering::SeqCst);
+            lost.note(object, phase);
         }
     }
     drop(guard);

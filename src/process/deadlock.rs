@@ -25,6 +25,7 @@ use crate::os::clock;
 use crate::source::Span;
 use report::report;
 use std::cell::RefCell;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::OnceLock;
@@ -366,12 +367,12 @@ impl<'a> Search<'a> {
         let wait = read(self.arena, process)?;
         let enders = self.enders(process, &wait)?;
         let mut stuck = self.stuck.borrow_mut();
-        if !stuck.contains_key(&enders.as_ptr()) {
+        if let Entry::Vacant(entry) = stuck.entry(enders.as_ptr()) {
             // Who waits itself may be among them: it is asked once more.
             if enders.iter().any(|&ender| is_free(self.arena, ender)) {
                 return None;
             }
-            stuck.insert(enders.as_ptr(), enders.clone());
+            entry.insert(enders.clone());
         }
         Some((wait, enders))
     }

@@ -4,7 +4,7 @@ use super::flow::Flow;
 use super::record::{OBSERVED, PASSED, Record, Status};
 use super::signals;
 use super::spawn::{Message, Process};
-use super::wait::{self, Operation, WaitSpec};
+use super::wait::{self, Awaited, Operation, WaitSpec};
 use crate::arena::{self, Hold, SlotRef};
 use crate::diag::{Error, Field, Result, codes};
 use crate::os::fork::WaitStatus;
@@ -124,6 +124,17 @@ impl Ended {
     }
 }
 
+/// What a wait for one of several processes came to.
+#[derive(Debug)]
+pub enum Joined {
+    /// Its end.
+    Ended(Ended),
+    /// Another one has failed.
+    OtherFailed,
+    /// The time was over.
+    OutOfTime,
+}
+
 impl Process {
     /// As [`Process::join_flowing`], and nothing flows meanwhile.
     pub fn join(&self, timeout: Option<f64>, place: Option<Span>) -> Result<Option<Ended>> {
@@ -157,16 +168,6 @@ impl Process {
         }
     }
 
-    /// Whether somebody has waited for its end.
-    pub fn is_observed(&self) -> bool {
-        self.record().flags() & OBSERVED != 0
-    }
-
-    /// Whoever has waited for its end has given that up.
-    pub fn unobserve(&self) {
-        self.record().unflag(OBSERVED);
-    }
-
     /// `join p`: waits for its end; `None` when `timeout` (seconds) passes first. The end counts as seen.
     /// `flow` is served meanwhile.
     pub fn join_flowing(
@@ -175,28 +176,72 @@ impl Process {
         place: Option<Span>,
         flow: Option<&dyn Flow>,
     ) -> Result<Option<Ended>> {
+        match self.join_beside(&[], timeout, place, flow)? {
+            Joined::Ended(ended) => Ok(Some(ended)),
+            Joined::OtherFailed | Joined::OutOfTime => Ok(None),
+        }
+    }
+
+    /// As [`Process::join_flowing`], until one of `others` has failed: this wait is one of several for all of them, and whoever of them
+    /// runs could end it.
+    pub fn join_beside(
+        &self,
+        others: &[Process],
+        timeout: Option<f64>,
+        place: Option<Span>,
+        flow: Option<&dyn Flow>,
+    ) -> Result<Joined> {
         self.check_started("join")?;
-        self.record().flag(OBSERVED);
-        let awaited = [self.awaited()];
-        let mut spec = WaitSpec::new(Operation::Join, &awaited, place).with_timeout(timeout);
-        spec.flow = flow;
-        let deadline = spec.deadline;
-        spec.watch = self
-            .watched()
-            .filter(|_| self.record().status() == Status::Open);
-        let ended = wait::wait(&spec, || Ok(self.ended()))?;
-        if let (Some(flow), Some(_)) = (flow, &ended) {
+        let was_observed = self.record().flag(OBSERVED) & OBSERVED != 0;
+        let is_open = |process: &Process| process.record().status() == Status::Open;
+        let deadline = WaitSpec::new(Operation::Join, &[], place).with_timeout(timeout);
+        let joined = loop {
+            let others = others
+                .iter()
+                .filter(|other| *other != self && other.started());
+            let open: Vec<&Process> = others.clone().filter(|other| is_open(other)).collect();
+            let awaited = std::iter::once(self).chain(open.iter().copied());
+            let awaited: Vec<Awaited<'_>> = awaited.map(Process::awaited).collect();
+            let mut spec = WaitSpec::new(Operation::Join, &awaited, place);
+            spec.deadline = deadline.deadline;
+            spec.flow = flow;
+            spec.watch = self.watched().filter(|_| is_open(self));
+            let step = wait::wait(&spec, || {
+                Ok(match self.ended() {
+                    Some(ended) => Some(Some(Joined::Ended(ended))),
+                    None if others.clone().any(Process::has_failed) => {
+                        Some(Some(Joined::OtherFailed))
+                    }
+                    // One that could have ended this wait has gone: who looks for deadlocks is told.
+                    None if !open.iter().all(|other| is_open(other)) => Some(None),
+                    None => None,
+                })
+            })?;
+            match step {
+                Some(Some(joined)) => break joined,
+                Some(None) => {}
+                None => break Joined::OutOfTime,
+            }
+        };
+        if let (Some(flow), Joined::Ended(_)) = (flow, &joined) {
             // What it wrote last may have come with its end, and goes where it is to go before the join is over.
             let mut spec = WaitSpec::new(Operation::Outside, &[], place);
-            (spec.deadline, spec.flow) = (deadline, Some(flow));
+            (spec.deadline, spec.flow) = (deadline.deadline, Some(flow));
             wait::wait(&spec, || Ok(flow.is_settled().then_some(())))?;
         }
-        if self.is_program()
-            && let Some(status) = ended.as_ref().and_then(Ended::wait_status)
-        {
-            signals::check_shared(status, place)?;
+        match &joined {
+            Joined::OtherFailed if !was_observed => {
+                // Nobody has seen its end: what it may fail with is still news.
+                self.record().unflag(OBSERVED);
+            }
+            Joined::Ended(ended) if self.is_program() => {
+                if let Some(status) = ended.wait_status() {
+                    signals::check_shared(status, place)?;
+                }
+            }
+            _ => {}
         }
-        Ok(ended)
+        Ok(joined)
     }
 
     /// The process whose death says that this one has ended: itself, or for a program the one that started it.
