@@ -509,3 +509,14 @@ fn ctrl_c_at_the_prompt_ends_what_its_line_has_started() {
     assert!(text.contains("true true false false [2, 4]\n"), "{text}");
     assert!(text.contains("Interrupted"), "{text}");
 }
+
+#[test]
+fn what_an_earlier_line_has_started_is_told_of_after_a_ctrl_c() {
+    let text = session(
+        "let p = spawn(name: \"early\") { throw error(\"of the first line\") }\n\
+         while p.alive { sleep(1ms) }; `kill -INT {current_process().pid}`.run(); sleep(9)\n\
+         print(\"on\")\n",
+    );
+    assert!(text.contains("Interrupted") && text.contains("on\n"), "{text}");
+    assert!(text.contains("of the first line"), "{text}");
+}

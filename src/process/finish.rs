@@ -282,7 +282,8 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
     for daemon in &daemons {
         let _ = wait_for(daemon, None);
     }
-    let mut failures = reaper::take_failures();
+    // What earlier lines of a prompt have started goes on, and what it fails with is news.
+    let mut failures = reaper::take_failures(|of| !of_line || signals::is_child_of_line(of));
     if signals::is_tree_interrupted() {
         // Whatever came of those whom it has met came of the Ctrl-C.
         let all = cancels || of_line || was_interrupted();

@@ -227,10 +227,12 @@ pub fn bury_orphans(arena: &Arena) {
     }
 }
 
-/// The failures of this process's children that nobody has joined or waited for, each told once.
-pub fn take_failures() -> Vec<Hold> {
+/// The failures of those of this process's children that are `wanted` and that nobody has joined or waited for, each told once. The
+/// others are kept.
+pub fn take_failures(wanted: impl Fn(&Record<'_>) -> bool) -> Vec<Hold> {
     reap_ended(Patience::Leaving);
-    let failed = with(|children| std::mem::take(&mut children.failed));
+    let is_wanted = |hold: &mut Hold| wanted(&Record::of(hold.object()));
+    let failed: Vec<Hold> = with(|children| children.failed.extract_if(.., is_wanted).collect());
     let untold = |hold: &Hold| {
         let record = Record::of(hold.object());
         record.flags() & OBSERVED == 0 && record.flag(REPORTED) & REPORTED == 0

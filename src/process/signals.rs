@@ -21,8 +21,12 @@ static INTERRUPTED_AT: AtomicU64 = AtomicU64::new(0);
 /// At a prompt: what was started up to this number of a process belongs to earlier lines, and goes on after a Ctrl-C.
 static LINE_BEGAN_AT: AtomicU64 = AtomicU64::new(0);
 
+/// When that line began (monotonic nanoseconds); 0 without a prompt.
+static LINE_BEGAN: AtomicU64 = AtomicU64::new(0);
+
 /// A line of a prompt begins: a Ctrl-C from now on ends what it starts, and nothing that runs already.
 pub fn begin_line() {
+    LINE_BEGAN.store(clock::now(), Ordering::Relaxed);
     if let Some(arena) = arena::get() {
         LINE_BEGAN_AT.store(arena.last_serial(), Ordering::Relaxed);
     }
@@ -44,6 +48,11 @@ pub(super) fn is_of_line(arena: &Arena, process: SlotRef) -> bool {
     true
 }
 
+/// Whether a child or a program of this process was started by the line of the prompt that runs, whatever has become of it.
+pub(super) fn is_child_of_line(record: &Record<'_>) -> bool {
+    record.began_at() >= LINE_BEGAN.load(Ordering::Relaxed)
+}
+
 /// Whether this process was told to end by a cancellation.
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
@@ -56,6 +65,7 @@ pub fn was_cancelled() -> bool {
 pub(super) fn forget_all() {
     CANCELLED.store(false, Ordering::Relaxed);
     LINE_BEGAN_AT.store(0, Ordering::Relaxed);
+    LINE_BEGAN.store(0, Ordering::Relaxed);
     INTERRUPTED_AT.store(0, Ordering::Relaxed);
     doom::forget_all();
 }

@@ -181,6 +181,11 @@ impl Running {
         std::mem::take(&mut self.complaints)
     }
 
+    /// Takes back what could not be passed on, to be so later.
+    pub fn take_back(&mut self, complaints: &[u8]) {
+        self.complaints.splice(..0, complaints.iter().copied());
+    }
+
     /// The end of what a program said to its standard error.
     pub fn last_words(&self, stage: usize) -> &[u8] {
         match self.tails.get(stage) {

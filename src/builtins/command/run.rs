@@ -107,24 +107,34 @@ impl Foreground {
     }
 
     /// Passes on what it complains about, as fast as who reads our standard error takes it; its time goes on meanwhile.
+    /// What ends that wait leaves the rest to be passed on later.
     fn pass_on(&mut self, context: &mut dyn Context) -> Outcome<()> {
-        let place = context.place();
-        let ours = Interest::Writable(libc::STDERR_FILENO);
-        for piece in self.running.complaints().chunks(PASSED) {
-            loop {
-                let (program, deadline) = (self.running.program(), self.running.deadline());
-                let has_room = wait::outside(program, place, deadline, |interests| {
-                    interests.push(ours);
-                    Ok(poll::is_met(ours).then_some(()))
-                })?;
-                if has_room.is_some() {
-                    break;
-                }
-                self.check_time()?;
+        let complaints = self.running.complaints();
+        for (at, piece) in complaints.chunks(PASSED).enumerate() {
+            let passed = self.pass_piece(context, piece);
+            if passed.is_err() {
+                let rest = complaints.get(at * PASSED..).unwrap_or_default();
+                self.running.take_back(rest);
+                return passed;
             }
-            context.write_err(piece)?;
         }
         Ok(())
+    }
+
+    fn pass_piece(&mut self, context: &mut dyn Context, piece: &[u8]) -> Outcome<()> {
+        let place = context.place();
+        let ours = Interest::Writable(libc::STDERR_FILENO);
+        loop {
+            let (program, deadline) = (self.running.program(), self.running.deadline());
+            let has_room = wait::outside(program, place, deadline, |interests| {
+                interests.push(ours);
+                Ok(poll::is_met(ours).then_some(()))
+            })?;
+            if has_room.is_some() {
+                return context.write_err(piece);
+            }
+            self.check_time()?;
+        }
     }
 
     /// Its end, once all has ended that is waited for.
