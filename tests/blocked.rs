@@ -77,7 +77,7 @@ try { let out = open("pipe", "w"); ready(); out.write("y" * 1_000_000) } finally
 ];
 
 /// A script that ends by itself, and the files that it leaves behind.
-const ENDING: [(&str, &str, &[&str]); 3] = [
+const ENDING: [(&str, &str, &[&str]); 4] = [
     (
         "a cancelled print",
         r#"let p = spawn { try { done("begun"); print("y" * 1_000_000) } finally { done("child") } }
@@ -89,6 +89,16 @@ if p.cancel(grace: 1h) { done("in-time") }"#,
     (
         "the time-out of a scope around a print",
         r#"try { scope(timeout: 100ms) { print("y" * 1_000_000) } } catch e { done(e.kind) }"#,
+        &["Timeout"],
+    ),
+    (
+        "the time-out of a scope around what is written in buffers",
+        r#"import json
+import csv
+let reader = spawn(daemon: true) { let pipe = open("pipe"); sleep(1h) }
+for f in [fn() => json.dump_lines((0..).map(fn(i) => "x" * 1000), "pipe"), fn() => csv.dump((0..).map(fn(i) => ["x" * 1000]), "pipe")] {
+  try { scope(timeout: 100ms) { f() } } catch e { done(e.kind) }
+}"#,
         &["Timeout"],
     ),
     (

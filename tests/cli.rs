@@ -517,6 +517,9 @@ fn what_an_earlier_line_has_started_is_told_of_after_a_ctrl_c() {
          while p.alive { sleep(1ms) }; `kill -INT {current_process().pid}`.run(); sleep(9)\n\
          print(\"on\")\n",
     );
-    assert!(text.contains("Interrupted") && text.contains("on\n"), "{text}");
+    assert!(
+        text.contains("Interrupted") && text.contains("on\n"),
+        "{text}"
+    );
     assert!(text.contains("of the first line"), "{text}");
 }

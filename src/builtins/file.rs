@@ -141,7 +141,7 @@ fn open(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let (flags, binary) = parse_mode(mode, &args[1])?;
     let coding = coding(mode, args)?;
-    let file = system::open(context, "open", &path, flags)?.0;
+    let file = system::open(context, "open", &path, flags)?.into_inner();
     let kind = file.metadata().map(|data| data.file_type());
     if kind.as_ref().is_ok_and(|kind| kind.is_dir()) {
         let error = std::io::Error::other("it is a directory");
@@ -384,7 +384,7 @@ impl Inner {
                 if stream.reader.is_none() {
                     stream.forget_ahead()?;
                 }
-                match Attentive(&stream.file).write(rest)? {
+                match Attentive::new(&stream.file).write(rest)? {
                     0 => Err(std::io::ErrorKind::WriteZero.into()),
                     count => Ok(count),
                 }

@@ -65,7 +65,7 @@ impl Stream {
         let before = self.ahead.len();
         self.ahead.resize(before + CHUNK, 0);
         let room = self.ahead.get_mut(before..).unwrap_or_default();
-        let result = Attentive(&self.file).read(room);
+        let result = Attentive::new(&self.file).read(room);
         self.ahead.truncate(before + *result.as_ref().unwrap_or(&0));
         match &mut self.reader {
             Some(reader) if !self.spoilt && result.is_ok() => {

@@ -109,7 +109,7 @@ fn input(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         system::wait_readable(context, std::io::stdin().as_fd())?;
         let mut chunk = vec![0; INPUT_CHUNK];
         let count = system::retry(context, "input", "standard input", || {
-            Attentive(std::io::stdin()).read(&mut chunk)
+            Attentive::new(std::io::stdin()).read(&mut chunk)
         })?;
         let buffer: &mut Input = state::of(context);
         buffer.ended = count == 0;

@@ -39,8 +39,11 @@ const PHASE_BITS: u32 = 48;
 
 /// In place of a phase in the roster: who made the barrier and has never come.
 const MADE: u64 = u64::MAX;
-/// In place of a phase in the roster: who has come and gone again.
-const CAME: u64 = u64::MAX - 1;
+/// In place of a phase in the roster, with the phase and the number in it: who has stepped back for a moment to let its collector look,
+/// and comes again with that number.
+const STEPPED: u64 = 1 << 62;
+/// How many bits of that the number has.
+const NUMBER_BITS: u32 = 16;
 
 /// Reasons, as stored.
 const BY_TIMEOUT: u64 = 1;
@@ -150,7 +153,7 @@ impl Barrier {
         }
         if let Some(arena) = arena::get() {
             // The entry exists, so nothing has to grow.
-            let _ = Roster::of(arena, self.hold.object()).set(arena::me(), CAME);
+            let _ = Roster::of(arena, self.hold.object()).set(arena::me(), stepped(phase, index));
         }
         drop(guard);
         waited
@@ -180,11 +183,18 @@ impl Barrier {
         }
         let phase = self.cell(PHASE);
         let roster = Roster::of(arena, object);
-        let index = here(arena, object).len() as u64;
+        let present = here(arena, object).len() as u64;
+        let back = |of: u64| (of == stepped(phase, number_of(of))).then(|| number_of(of));
+        let others = roster.entries().into_iter().filter(|(who, _)| *who != me);
+        // Two of a round never get the same number.
+        let index = match roster.get(me).and_then(back) {
+            Some(number) => number,
+            None => present + others.filter(|(_, of)| back(*of).is_some()).count() as u64,
+        };
         // Also the last is entered: who has ever come is known to be needed.
         roster.set(me, phase)?;
         crash_point!("barrier: arrived");
-        if index + 1 >= self.cell(PARTIES) {
+        if present + 1 >= self.cell(PARTIES) {
             if self.cell(RESET) == phase + 1 {
                 // Of somebody who died in the middle of a reset: this phase fills.
                 object.cells[RESET].store(0, Ordering::SeqCst);
@@ -277,6 +287,15 @@ impl Barrier {
         }
         format!("<barrier {} of {}>", self.n_waiting(), self.parties())
     }
+}
+
+/// The entry of one who has stepped back.
+fn stepped(phase: u64, number: u64) -> u64 {
+    STEPPED | (phase << NUMBER_BITS & (STEPPED - 1)) | number & ((1 << NUMBER_BITS) - 1)
+}
+
+fn number_of(entry: u64) -> u64 {
+    entry & ((1 << NUMBER_BITS) - 1)
 }
 
 enum Arrived {

@@ -16,7 +16,7 @@ mod report;
 
 use super::tenders::PENDING_CELL;
 use super::wait::{Awaited, Operation};
-use super::{barrier, file_lock, place, record};
+use super::{barrier, place};
 use crate::arena::collect::Containers;
 use crate::arena::table::WaitRecord;
 use crate::arena::{self, Arena, Cell, HandleId, Object, ObjectKind, SlotRef};
@@ -24,6 +24,7 @@ use crate::diag::Error;
 use crate::os::clock;
 use crate::source::Span;
 use report::report;
+pub(super) use report::{lost, wanted};
 use std::cell::RefCell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -96,22 +97,6 @@ fn ops(kind: ObjectKind) -> Option<&'static WaitOps> {
 pub fn is_ready(arena: &Arena, awaited: &Awaited<'_>, operation: Operation) -> bool {
     ops(awaited.id.kind)
         .is_some_and(|ops| (ops.ready)(arena, awaited.object, awaited.id, operation, arena::me()))
-}
-
-/// Who could have ended a wait for an object and has died, and how.
-pub(super) fn lost(
-    arena: &Arena,
-    id: HandleId,
-    operation: Operation,
-    waiter: SlotRef,
-) -> Option<String> {
-    let (object, ops) = (arena.object(id)?, ops(id.kind)?);
-    let others = match (ops.enders)(arena, object, id, operation, waiter) {
-        Enders::HoldersOf(ids) => ids,
-        _ => vec![id],
-    };
-    let mut objects = others.into_iter().filter_map(|id| arena.object(id));
-    objects.find_map(|object| record::lost_holder(arena, object))
 }
 
 /// What an object is called in reports.
@@ -595,17 +580,5 @@ pub(super) fn owners(
     match (ops.enders)(arena, object, id, operation, waiter) {
         Enders::These(some) if id.kind != ObjectKind::Process => some,
         _ => Vec::new(),
-    }
-}
-
-/// An awaited object as reports name it: for a process its name, for others the noun.
-pub(super) fn wanted(arena: &Arena, id: HandleId) -> String {
-    match arena.object(id) {
-        Some(object) if id.kind == ObjectKind::Process => record::Record::of(object).label(),
-        Some(object) if id.kind == ObjectKind::FileLock => file_lock::wanted(arena, object),
-        _ => match noun(id) {
-            noun if noun.starts_with('e') => format!("an {noun}"),
-            noun => format!("a {noun}"),
-        },
     }
 }

@@ -11,7 +11,7 @@ use crate::os::program::{self, Group, ProgramSpec, Refused};
 use crate::os::terminal::{self, Pair};
 use crate::os::{self, clock, descriptor};
 use crate::process::programs::{self, JobId, Mark};
-use crate::process::wait;
+use crate::process::wait::{self, Attentive};
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -349,7 +349,7 @@ fn open(path: &str, flags: i32) -> Result<File> {
         Ok(name) => wait::open(&name, flags, None)?,
         Err(_) => Err(std::io::ErrorKind::InvalidInput.into()),
     };
-    opened.map(|file| file.0).map_err(|error| {
+    opened.map(Attentive::into_inner).map_err(|error| {
         let number = error.raw_os_error().unwrap_or(0);
         let message = format!("open {path:?}: {}", os::describe(&error));
         let report = match os::scarce(number) {

@@ -287,12 +287,10 @@ fn pop(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn update(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let map = receiver("update", &args[0])?;
     if matches!(args[3], Value::Undef) {
-        let other = match args[1] {
-            Value::Handle(handle) => match handle.downcast::<MapHandle>() {
-                Some(other) => entries(context, &other.0)?,
-                None => Vec::new(),
-            },
-            Value::Map(other) => other.table().iter().collect(),
+        let shared = args[1].as_handle::<MapHandle>();
+        let other = match (shared, args[1]) {
+            (Some(other), _) => entries(context, &other.0)?,
+            (None, Value::Map(other)) => other.table().iter().collect(),
             _ => {
                 let expected = "a map (or a key, a first value and a function)";
                 return Err(arguments::wrong("update", "other", expected, &args[1]));

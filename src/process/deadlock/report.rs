@@ -1,10 +1,11 @@
 //! The story of a deadlock: who waits, in what, since which line, and who keeps him waiting.
 
-use super::{Blocked, lost, wanted};
-use crate::arena::{Arena, SlotRef};
+use super::{Blocked, Enders, noun, ops};
+use crate::arena::{Arena, HandleId, ObjectKind, SlotRef};
 use crate::diag::{Error, Field, codes};
 use crate::os::clock;
-use crate::process::{place, record};
+use crate::process::wait::Operation;
+use crate::process::{file_lock, place, record};
 
 /// How many of a crowd a report names: enough to see who they are.
 const MOST_TOLD: usize = 32;
@@ -73,5 +74,33 @@ fn held_by(arena: &Arena, enders: &[SlotRef], waits: SlotRef) -> String {
     match names.is_empty() {
         true => String::from("nobody else"),
         false => names.join(", "),
+    }
+}
+
+/// Who could have ended a wait for an object and has died, and how.
+pub(in crate::process) fn lost(
+    arena: &Arena,
+    id: HandleId,
+    operation: Operation,
+    waiter: SlotRef,
+) -> Option<String> {
+    let (object, ops) = (arena.object(id)?, ops(id.kind)?);
+    let others = match (ops.enders)(arena, object, id, operation, waiter) {
+        Enders::HoldersOf(ids) => ids,
+        _ => vec![id],
+    };
+    let mut objects = others.into_iter().filter_map(|id| arena.object(id));
+    objects.find_map(|object| record::lost_holder(arena, object))
+}
+
+/// An awaited object as reports name it: for a process its name, for others the noun.
+pub(in crate::process) fn wanted(arena: &Arena, id: HandleId) -> String {
+    match arena.object(id) {
+        Some(object) if id.kind == ObjectKind::Process => record::Record::of(object).label(),
+        Some(object) if id.kind == ObjectKind::FileLock => file_lock::wanted(arena, object),
+        _ => match noun(id) {
+            noun if noun.starts_with('e') => format!("an {noun}"),
+            noun => format!("a {noun}"),
+        },
     }
 }

@@ -112,7 +112,7 @@ fn take_turn(arena: &Arena, length: usize) -> Result<Option<Guard<'_>>> {
 /// As [`write()`].
 pub fn open(path: &CStr, flags: i32, place: Option<Span>) -> Result<io::Result<Attentive>> {
     const MODE: u32 = 0o666;
-    let call = || blocking::open(path, flags, MODE).map(|file| Attentive(file.into()));
+    let call = || blocking::open(path, flags, MODE).map(|file| Attentive::new(file.into()));
     if !is_pipe(path) {
         return heard(call);
     }
@@ -145,11 +145,28 @@ fn is_pipe(path: &CStr) -> bool {
 
 /// An open file whose reads and writes are ended by what ends this process, however long others let them wait. The error of that is
 /// inside of the one that a read or a write gives ([`broken_off`]), because much of the standard library passes on only such.
-pub struct Attentive<F = File>(pub F);
+pub struct Attentive<F = File> {
+    file: F,
+    /// A write has been broken off: whoever throws the rest away by trying once more (as buffers do) must not wait again.
+    is_broken: bool,
+}
 
 impl<F: AsFd> Attentive<F> {
+    /// A file of which nothing has been broken off.
+    pub fn new(file: F) -> Attentive<F> {
+        Attentive {
+            file,
+            is_broken: false,
+        }
+    }
+
+    /// The file itself.
+    pub fn into_inner(self) -> F {
+        self.file
+    }
+
     fn descriptor(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
+        self.file.as_fd().as_raw_fd()
     }
 }
 
@@ -161,7 +178,12 @@ impl<F: AsFd> io::Read for Attentive<F> {
 
 impl<F: AsFd> io::Write for Attentive<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        carried(heard(|| blocking::write(self.descriptor(), bytes)))
+        if self.is_broken {
+            return Ok(bytes.len());
+        }
+        let done = heard(|| blocking::write(self.descriptor(), bytes));
+        self.is_broken = done.is_err();
+        carried(done)
     }
 
     fn flush(&mut self) -> io::Result<()> {
