@@ -289,7 +289,9 @@ fn is_over(value: &Value) -> bool {
 
 impl Several {
     fn new(context: &mut dyn Context, function: &str, value: Value) -> Outcome<Several> {
-        let values = super::map::gather(context, value)?.items().to_values();
+        let values = super::map::gather(context, value, false)?
+            .items()
+            .to_values();
         for value in &values {
             if value.as_handle::<FutureHandle>().is_none()
                 && value.as_handle::<ProcessHandle>().is_none()

@@ -92,6 +92,12 @@ impl Retry {
         Ok(retry)
     }
 
+    /// Whether functions of the script decide on it.
+    pub fn asks_script(&self) -> bool {
+        let is_function = !matches!(self.delay, Value::Nil) && self.delay.as_number().is_none();
+        is_function || !matches!(self.when, Value::Nil)
+    }
+
     /// These terms, completed from others.
     pub fn or(mut self, others: Retry) -> Retry {
         if matches!(self.delay, Value::Nil) {

@@ -87,9 +87,11 @@ pub fn lazy_source(context: &mut dyn Context, items: Value) -> Outcome<Option<Rc
     Ok(Some(source).filter(|source| !source.is_at_hand()))
 }
 
-/// All items of an iterable, as a list that stays alive.
-pub fn gather(context: &mut dyn Context, items: Value) -> Outcome<Gc<List>> {
-    if let Value::List(list) = items {
+/// All items of an iterable, as a list that stays alive; of a list itself a copy when the script may change it meanwhile.
+pub fn gather(context: &mut dyn Context, items: Value, may_change: bool) -> Outcome<Gc<List>> {
+    if let Value::List(list) = items
+        && !may_change
+    {
         return Ok(list);
     }
     gather::check_end("pool map", &items)?;
@@ -100,8 +102,8 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     if let Some(source) = lazy_source(context, items)? {
         return reading::run(context, function, source, &settings);
     }
-    // While the map runs nothing else of the script runs in this process, so nobody changes the list.
-    let items = gather(context, items)?;
+    // While the map runs nothing else of the script runs in this process.
+    let items = gather(context, items, settings.retry.asks_script())?;
     context.protect(Value::List(items));
     context.protect(function);
     settings.retry.protect(context);

@@ -137,7 +137,8 @@ fn map_with(
         let journal = wishes.journal.as_deref().map(|path| (path, args[1]));
         return Ok(collect(context, plan, source, wishes.progress, journal)?.0);
     }
-    let items = gather(context, args[2])?;
+    let may_change = pool.has_callbacks() || wishes.retry.asks_script();
+    let items = gather(context, args[2], may_change)?;
     batch::map(context, pool, method, args[1], items, work, wishes)
 }
 

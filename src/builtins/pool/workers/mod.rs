@@ -334,6 +334,11 @@ impl Pool {
         self.callbacks.trace(marker);
     }
 
+    /// Whether functions of the script wait for results of tasks: they are called in the waits of this process.
+    pub fn has_callbacks(&self) -> bool {
+        !self.callbacks.is_empty()
+    }
+
     /// Has functions called in this process when a task is finished.
     pub fn add_callback(&self, future: Future, value: Value, error: Value) {
         self.callbacks.add(future, value, error);
