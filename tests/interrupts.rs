@@ -310,6 +310,16 @@ fn ctrl_c_runs_what_cleans_up_and_ends_everything() {
     interrupted(&PLACES, 8, "");
 }
 
+/// Half of the time goes into the end of pools that nobody keeps: the collector ends them, and must not hear what is for the script.
+#[test]
+fn ctrl_c_is_heard_while_the_collector_ends_pools() {
+    interrupted(
+        &[("pools that nobody keeps", "while true { pool(2) }"); 12],
+        4,
+        "",
+    );
+}
+
 #[test]
 fn ctrl_c_is_heard_in_the_middle_of_a_long_step() {
     let loops: Vec<(&str, String)> = STEPS

@@ -124,6 +124,12 @@ pub(super) fn reap_dead(slot: SlotRef) {
     reap_ended(Patience::Dead(slot));
 }
 
+/// As [`reap`], and a child that was sent SIGKILL is waited for: for the kernel alone, so that what this process is told meanwhile
+/// (Ctrl-C, a cancellation) is there for whoever waits next.
+pub(super) fn reap_killed(slot: SlotRef) {
+    reap_ended(Patience::Killed(slot));
+}
+
 /// Which children are waited for.
 #[derive(Clone, Copy)]
 enum Patience {
@@ -131,6 +137,8 @@ enum Patience {
     None,
     /// This one, if it is dead and the kernel only has to do away with it.
     Dead(SlotRef),
+    /// This one, which was sent SIGKILL.
+    Killed(SlotRef),
     /// Those that have told their end and are only on their way out.
     Leaving,
 }
@@ -151,6 +159,7 @@ fn reap_ended(patience: Patience) {
             let waits = match patience {
                 Patience::None => false,
                 Patience::Dead(slot) => slot == child.slot && !lives,
+                Patience::Killed(slot) => slot == child.slot,
                 Patience::Leaving => Record::of(child.hold.object()).status() != Status::Open,
             };
             if !waits && lives {

@@ -485,6 +485,16 @@ impl Process {
         self.signal(libc::SIGKILL)
     }
 
+    /// Waits until a child of this process that was killed is gone. This is no wait of a script: nothing is raised in it, and nobody
+    /// is looked after meanwhile, so what is dropped may do it.
+    pub fn bury(&self) {
+        self.observe();
+        // Who has told its end is on its way out by itself, and nobody has killed it.
+        if let Some(slot) = self.record().slot().filter(|_| self.ended().is_none()) {
+            reaper::reap_killed(slot);
+        }
+    }
+
     /// `<process worker-1 pid 4242 running>`.
     pub fn show(&self) -> String {
         let name = self.name();

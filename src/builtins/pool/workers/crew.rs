@@ -22,7 +22,7 @@ impl Pool {
                 let Some(ended) = process.ended().filter(|_| process.is_gone()) else {
                     continue;
                 };
-                process.wait(None, self.place)?;
+                process.observe();
                 let idly =
                     !matches!(ended, Ended::Returned(_)) && self.tasks.died_idly(worker as u64);
                 let too_many = self.fruitless.count(idly, self.tasks.worked_off());
@@ -45,7 +45,8 @@ impl Pool {
                     // `init` failed: every other worker would fail as well.
                     *self.failed.borrow_mut() = Some((process.clone(), ended.clone()));
                     *self.hopeless.borrow_mut() = Some((process, ended));
-                    return self.kill(self.place);
+                    self.kill(self.place);
+                    return Ok(());
                 }
             }
             // After Ctrl-C what waits is not begun; who goes on all the same gets workers when the grace is over.

@@ -181,7 +181,7 @@ fn close(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn kill(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    receiver("kill", &args[0])?.end_at_once(context.place())?;
+    receiver("kill", &args[0])?.end_at_once(context.place());
     Ok(Value::Nil)
 }
 

@@ -166,7 +166,7 @@ impl Drop for Pool {
                 }
             }
             None => {
-                let _ = self.kill(None);
+                self.kill(None);
                 self.tell(Look::Running);
             }
         }
@@ -461,12 +461,12 @@ impl Pool {
         // A copy: while this waits, the pool is looked after.
         let crew = self.crew.borrow().clone();
         let ended = end_all(crew.iter().flatten(), place);
-        self.kill(place)?;
+        self.kill(place);
         ended
     }
 
     /// Ends the pool without a grace. In a process that does not own it, its owner reaps the workers.
-    pub fn end_at_once(&self, place: Option<Span>) -> Result<()> {
+    pub fn end_at_once(&self, place: Option<Span>) {
         if self.owner == fork::pid() {
             return self.kill(place);
         }
@@ -475,11 +475,11 @@ impl Pool {
         for worker in self.tasks.crew() {
             worker.kill();
         }
-        Ok(())
     }
 
-    /// Ends the pool at once, in its owner.
-    fn kill(&self, place: Option<Span>) -> Result<()> {
+    /// Ends the pool at once, in its owner. The collector may do this, and whoever looks after the pool in the middle of a wait: what
+    /// is raised there nobody would hear, so it does not wait as a script does.
+    fn kill(&self, place: Option<Span>) {
         self.tasks.close(Closing::Terminated);
         self.tasks.cancel_all(place);
         let crew: Vec<_> = self
@@ -493,12 +493,11 @@ impl Pool {
         }
         for (worker, process) in crew.iter().enumerate() {
             if let Some(process) = process {
-                process.wait(None, place)?;
+                process.bury();
                 self.settle(worker);
             }
         }
         self.book();
-        Ok(())
     }
 
     /// An error for what only the process that made the pool can do.
