@@ -2,7 +2,7 @@
 
 use super::key::{self, Key};
 use crate::diag::{Error, Result, codes};
-use crate::os::clock;
+use crate::os::{clock, fork};
 use crate::process::pool::job::Produced;
 use crate::process::wait;
 use crate::wire;
@@ -39,6 +39,8 @@ pub(super) struct Log {
     path: String,
     /// The file; a worker closes its copy.
     file: RefCell<Option<File>>,
+    /// The process that opened it.
+    owner: i32,
     /// The sum of the program's structs.
     pub(super) structs: u64,
     /// When it was brought to the disk last, and whether anything was written since.
@@ -81,6 +83,7 @@ impl Log {
         let mut log = Log {
             path: path.to_string(),
             file: RefCell::new(Some(file)),
+            owner: fork::pid(),
             structs,
             synced: clock::now(),
             unsynced: false,
@@ -137,6 +140,19 @@ impl Log {
             self.unsynced = true;
         }
         Ok(())
+    }
+}
+
+impl Drop for Log {
+    /// Lets go of the journal, unless this is a child of who opened it: what that has open is the same to the kernel.
+    fn drop(&mut self) {
+        if self.owner != fork::pid() {
+            return;
+        }
+        // Workers that were forked meanwhile, and stay, have the file open too: closing it would not be enough.
+        if let Some(file) = self.file.get_mut() {
+            let _ = file.unlock();
+        }
     }
 }
 
