@@ -26,6 +26,12 @@ pub fn take_lost() -> Vec<diag::Error> {
     LOST.take().map(|take| take()).unwrap_or_default()
 }
 
+/// Whether nothing is held back and nothing was lost.
+#[inline]
+pub fn is_clear() -> bool {
+    HELD.get().is_none() && LOST.get().is_none()
+}
+
 /// Has `write` called before anybody could miss what it writes.
 pub fn hold(write: fn()) {
     HELD.set(Some(write));

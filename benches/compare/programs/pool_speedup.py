@@ -11,9 +11,9 @@ def work(n):
 
 
 if __name__ == "__main__":
-    items = [(n * 7919 % 280) ** 2 for n in range(300)]
+    items = [(n * 7919 % 280) ** 2 for n in range(600)]
     serial = parallel = 0.0
-    for turn in range(4):
+    for turn in range(3):
         start = time.monotonic()
         alone = [work(n) for n in items]
         middle = time.monotonic()
