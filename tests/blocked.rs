@@ -24,7 +24,7 @@ fn done(name) { fs.write("done-" + name, "") }
 "#;
 
 /// A script, and the files that it leaves behind when Ctrl-C has come.
-const INTERRUPTED: [(&str, &str, &[&str]); 9] = [
+const INTERRUPTED: [(&str, &str, &[&str]); 10] = [
     (
         "print",
         r#"try { ready(); print("y" * 1_000_000) } finally { done("main") }"#,
@@ -51,6 +51,11 @@ try { ready(); print("z" * 5_000) } finally { done("main") }"#,
     (
         "print of small texts",
         r#"try { ready(); while true { print("y" * 100) } } finally { done("main") }"#,
+        &["main"],
+    ),
+    (
+        "prints of items that are told in their order",
+        r#"try { ready(); pool map(workers: 2, output: "ordered") x in 0..4 { print("y" * 1_000_000); x } } finally { done("main") }"#,
         &["main"],
     ),
     (

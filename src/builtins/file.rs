@@ -243,20 +243,27 @@ impl Inner {
     /// Refuses a file that was opened only to write, and one that several workers have inherited: each would read what its own copy of
     /// the buffer has, and take away what another is about to read.
     fn readable(&self, function: &str) -> Outcome<()> {
-        if self.owner != fork::pid() && pool::is_worker() {
-            let path = show::quoted(&self.path);
-            let message = format!(
-                "{function}: {path} must be read by the process that opened it, but this is a worker, and others have the file too"
-            );
-            let help = "open it in the item or in `init`, or make its lines the items: pool map line in file";
-            return Err(diag::Error::new(codes::IO, message).with_help(help).into());
-        }
+        self.of_its_own(function, "read")?;
         if self.mode.contains(['r', '+']) {
             return Ok(());
         }
         let (path, mode) = (show::quoted(&self.path), show::quoted(&self.mode));
         let message = format!("{function}: {path} must be open to read, but its mode is {mode}");
         let help = "modes \"r\" and \"w+\" read";
+        Err(diag::Error::new(codes::IO, message).with_help(help).into())
+    }
+
+    /// Refuses a file that several workers have inherited: its place is one for all of them. `done` is what the function does with it.
+    pub(super) fn of_its_own(&self, function: &str, done: &str) -> Outcome<()> {
+        if self.owner == fork::pid() || !pool::is_worker() {
+            return Ok(());
+        }
+        let path = show::quoted(&self.path);
+        let message = format!(
+            "{function}: {path} must be {done} by the process that opened it, but this is a worker, and others have the file too"
+        );
+        let help =
+            "open it in the item or in `init`, or make its lines the items: pool map line in file";
         Err(diag::Error::new(codes::IO, message).with_help(help).into())
     }
 

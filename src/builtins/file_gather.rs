@@ -126,7 +126,7 @@ fn take_untold() -> Vec<diag::Error> {
 
 /// What comes of some work, once all that it has written is in its files: what could not be written is its failure, unless it was
 /// told of or the work has failed anyway.
-#[inline]
+#[inline(always)]
 pub fn settled(outcome: Outcome) -> Outcome {
     match held::is_clear() {
         true => outcome,
@@ -134,6 +134,7 @@ pub fn settled(outcome: Outcome) -> Outcome {
     }
 }
 
+#[cold]
 fn settled_now(outcome: Outcome) -> Outcome {
     let lost = held::take_lost().into_iter().next();
     match (outcome, lost) {

@@ -36,6 +36,7 @@ pub fn seek(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             ));
         }
     };
+    file.of_its_own("seek", "moved in")?;
     let at = file.with(context, "seek", |stream| {
         stream.forget_ahead()?;
         stream.file.seek(target)
@@ -45,6 +46,7 @@ pub fn seek(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 pub fn tell(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let file = receiver(args)?;
+    file.of_its_own("tell", "asked for its place")?;
     let at = file.with(context, "tell", |stream| {
         stream.check_place()?;
         Ok(stream.file.stream_position()? as i64 - stream.rest().len() as i64)

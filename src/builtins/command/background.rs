@@ -162,7 +162,7 @@ pub(super) fn start(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         ..Plan::default()
     };
     let process = prepare(context, handle, None)?;
-    let mut running = launch(context, handle, &process, plan, false)?;
+    let mut running = launch(context, handle, &process, plan, true)?;
     running.asks = false;
     if let Some(coding) = coding {
         for source in [&mut running.output, &mut running.errors] {

@@ -151,11 +151,10 @@ impl Foreground {
 
 /// All that has to end before a command has: its programs, and its output if it comes here.
 fn is_finished(running: &mut Running) -> bool {
-    running
-        .output
-        .as_ref()
-        .is_none_or(|source| source.is_over())
-        && running.is_over()
+    // Asked in any case: whose the keys are is looked at there, also while what a program has left behind holds the output open.
+    let are_over = running.is_over();
+    let source = running.output.as_ref();
+    are_over && source.is_none_or(|source| source.is_over())
 }
 
 /// Starts a command whose output comes here; `method` is what the script called.

@@ -40,14 +40,18 @@ pub fn not_called(_: &mut dyn Context, _: Args<'_>) -> Outcome {
 
 /// Makes a call that may take so many seconds. After that `Cancelled` is raised in it, so that its `finally` and `defer` run;
 /// then this worker ends by a signal that tells why, whatever the call has made of it.
+#[inline]
 pub fn within(limit: Option<f64>, call: impl FnOnce() -> Outcome) -> Outcome {
-    let call = || file_gather::settled(call());
     let Some(seconds) = limit else {
-        return call();
+        return file_gather::settled(call());
     };
+    timed(seconds, call)
+}
+
+fn timed(seconds: f64, call: impl FnOnce() -> Outcome) -> Outcome {
     let grace = clock::nanoseconds(signals::GRACE);
     limit::arm(clock::nanoseconds(seconds), grace);
-    let result = call();
+    let result = file_gather::settled(call());
     if limit::disarm() {
         // Where it was told that its time is over, whatever its `finally` did then.
         if let Some(place) = result.as_ref().err().and_then(place_of) {

@@ -6,18 +6,21 @@
 
 use super::super::arguments;
 use crate::builtins::progress;
-use crate::diag::Result;
+use crate::diag::{Result, codes};
 use crate::limits::MAX_SHELVED;
+use crate::os::poll::{self, Interest};
 use crate::process::pool::future::{Future, State};
 use crate::process::pool::spool::{Region, Spool, failed, give_back};
 use crate::value::Value;
-use crate::value::native::{Context, Outcome};
+use crate::value::native::{Context, Fault, Outcome};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 /// Bytes that are moved at once.
 const PIECE: usize = 64 * 1024;
+/// What a pipe with any room takes at once (a page), with as much again that is held back for whole lines.
+const WITHOUT_WAIT: usize = 2048;
 /// What a piece takes in memory beside its text, wherever that lies.
 const OWN: usize = 128;
 
@@ -48,6 +51,8 @@ pub struct Relay {
     pieces: usize,
     /// Spools that may be used again.
     free: Vec<Spool>,
+    /// Nobody waits any more for who reads what is told.
+    is_hurried: bool,
 }
 
 /// Some of what an item has printed.
@@ -155,6 +160,14 @@ impl Relay {
         Ok(Piece { to_error, place })
     }
 
+    /// When the map has ended so, for Ctrl-C or a cancellation: what is left is told as far as there is room for it. Who has the
+    /// other end of the output may not read, and `finally` of this process must not wait for him.
+    pub fn ends_by<T>(&mut self, outcome: &Outcome<T>) {
+        if let Err(Fault::Error(error)) = outcome {
+            self.is_hurried = [codes::INTERRUPTED, codes::CANCELLED].contains(&error.code);
+        }
+    }
+
     /// Tells what the items up to and with the given one have printed.
     pub fn print(&mut self, context: &mut dyn Context, last: u64) -> Outcome<()> {
         while let Some(first) = self
@@ -174,7 +187,7 @@ impl Relay {
         let (from, length) = match &piece.place {
             Place::Memory(bytes) => {
                 self.in_memory = self.in_memory.saturating_sub(bytes.len());
-                return write(context, bytes, piece.to_error);
+                return self.write(context, bytes, piece.to_error);
             }
             &Place::Spill { from, length } => (from, length),
         };
@@ -188,7 +201,7 @@ impl Relay {
             if count == 0 {
                 break;
             }
-            write(
+            self.write(
                 context,
                 bytes.get(..count).unwrap_or_default(),
                 piece.to_error,
@@ -204,6 +217,23 @@ impl Relay {
             // Others are still to come: the file keeps its length, but not what was told.
             (Some(file), _) => give_back(file, from, length),
             (None, _) => {}
+        }
+        Ok(())
+    }
+
+    fn write(&self, context: &mut dyn Context, bytes: &[u8], to_error: bool) -> Outcome<()> {
+        if !self.is_hurried {
+            return write(context, bytes, to_error);
+        }
+        let stream = match to_error {
+            true => libc::STDERR_FILENO,
+            false => libc::STDOUT_FILENO,
+        };
+        for some in bytes.chunks(WITHOUT_WAIT) {
+            if !poll::is_met(Interest::Writable(stream)) {
+                return Ok(());
+            }
+            write(context, some, to_error)?;
         }
         Ok(())
     }

@@ -152,7 +152,7 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     let broken_at = map.job.broken_at().filter(|_| map.settings.ordered);
     let ended = map.dismiss(outcome.is_ok() && kept_back.is_none());
     let kept = map.keep(true);
-    let told = map.relay_rest(context, broken_at);
+    let told = map.relay_rest(context, broken_at, &outcome);
     Account::new("pool map", map.place, began, &map.tallies).book();
     super::workers::with_news(outcome, ended)?;
     kept?;

@@ -81,10 +81,12 @@ impl Map {
         &mut self,
         context: &mut dyn Context,
         broken_at: Option<u64>,
+        outcome: &Outcome<()>,
     ) -> Outcome<()> {
         let Some(relaying) = &mut self.relaying else {
             return Ok(());
         };
+        relaying.relay.ends_by(outcome);
         // What came since the last marks, from processes that have outlived their items.
         for spool in &relaying.spools {
             spool.mark(LAST)?;

@@ -137,7 +137,7 @@ pub fn map(
     batch.give_up();
     batch.pool.tasks.end_map(begun);
     let kept = batch.keep(true);
-    let told = batch.relay_rest(context);
+    let told = batch.relay_rest(context, &outcome);
     batch.pool.told_why(context, outcome)?;
     kept?;
     told?;
@@ -202,12 +202,13 @@ impl Batch {
     }
 
     /// When the map is over: tells the rest, also of what is at work still.
-    fn relay_rest(&mut self, context: &mut dyn Context) -> Outcome<()> {
+    fn relay_rest(&mut self, context: &mut dyn Context, outcome: &Outcome<()>) -> Outcome<()> {
         for given in std::mem::take(&mut self.running) {
             self.take_prints(given.spool, &given.future, &given.range)?;
         }
         match &mut self.relay {
             Some(relay) => {
+                relay.ends_by(outcome);
                 relay.take_late()?;
                 relay.print(context, u64::MAX)
             }
