@@ -24,7 +24,7 @@ fn done(name) { fs.write("done-" + name, "") }
 "#;
 
 /// A script, and the files that it leaves behind when Ctrl-C has come.
-const INTERRUPTED: [(&str, &str, &[&str]); 10] = [
+const INTERRUPTED: [(&str, &str, &[&str]); 12] = [
     (
         "print",
         r#"try { ready(); print("y" * 1_000_000) } finally { done("main") }"#,
@@ -56,6 +56,16 @@ try { ready(); print("z" * 5_000) } finally { done("main") }"#,
     (
         "prints of items that are told in their order",
         r#"try { ready(); pool map(workers: 2, output: "ordered") x in 0..4 { print("y" * 1_000_000); x } } finally { done("main") }"#,
+        &["main"],
+    ),
+    (
+        "the same of a source that is read",
+        r#"try { ready(); pool map(workers: 2, output: "ordered") x in (0..4).map(fn(x) => x) { print("y" * 1_000_000); x } } finally { done("main") }"#,
+        &["main"],
+    ),
+    (
+        "the same in a pool",
+        r#"try { ready(); with pool(2) as p { p.map(fn(x) { print("y" * 1_000_000); x }, 0..4, output: "ordered") } } finally { done("main") }"#,
         &["main"],
     ),
     (

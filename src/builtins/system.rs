@@ -5,7 +5,6 @@ use crate::os::{self, name};
 use crate::process::wait::{self, Attentive};
 use crate::value::native::{Context, Fault, Outcome};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
-use std::ffi::CString;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -104,14 +103,7 @@ pub fn open(
     path: &str,
     flags: i32,
 ) -> Outcome<Attentive> {
-    let Ok(name) = CString::new(&*name::bytes(path)) else {
-        let error = io::Error::from(io::ErrorKind::InvalidInput);
-        return Err(failed(function, path, &error));
-    };
-    match wait::open(&name, flags, context.place())? {
-        Ok(file) => Ok(file),
-        Err(error) => Err(failed(function, path, &error)),
-    }
+    wait::open(path, flags, context.place())?.map_err(|error| failed(function, path, &error))
 }
 
 /// How [`open`] opens what is only read.

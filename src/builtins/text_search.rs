@@ -227,7 +227,7 @@ fn rpartition(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 /// A list of texts. There may be so many that Ctrl-C comes meanwhile.
-fn strings<'a>(context: &mut dyn Context, parts: impl IntoIterator<Item = &'a str>) -> Outcome {
+pub fn strings<'a>(context: &mut dyn Context, parts: impl IntoIterator<Item = &'a str>) -> Outcome {
     let heap = context.heap();
     let mut list = Vec::new();
     for part in parts {
@@ -363,12 +363,7 @@ fn max_split(function: &str, value: &Value) -> Outcome<usize> {
 
 /// As everywhere the end of a line is a newline, or a carriage return and a newline.
 fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let mut lines = Vec::new();
-    for line in receiver(args).lines() {
-        signals::check_urgent()?;
-        lines.push(line);
-    }
-    strings(context, lines)
+    strings(context, receiver(args).lines())
 }
 
 fn splitlines(context: &mut dyn Context, args: Args<'_>) -> Outcome {

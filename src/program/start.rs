@@ -345,10 +345,7 @@ fn null() -> Result<End> {
 }
 
 fn open(path: &str, flags: i32) -> Result<File> {
-    let opened = match CString::new(&*name::bytes(path)) {
-        Ok(name) => wait::open(&name, flags, None)?,
-        Err(_) => Err(std::io::ErrorKind::InvalidInput.into()),
-    };
+    let opened = wait::open(path, flags, None)?;
     opened.map(Attentive::into_inner).map_err(|error| {
         let number = error.raw_os_error().unwrap_or(0);
         let message = format!("open {path:?}: {}", os::describe(&error));

@@ -67,6 +67,7 @@ pub struct Tail {
     pipe: Option<Pipe>,
     end: Vec<u8>,
 }
+
 impl Feed {
     pub(super) fn new(pipe: OwnedFd) -> Feed {
         Feed {

@@ -9,7 +9,7 @@ use crate::builtins::{Table, arguments};
 use crate::diag::{self, Field, codes};
 use crate::limits::MAX_STRING;
 use crate::os::poll::Interest;
-use crate::os::{clock, name};
+use crate::os::{clock, fork, name};
 use crate::process::Process;
 use crate::program::streams::Source;
 use crate::program::{Pumped, Running};
@@ -26,7 +26,7 @@ pub struct Conversation {
     pub(super) running: RefCell<Running>,
     /// The process that started it, and which streams there are. They stand beside what runs, for a worker that is forked while its
     /// owner waits for a line finds that borrowed for ever.
-    owner: u32,
+    owner: i32,
     streams: [bool; 3],
     process: Process,
     kind: Kind,
@@ -180,7 +180,7 @@ pub(super) fn output(method: &str, value: &Value) -> Outcome<Option<(Rc<Conversa
 impl Conversation {
     /// Whether this process can talk with it.
     pub fn is_own(&self) -> bool {
-        self.owner == std::process::id()
+        self.owner == fork::pid()
     }
 
     /// The program.
@@ -306,7 +306,7 @@ impl Conversation {
         let sources = [&running.output, &running.errors];
         let [output, errors] = sources.map(Option::is_some);
         Conversation {
-            owner: std::process::id(),
+            owner: fork::pid(),
             streams: [running.feed.is_some(), output, errors],
             running: RefCell::new(running),
             process,

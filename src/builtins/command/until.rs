@@ -7,7 +7,7 @@ use crate::builtins::modules::re;
 use crate::builtins::modules::re_long::Compiled;
 use crate::diag::{self, Field, codes};
 use crate::limits::MAX_STRING;
-use crate::value::native::{Args, Context, Outcome};
+use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::{Value, operate, show};
 use std::rc::Rc;
 
@@ -109,11 +109,9 @@ pub(super) fn read_until(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 /// What came stays to be read; the error tells the end of it.
-fn with_what_came(fault: crate::value::native::Fault, came: &str) -> crate::value::native::Fault {
+fn with_what_came(fault: Fault, came: &str) -> Fault {
     match fault {
-        crate::value::native::Fault::Error(error)
-            if matches!(error.code, codes::TIMEOUT | codes::END_OF_STREAM) =>
-        {
+        Fault::Error(error) if matches!(error.code, codes::TIMEOUT | codes::END_OF_STREAM) => {
             let note = match came.is_empty() {
                 true => "nothing came".to_string(),
                 false => format!("the end of what came: {came:?}"),

@@ -2,11 +2,10 @@
 
 use super::{copying, file_lock, glob, path, temporary, walk};
 use crate::builtins::encoding::{Coding, OTHERS};
-use crate::builtins::{Module, Table, arguments, lazy, system};
+use crate::builtins::{Module, Table, arguments, lazy, system, text_search};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::os::name::{self, Name};
-use crate::process::signals;
 use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, operate, show, text};
@@ -193,20 +192,9 @@ fn contents_text(context: &mut dyn Context, function: &str, args: Args<'_>) -> O
     })
 }
 
-/// Lines between two looks whether Ctrl-C came.
-const LOOK_EVERY: usize = 4096;
-
 fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let whole = contents_text(context, "lines", args)?;
-    let heap = context.heap();
-    let mut lines = Vec::new();
-    for line in whole.lines() {
-        if lines.len().is_multiple_of(LOOK_EVERY) {
-            signals::check_urgent()?;
-        }
-        lines.push(Value::str(heap, line));
-    }
-    Ok(Value::list(heap, lines))
+    text_search::strings(context, whole.lines())
 }
 
 fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {

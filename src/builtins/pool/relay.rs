@@ -162,7 +162,7 @@ impl Relay {
 
     /// When the map has ended so, for Ctrl-C or a cancellation: what is left is told as far as there is room for it. Who has the
     /// other end of the output may not read, and `finally` of this process must not wait for him.
-    pub fn ends_by<T>(&mut self, outcome: &Outcome<T>) {
+    pub fn ends_by(&mut self, outcome: &Outcome<()>) {
         if let Err(Fault::Error(error)) = outcome {
             self.is_hurried = [codes::INTERRUPTED, codes::CANCELLED].contains(&error.code);
         }

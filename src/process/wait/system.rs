@@ -11,10 +11,10 @@ use crate::arena::{self, Arena};
 use crate::diag::{self, Result, codes};
 use crate::os::poll::{self, Interest};
 use crate::os::robust::Guard;
-use crate::os::{blocking, clock};
+use crate::os::{blocking, clock, name};
 use crate::process::{finish, scope, signals, tenders};
 use crate::source::Span;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -110,8 +110,11 @@ fn take_turn(arena: &Arena, length: usize) -> Result<Option<Guard<'_>>> {
 ///
 /// # Errors
 /// As [`write()`].
-pub fn open(path: &CStr, flags: i32, place: Option<Span>) -> Result<io::Result<Attentive>> {
+pub fn open(path: &str, flags: i32, place: Option<Span>) -> Result<io::Result<Attentive>> {
     const MODE: u32 = 0o666;
+    let Ok(path) = &CString::new(&*name::bytes(path)) else {
+        return Ok(Err(ErrorKind::InvalidInput.into()));
+    };
     let call = || blocking::open(path, flags, MODE).map(|file| Attentive::new(file.into()));
     if !is_pipe(path) {
         return heard(call);

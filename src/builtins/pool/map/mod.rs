@@ -20,7 +20,7 @@ use super::{budget, item};
 use crate::arena::HandleId;
 use crate::builtins::modules::random;
 use crate::constructs::POOL_MAP;
-use crate::diag::{Error, codes};
+use crate::diag::Error;
 use crate::os::{clock, limit};
 use crate::process::pool::desk::LEAVING;
 use crate::process::pool::job::{Job, Produced};
@@ -161,11 +161,6 @@ fn run(context: &mut dyn Context, function: Value, items: Value, settings: Setti
     map.results(context, kept_back)
 }
 
-/// Whether the system has refused a further process.
-pub fn is_refusal(fault: &Fault) -> bool {
-    matches!(fault, Fault::Error(error) if [codes::IO, codes::LIMIT].contains(&error.code))
-}
-
 /// A map that runs, as its calling process sees it.
 struct Map {
     job: Job,
@@ -212,7 +207,7 @@ impl Map {
             self.crew.push(None);
             match self.hire(context, worker, Vec::new()) {
                 // The system gives no more: those that there are do it.
-                Err(fault) if worker > 0 && is_refusal(&fault) => {}
+                Err(Fault::Error(error)) if worker > 0 && super::workers::is_refusal(&error) => {}
                 hired => hired?,
             }
         }

@@ -62,7 +62,7 @@ pub fn collect(
     let end = gathering.end.filter(|_| gathering.stream.plan.ordered);
     let told = gathering
         .stream
-        .relay_rest(context, end.unwrap_or(u64::MAX));
+        .relay_rest(context, end.unwrap_or(u64::MAX), &outcome);
     pool.tasks.end_map(begun);
     // The collector would come upon the pool much later.
     root.0.take();

@@ -310,12 +310,19 @@ impl Stream {
         }
     }
 
-    /// When a map is over: tells the rest up to the given item, also of what was given up.
-    pub(super) fn relay_rest(&self, context: &mut dyn Context, last: u64) -> Outcome<()> {
+    /// When a map is over, and came to `outcome`: tells the rest up to the given item, also of what was given up.
+    pub(super) fn relay_rest(
+        &self,
+        context: &mut dyn Context,
+        last: u64,
+        outcome: &Outcome<()>,
+    ) -> Outcome<()> {
         match &self.relay {
             Some(relay) => {
-                relay.borrow_mut().take_late()?;
-                relay.borrow_mut().print(context, last)
+                let mut relay = relay.borrow_mut();
+                relay.ends_by(outcome);
+                relay.take_late()?;
+                relay.print(context, last)
             }
             None => Ok(()),
         }

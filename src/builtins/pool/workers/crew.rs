@@ -4,11 +4,16 @@ use super::super::super::spawn;
 use super::super::budget;
 use super::super::death::never_ready;
 use super::Pool;
-use crate::diag::{Result, codes};
+use crate::diag::{Error, Result, codes};
 use crate::os::clock;
 use crate::process::pool::tasks::Closing;
 use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, finish, signals, spawn as nouns};
 use crate::value::native::{Context, Fault, Outcome};
+
+/// Whether the system has refused a further process.
+pub fn is_refusal(error: &Error) -> bool {
+    [codes::IO, codes::LIMIT].contains(&error.code)
+}
 
 impl Pool {
     /// Looks after the workers: notes how the dead ended, and puts others in their place.
@@ -54,8 +59,8 @@ impl Pool {
                 match self.hire(worker) {
                     // The system gives no more now: those that there are go on, and it is tried again.
                     Err(error)
-                        if [codes::IO, codes::LIMIT].contains(&error.code)
-                            && self.crew.borrow().iter().any(Option::is_some) => {}
+                        if is_refusal(&error) && self.crew.borrow().iter().any(Option::is_some) => {
+                    }
                     hired => hired?,
                 }
             }

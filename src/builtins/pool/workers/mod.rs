@@ -42,6 +42,7 @@ use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Native, Outcome};
 use crate::value::seat::Seat;
 use callbacks::Callbacks;
+pub use crew::is_refusal;
 pub use open::leave_scope;
 use shared::Kept;
 use std::any::Any;
