@@ -124,21 +124,19 @@ fn take_untold() -> Vec<diag::Error> {
     untold.errors.into_iter().chain(failures).collect()
 }
 
-/// What comes of some work, once all that it has written is in its files: what could not be written is its failure, unless it was
-/// told of or the work has failed anyway.
+/// Makes what could not be written the failure of the work that wrote it, once all of that is in its files; unless it was told of
+/// or the work has failed anyway. (In place: to move what comes of each item of a map costs more than the look.)
 #[inline(always)]
-pub fn settled(outcome: Outcome) -> Outcome {
-    match held::is_clear() {
-        true => outcome,
-        false => settled_now(outcome),
+pub fn settle(outcome: &mut Outcome) {
+    if !held::is_clear() {
+        settle_now(outcome);
     }
 }
 
 #[cold]
-fn settled_now(outcome: Outcome) -> Outcome {
+fn settle_now(outcome: &mut Outcome) {
     let lost = held::take_lost().into_iter().next();
-    match (outcome, lost) {
-        (Ok(_), Some(error)) => Err(Box::new(error).into()),
-        (outcome, _) => outcome,
+    if let (Ok(_), Some(error)) = (&outcome, lost) {
+        *outcome = Err(Box::new(error).into());
     }
 }

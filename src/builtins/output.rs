@@ -3,7 +3,7 @@
 use super::{Table, arguments, progress, state, system};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
-use crate::os::name;
+use crate::os::{fork, name};
 use crate::process::pool::tail;
 use crate::process::signals;
 use crate::process::wait::Attentive;
@@ -26,7 +26,7 @@ const INPUT_CHUNK: usize = 64 * 1024;
 #[derive(Default)]
 struct Input {
     /// The process that read it: what a parent has read ahead is not the child's to use again.
-    owner: u32,
+    owner: i32,
     data: Vec<u8>,
     /// How much of it was looked through: no line ends there.
     searched: usize,
@@ -78,7 +78,7 @@ fn input(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         context.write_out(prompt.as_bytes())?;
     }
     loop {
-        let pid = std::process::id();
+        let pid = fork::pid();
         let buffer: &mut Input = state::of(context);
         if buffer.owner != pid {
             *buffer = Input {

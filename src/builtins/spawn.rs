@@ -137,7 +137,8 @@ pub fn run(context: &mut dyn Context, [function, args, named]: [Value; 3]) -> Ch
         _ => Vec::new(),
     };
     let named = named_arguments(&named);
-    let outcome = file_gather::settled(context.call_named(function, &args, &named));
+    let mut outcome = context.call_named(function, &args, &named);
+    file_gather::settle(&mut outcome);
     let outcome = outcome.and_then(|value| match value {
         // `nil` is the message without a word: most processes are run for what they do.
         Value::Nil => Ok(Message::default()),

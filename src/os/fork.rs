@@ -4,6 +4,8 @@
 use super::last_error;
 use crate::diag::{Error, Result, codes};
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// The side of a fork one is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,10 +59,39 @@ pub fn thread_count() -> u64 {
     std::fs::metadata("/proc/self/task").map_or(1, |data| data.nlink().saturating_sub(2).max(1))
 }
 
-/// This process's id.
+/// The id of this process once it was asked for; 0 before, and in a fresh child.
+static PID: AtomicI32 = AtomicI32::new(0);
+
+/// This process's id. The kernel is asked once in each process: many ask on the way of every task and every wait.
 pub fn pid() -> i32 {
+    match PID.load(Ordering::Relaxed) {
+        0 => ask_pid(),
+        pid => pid,
+    }
+}
+
+#[cold]
+fn ask_pid() -> i32 {
+    unsafe extern "C" {
+        fn pthread_atfork(
+            prepare: Option<extern "C" fn()>,
+            parent: Option<extern "C" fn()>,
+            child: Option<extern "C" fn()>,
+        ) -> libc::c_int;
+    }
+    extern "C" fn forget() {
+        PID.store(0, Ordering::Relaxed);
+    }
+    // Also for the forks of a host program. Kept by children, so it is said once.
+    static FORGETS: OnceLock<bool> = OnceLock::new();
+    // SAFETY: the C library's function, declared as POSIX has it; `forget` only stores into an atomic, which a child may do at any time.
+    let forgets = *FORGETS.get_or_init(|| unsafe { pthread_atfork(None, None, Some(forget)) } == 0);
     // SAFETY: getpid has no preconditions.
-    unsafe { libc::getpid() }
+    let pid = unsafe { libc::getpid() };
+    if forgets {
+        PID.store(pid, Ordering::Relaxed);
+    }
+    pid
 }
 
 /// The id of this process's parent.

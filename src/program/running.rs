@@ -6,10 +6,9 @@ use super::command::{Command, Stage};
 use super::streams::{Feed, Source, Tail};
 use super::tee;
 use crate::diag::Result;
-use crate::os::clock;
-use crate::os::fork::WaitStatus;
+use crate::os::fork::{self, WaitStatus};
 use crate::os::poll::Interest;
-use crate::os::signal;
+use crate::os::{clock, signal};
 use crate::process::programs::{self, JobId};
 use crate::process::signals;
 use crate::process::wait::{self, Program};
@@ -33,7 +32,7 @@ pub enum Pumped {
 pub struct Running {
     job: JobId,
     /// The process that started it: in a child that inherited it, it is no more than a memory.
-    owner: u32,
+    owner: i32,
     /// Its programs.
     pub stages: Vec<Stage>,
     /// What messages call it.
@@ -66,7 +65,7 @@ impl Running {
     pub(super) fn new(job: JobId, command: &Command, deadline: Option<u64>) -> Running {
         Running {
             job,
-            owner: std::process::id(),
+            owner: fork::pid(),
             stages: command.stages.clone(),
             label: command.label().into(),
             pid: 0,
@@ -86,7 +85,7 @@ impl Running {
 
     /// Whether this process started it.
     pub fn is_own(&self) -> bool {
-        self.owner == std::process::id()
+        self.owner == fork::pid()
     }
 
     /// When it is ended (monotonic nanoseconds).

@@ -9,6 +9,21 @@
 use super::Value;
 use std::mem::MaybeUninit;
 
+/// The value of a slot that was just written. (Read as any other value it becomes its first byte and fifteen that are moved in two
+/// pieces which overlap, and each piece waits for the two stores that it covers.)
+///
+/// # Safety
+/// `from` points at a value.
+#[inline(always)]
+pub unsafe fn read(from: *const Value) -> Value {
+    let mut value = MaybeUninit::<Value>::uninit();
+    // SAFETY: as the caller says; the copy makes it a value.
+    unsafe {
+        copy(value.as_mut_ptr(), from);
+        value.assume_init()
+    }
+}
+
 /// Copies a value from one slot to another.
 ///
 /// # Safety

@@ -353,7 +353,8 @@ impl Machine {
         unsafe {
             *callee = function;
             for (i, &arg) in args.iter().enumerate() {
-                *callee.add(1 + i) = arg;
+                // What was just made in two parts cannot be read in one without waiting for both.
+                write_by_parts(arg, callee.add(1 + i));
             }
         }
         self.top = callee.wrapping_add(1 + args.len());

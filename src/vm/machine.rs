@@ -536,7 +536,7 @@ impl Machine {
                                 self.frames.current = caller;
                                 let nil = word as u8 == Op::ReturnNil as u8;
                                 if (*frame).entry {
-                                    return Ok(if nil { Value::Nil } else { *a!() });
+                                    return Ok(if nil { Value::Nil } else { raw::read(a!()) });
                                 }
                                 let dest = (*caller).base.add((*frame).dest as usize);
                                 if nil {

@@ -6,7 +6,7 @@
 
 use crate::value::Value;
 use crate::value::heap::Gc;
-pub(super) use crate::value::slot::copy;
+pub(super) use crate::value::slot::{copy, read};
 
 const fn tag_of(value: &Value) -> u8 {
     // SAFETY: Value is repr(u8): its first byte is the discriminant.

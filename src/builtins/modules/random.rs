@@ -4,6 +4,7 @@
 use crate::builtins::{Module, Table, arguments, gather, state};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::os::fork;
 use crate::value::heap::Gc;
 use crate::value::list::{Items, List};
 use crate::value::native::{Args, Context, Outcome};
@@ -42,7 +43,7 @@ static FUNCTIONS: Table = natives! {
 #[derive(Default)]
 struct Stream {
     /// The process that it belongs to: a child must not go on with its parent's numbers.
-    owner: u32,
+    owner: i32,
     generator: Option<Xoshiro256PlusPlus>,
     /// The script said where the stream begins.
     seeded: bool,
@@ -53,7 +54,7 @@ thread_local! {
     /// number from which its stream follows, and its index.
     static ITEM: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
     /// The worker that the item belongs to: its children have streams of their own.
-    static WORKER: Cell<u32> = const { Cell::new(0) };
+    static WORKER: Cell<i32> = const { Cell::new(0) };
 }
 
 /// A number from the stream of this process, from which the streams of a map's items follow.
@@ -77,7 +78,7 @@ pub fn is_named_in(text: &str) -> bool {
 
 /// Makes this process a worker whose items have streams of their own.
 pub fn begin_worker() {
-    WORKER.set(std::process::id());
+    WORKER.set(fork::pid());
     ITEM.set(None);
 }
 
@@ -96,7 +97,7 @@ fn of_item(stream: u64, item: u64) -> Xoshiro256PlusPlus {
 /// The generator of this process.
 fn generator(context: &mut dyn Context) -> &mut Xoshiro256PlusPlus {
     let stream: &mut Stream = state::of(context);
-    let pid = std::process::id();
+    let pid = fork::pid();
     if stream.owner != pid {
         *stream = Stream {
             owner: pid,
@@ -117,7 +118,7 @@ fn fresh() -> Xoshiro256PlusPlus {
         // Without the system's source of randomness the clock and the process make the difference.
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let nanos = now.map_or(0, |since| since.as_nanos() as u64);
-        Xoshiro256PlusPlus::seed_from_u64(nanos ^ u64::from(std::process::id()) << 40)
+        Xoshiro256PlusPlus::seed_from_u64(nanos ^ (fork::pid() as u64) << 40)
     })
 }
 

@@ -42,16 +42,19 @@ pub fn not_called(_: &mut dyn Context, _: Args<'_>) -> Outcome {
 /// then this worker ends by a signal that tells why, whatever the call has made of it.
 #[inline]
 pub fn within(limit: Option<f64>, call: impl FnOnce() -> Outcome) -> Outcome {
-    let Some(seconds) = limit else {
-        return file_gather::settled(call());
-    };
-    timed(seconds, call)
+    if let Some(seconds) = limit {
+        return timed(seconds, call);
+    }
+    let mut result = call();
+    file_gather::settle(&mut result);
+    result
 }
 
 fn timed(seconds: f64, call: impl FnOnce() -> Outcome) -> Outcome {
     let grace = clock::nanoseconds(signals::GRACE);
     limit::arm(clock::nanoseconds(seconds), grace);
-    let result = file_gather::settled(call());
+    let mut result = call();
+    file_gather::settle(&mut result);
     if limit::disarm() {
         // Where it was told that its time is over, whatever its `finally` did then.
         if let Some(place) = result.as_ref().err().and_then(place_of) {

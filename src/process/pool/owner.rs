@@ -8,7 +8,7 @@ use crate::arena::{self, Arena, Full, HandleId, Object, ObjectKind, Offset, Slot
 use crate::diag::{Error, Result, codes};
 use crate::limits::MAX_MAPS_OF_POOL;
 use crate::process::Process;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 // Words of the block.
 /// The owner's process object ([`HandleId::to_bits`]).
@@ -29,7 +29,11 @@ pub(super) const UNTOLD: u64 = MAPS + MAX_MAPS_OF_POOL * 8;
 const CODE: [u64; 2] = [UNTOLD + untold::SIZE, UNTOLD + untold::SIZE + 8];
 /// Not 0 once the owner has begun to end, and does nothing more for it.
 const ENDING: u64 = UNTOLD + untold::SIZE + 16;
-const SIZE: u64 = ENDING + 8;
+/// Until when a worker looks again and again for a task ([`wait::is_attended`]).
+///
+/// [`wait::is_attended`]: crate::process::wait::is_attended
+const ATTENDED: u64 = ENDING + 8;
+const SIZE: u64 = ATTENDED + 8;
 
 /// What holds for every task of a pool, whoever hands it in.
 #[derive(Clone, Copy, Default)]
@@ -138,6 +142,13 @@ pub(super) fn has_idle(arena: &Arena, object: &Object) -> bool {
 }
 
 impl Tasks {
+    /// Where a worker says that it looks again and again for a task.
+    pub fn attended(&self) -> Option<&'static AtomicU64> {
+        let block = tasks::details(self.object());
+        let arena = arena::get().filter(|_| block != 0)?;
+        Some(arena.word_at(block + ATTENDED))
+    }
+
     /// Before a task is handed in that needs so many functions and structs: workers that were made when there were fewer leave,
     /// and others come that know them.
     pub fn need_code(&self, code: [u32; 2]) {

@@ -14,7 +14,7 @@ use crate::diag::Result;
 use crate::os::clock;
 use crate::process::Process;
 use crate::process::deadlock::{self, Enders, WaitOps};
-use crate::process::wait::{Awaited, Operation};
+use crate::process::wait::{self, Awaited, Operation};
 use crate::source::Span;
 use std::sync::atomic::Ordering;
 
@@ -430,8 +430,18 @@ impl Tasks {
     pub fn submit(&self, task: &Future) -> Result<()> {
         let arena = arena::ensure()?;
         arena::when_full(|| self.push(arena, task.id().to_bits()))?;
-        self.object().events[0].notify(1);
+        if !self.attended().is_some_and(wait::is_attended) {
+            self.object().events[0].notify(1);
+        }
         Ok(())
+    }
+
+    /// Behind a worker's wait for a task: what else waits may have woken nobody while it was looking.
+    pub fn pass_on(&self) {
+        let object = self.object();
+        if cell(object, HEAD) < cell(object, TAIL_OF_RING) {
+            object.events[0].notify(1);
+        }
     }
 
     fn push(&self, arena: &Arena, bits: u64) -> std::result::Result<(), Full> {

@@ -124,6 +124,9 @@ pub struct WaitSpec<'a> {
     pub ends_stream: bool,
     /// Pipes that are served meanwhile.
     pub flow: Option<&'a dyn Flow>,
+    /// Where it says that it looks again and again before it sleeps, and until when ([`is_attended`]): who has something for it
+    /// need not wake another. Whoever waits so passes on what it does not take itself.
+    pub attended: Option<&'a AtomicU64>,
 }
 
 impl<'a> WaitSpec<'a> {
@@ -139,6 +142,7 @@ impl<'a> WaitSpec<'a> {
             program: None,
             ends_stream: false,
             flow: None,
+            attended: None,
         }
     }
 
@@ -193,7 +197,7 @@ pub fn wait<T>(
     if is_soon
         && !spec.objects.is_empty()
         && cpu::can_spin()
-        && let Some(value) = spin(&mut condition)?
+        && let Some(value) = spin(spec.attended, &mut condition)?
     {
         return Ok(Some(value));
     }
@@ -214,7 +218,12 @@ pub fn wait<T>(
         let slept = sleep.sleep_until(arena, spec, &record, &mut condition);
         drop(record);
         match slept? {
-            Slept::Over(value) => return Ok(value),
+            Slept::Over(value) => {
+                if is_soon && value.is_some() {
+                    sleep.learn();
+                }
+                return Ok(value);
+            }
             Slept::Tend => {}
         }
     }
@@ -240,10 +249,46 @@ struct Sleep<'a> {
     flowing: Flowing<'a>,
 }
 
+/// Says while it lives that this process looks again and again.
+struct Attends<'a> {
+    word: &'a AtomicU64,
+    until: u64,
+}
+
+impl<'a> Attends<'a> {
+    fn begin(word: &'a AtomicU64, until: u64) -> Self {
+        word.store(until, Ordering::SeqCst);
+        Attends { word, until }
+    }
+}
+
+impl Drop for Attends<'_> {
+    fn drop(&mut self) {
+        // Another may have come meanwhile.
+        let _ = self
+            .word
+            .compare_exchange(self.until, 0, Ordering::SeqCst, Ordering::Relaxed);
+    }
+}
+
+/// Whether somebody looks again and again for what was just made true ([`WaitSpec::attended`]). One that dies or is stopped while it
+/// does leaves the word up for the microseconds that are left of its time; what comes in these is found by the others after
+/// their slice.
+pub fn is_attended(word: &AtomicU64) -> bool {
+    // As in `EventWord::notify`: either we see that nobody looks any more, or its last look sees what we did.
+    cpu::full_fence();
+    let until = word.load(Ordering::Relaxed);
+    until != 0 && until > clock::now()
+}
+
 /// Tries the condition again and again for a short time.
-fn spin<T>(condition: &mut impl FnMut() -> Result<Option<T>>) -> Result<Option<T>> {
+fn spin<T>(
+    attended: Option<&AtomicU64>,
+    condition: &mut impl FnMut() -> Result<Option<T>>,
+) -> Result<Option<T>> {
     let budget = SPINNING.load(Ordering::Relaxed);
     let begin = clock::now();
+    let _attends = attended.map(|word| Attends::begin(word, begin + budget));
     let mut pauses = 4;
     loop {
         for _ in 0..pauses {
@@ -262,6 +307,16 @@ fn spin<T>(condition: &mut impl FnMut() -> Result<Option<T>>) -> Result<Option<T
 }
 
 impl Sleep<'_> {
+    /// After a wait: one that was short enough to spin through says how long the next one is to spin. (Who has come down to
+    /// spinning shortly would never learn of it otherwise: what it waits for comes later than it looks.)
+    fn learn(&self) {
+        let slept = clock::now() - self.since;
+        if slept < MOST_SPINNING {
+            let spinning = (slept * 2).clamp(LEAST_SPINNING, MOST_SPINNING);
+            SPINNING.fetch_max(spinning, Ordering::Relaxed);
+        }
+    }
+
     fn sleep_until<T>(
         &mut self,
         arena: &Arena,

@@ -3,8 +3,10 @@
 use super::super::super::spawn;
 use super::super::care::Scales;
 use super::super::journal::check_lasting;
+use super::super::settings::Settings;
 use super::super::{budget, item};
 use super::Map;
+use crate::builtins::file_gather;
 use crate::builtins::modules::random;
 use crate::diag::codes;
 use crate::os::clock;
@@ -198,14 +200,16 @@ impl Map {
         desk.begin(index);
         let call = |context: &mut dyn Context| {
             random::begin_item(self.stream, index);
-            item::within(self.settings.timeout, || {
-                context.call(self.function, &[value])
-            })
+            context.call(self.function, std::slice::from_ref(&value))
         };
-        let result = self
-            .settings
-            .retry
-            .attempts(context, &(&self.job, index), call);
+        let Settings { retry, timeout, .. } = &self.settings;
+        let mut result = match retry.is_plain() && timeout.is_none() {
+            true => call(context),
+            false => retry.attempts(context, &(&self.job, index), |context| {
+                item::within(*timeout, || call(context))
+            }),
+        };
+        file_gather::settle(&mut result);
         if let Some(capture) = place.capture {
             // Before it is finished: then all that it has printed is marked.
             capture.mark(index);

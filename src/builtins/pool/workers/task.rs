@@ -196,6 +196,7 @@ impl Pool {
         let mut left = self.tasks.limits().max_tasks.unwrap_or(u64::MAX);
         let awaited = [self.tasks.awaited(0)];
         let mut spec = WaitSpec::new(Operation::Work, &awaited, self.place);
+        spec.attended = self.tasks.attended();
         let mut scales = self.care.scales()?;
         // What the last task has dropped may be what others wait for: once behind each, the collector may be asked for.
         let mut leavings = true;
@@ -237,6 +238,7 @@ impl Pool {
                 }
                 Err(error) => return Err(error.into()),
             };
+            self.tasks.pass_on();
             let protected = context.protected();
             let calls = self.run_task(context, worker, &task)?;
             context.release(protected);
