@@ -8,6 +8,9 @@ pub const MAX_NESTING: usize = 200;
 pub const MAX_TREE_DEPTH: usize = 600;
 /// Registers of one function: operands of instructions are one byte.
 pub const MAX_REGISTERS: usize = 250;
+/// Variables that a function captures: their numbers are operands of one byte, and a closure with all of them still fits the largest
+/// cell of the heap.
+pub const MAX_CAPTURES: usize = 250;
 /// Fields of a struct: an instance with all of them still fits the largest cell of the heap.
 pub const MAX_FIELDS: usize = 200;
 /// Parameters of a function, and arguments of a call: they stand in consecutive registers.

@@ -164,7 +164,7 @@ fn case(context: &mut dyn Context, written: Value) -> Outcome<(Case, Option<Rc<C
     let end = object.as_handle::<EndHandle>().map(|h| h.end.clone());
     let process = object.as_handle::<ProcessHandle>();
     if let Some(handle) = object.as_handle::<FutureHandle>()
-        && operation == "join"
+        && ["join", "result"].contains(&operation.as_str())
     {
         return Ok((Case::JoinFuture(handle.future.clone()), None));
     }

@@ -8,13 +8,21 @@ use crate::limits::MAX_ARGUMENTS;
 use crate::operator::{BinaryOp, COMMAND_SETTINGS};
 use crate::source::Span;
 use crate::syntax::ast::{
-    Expr, ExprKind, FnKind, Function, Ident, PatternKind, SpawnWhat, StructDecl,
+    Arg, Expr, ExprKind, FnKind, Function, Ident, PatternKind, SpawnWhat, StructDecl,
 };
 
-/// The operations that `select` can wait for.
-const OPERATIONS: [&str; 12] = [
-    "get", "take", "recv", "send", "put", "wait", "acquire", "result", "join", "poll", "readline",
-    "read",
+/// The operations that `select` can wait for, and how many arguments they have there.
+const OPERATIONS: [(&str, usize); 10] = [
+    ("get", 0),
+    ("take", 0),
+    ("recv", 0),
+    ("wait", 0),
+    ("result", 0),
+    ("join", 0),
+    ("put", 1),
+    ("send", 1),
+    ("readline", 1),
+    ("read", 1),
 ];
 
 impl Checker<'_> {
@@ -147,13 +155,17 @@ impl Checker<'_> {
 
     /// A case of `select` waits for one operation of one object.
     pub fn check_operation(&mut self, operation: &Expr) {
-        let known = match &operation.kind {
-            ExprKind::Join { .. } => true,
-            ExprKind::Method { name, .. } => OPERATIONS.contains(&&*name.name),
-            _ => false,
+        let known = |name: &Ident| {
+            let mut all = OPERATIONS.iter();
+            Some(all.find(|(known, _)| *known == &*name.name)?.1)
         };
-        if known {
-            return;
+        let found = match &operation.kind {
+            ExprKind::Join { options, .. } => Some((&options[..], 0)),
+            ExprKind::Method { name, args, .. } => known(name).map(|most| (&args[..], most)),
+            _ => None,
+        };
+        if let Some((args, most)) = found {
+            return self.check_operation_arguments(args, most);
         }
         let error = diag::Error::new(
             codes::MISPLACED,
@@ -162,9 +174,29 @@ impl Checker<'_> {
         .with_span(operation.span)
         .with_label("`select` cannot wait for this")
         .with_help(
-            "a case is `q.get()`, `q.take()`, `q.put(x)`, `r.recv()`, `w.send(x)`, `e.wait()`, `m.acquire()`, `f.result()`, `p.stdout.readline()` or `join p`",
+            "a case is `q.get()`, `q.take()`, `q.put(x)`, `r.recv()`, `w.send(x)`, `f.result()`, `p.stdout.readline()` or `join p`",
         );
         self.report(error);
+    }
+
+    /// What would say how the operation waits has no place in a case: all cases wait together.
+    fn check_operation_arguments(&mut self, args: &[Arg], most: usize) {
+        let plain = |arg: &&Arg| arg.name.is_none() && !arg.spread;
+        let bad = match args.iter().position(|arg| !plain(&arg)) {
+            Some(at) => args.get(at),
+            None => args.get(most),
+        };
+        let Some(arg) = bad else {
+            return;
+        };
+        let error = diag::Error::new(
+            codes::MISPLACED,
+            "expected an operation of `select` without settings of its own, found one",
+        );
+        let error = error.with_span(arg.span);
+        self.report(error.with_label("all cases wait together").with_help(
+            "give the time to `select(timeout: 300ms) { }`, or write a case `after 300ms { }`",
+        ));
     }
 
     /// The order and number of a function's parameters. (Double names are found when they are declared.)

@@ -46,9 +46,8 @@ impl<'a> Compiler<'a> {
     fn assign_list(&mut self, elements: &'a [Element], value: u8) {
         let rest = matches!(elements.last(), Some(Element::Spread(_)));
         let count = elements.len() - usize::from(rest);
-        let misfit = self
-            .f
-            .jump(Op::TestList, value, count as u8, u8::from(rest));
+        let items = self.f.item_count(count);
+        let misfit = self.f.jump(Op::TestList, value, items, u8::from(rest));
         let end = self.f.jump(Op::Jump, 0, 0, 0);
         self.f.patch([misfit]);
         let least = if rest { "at least " } else { "" };
@@ -62,11 +61,11 @@ impl<'a> Compiler<'a> {
             let item = self.f.temp();
             match element {
                 Element::Value(target) => {
-                    self.f.emit(Op::GetIndexI, item, value, i as u8);
+                    self.get_item(item, value, i);
                     self.assign_register(target, item);
                 }
                 Element::Spread(target) => {
-                    self.f.emit(Op::ListRest, item, value, i as u8);
+                    self.f.emit(Op::ListRest, item, value, items);
                     self.assign_register(target, item);
                 }
             }
@@ -102,9 +101,7 @@ impl<'a> Compiler<'a> {
             ExprKind::Name(name) => match self.plain_register(name) {
                 Some(register) => self.binary_register(op, register, value, register),
                 None => {
-                    let register = self.f.temp();
-                    self.read_name(name, register);
-                    self.binary_register(op, register, value, register);
+                    let register = self.binary_variable(op, name, value);
                     self.write_name(name, register);
                 }
             },

@@ -98,12 +98,11 @@ impl<'a> Compiler<'a> {
     /// Where a closure over body `id` finds its captures in the current function.
     fn capture_places(&mut self, id: ast::FnId) -> Vec<Capture> {
         let captures = self.resolved.function(id).map(|info| &info.captures[..]);
-        let offset = self.f.capture_offset;
         let mut places = Vec::new();
         for capture in captures.unwrap_or_default() {
             places.push(match capture.from {
                 From::Local(local) => Capture::Register(self.local_register(local)),
-                From::Capture(index) => Capture::Outer(index as u8 + offset),
+                From::Capture(index) => Capture::Outer(self.f.capture_operand(index)),
             });
         }
         places

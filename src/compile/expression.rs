@@ -267,8 +267,13 @@ fn may_assign(e: &Expr) -> bool {
         }
         ExprKind::Field { object, .. } => may_assign(object),
         ExprKind::Index { object, index } => may_assign(object) || may_assign(index),
-        ExprKind::Interpolation(_) | ExprKind::List(_) | ExprKind::Map(_) => true,
-        ExprKind::Comprehension(_) | ExprKind::Range { .. } => true,
-        _ => false,
+        ExprKind::Nil
+        | ExprKind::Bool(_)
+        | ExprKind::Int(_)
+        | ExprKind::Float(_)
+        | ExprKind::Str(_)
+        | ExprKind::Name(_)
+        | ExprKind::Fn(_) => false,
+        _ => true,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::code::{self, Op};
 use crate::diag::{self, codes};
-use crate::limits::MAX_REGISTERS;
+use crate::limits::{MAX_CAPTURES, MAX_REGISTERS};
 use crate::source::Span;
 use crate::syntax::ast::{Block, FnId};
 use crate::value::Value;
@@ -180,6 +180,26 @@ impl<'a> Function<'a> {
             .with_span(span)
             .with_help("move a part of it into a function of its own")
         });
+    }
+
+    /// The operand that names a capture which the checker has given this number.
+    pub(super) fn capture_operand(&mut self, index: u32) -> u8 {
+        let index = index as usize + usize::from(self.capture_offset);
+        match u8::try_from(index) {
+            Ok(operand) if index < MAX_CAPTURES => operand,
+            _ => {
+                self.too_many("captured variables");
+                0
+            }
+        }
+    }
+
+    /// The operand that says how many items a list of patterns or targets has.
+    pub(super) fn item_count(&mut self, count: usize) -> u8 {
+        u8::try_from(count).unwrap_or_else(|_| {
+            self.too_many("items in one pattern");
+            0
+        })
     }
 
     /// A new register, above all that are in use.

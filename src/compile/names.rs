@@ -117,8 +117,8 @@ impl<'a> Compiler<'a> {
                     true => Op::GetCaptureBox,
                     false => Op::GetCapture,
                 };
-                self.f
-                    .emit(op, dest, index as u8 + self.f.capture_offset, 0);
+                let index = self.f.capture_operand(index);
+                self.f.emit(op, dest, index, 0);
             }
             Some(Place::Global(slot)) => self.f.emit_x(Op::GetGlobal, dest, slot as u16),
             Some(Place::Builtin(builtin)) => match builtins::function(&builtin) {
@@ -149,7 +149,7 @@ impl<'a> Compiler<'a> {
                 }
             }
             Some(Place::Capture(index)) => {
-                let index = index as u8 + self.f.capture_offset;
+                let index = self.f.capture_operand(index);
                 self.f.emit(Op::SetCaptureBox, value, index, 0);
             }
             Some(Place::Global(slot)) => self.f.emit_x(Op::SetGlobal, value, slot as u16),

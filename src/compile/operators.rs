@@ -4,7 +4,7 @@ use super::Compiler;
 use super::code::Op;
 use super::expression::small_int;
 use crate::operator::{BinaryOp, UnaryOp};
-use crate::syntax::ast::{Expr, ExprKind, LogicOp};
+use crate::syntax::ast::{Expr, ExprKind, Ident, LogicOp};
 
 impl<'a> Compiler<'a> {
     /// `op operand`.
@@ -37,6 +37,21 @@ impl<'a> Compiler<'a> {
         }
         let left = self.operand(left, right);
         self.binary_register(op, left, right, dest);
+    }
+
+    /// `variable op= right` for a variable that has no register of its own, into a new one. It is read behind the right side, as a
+    /// field or an item is.
+    pub(super) fn binary_variable(&mut self, op: BinaryOp, name: &Ident, right: &'a Expr) -> u8 {
+        let immediate = self.immediate(op, right);
+        let right = match immediate {
+            Some(_) => 0,
+            None => self.expr(right),
+        };
+        let register = self.f.temp();
+        self.read_name(name, register);
+        let (op, operand) = immediate.unwrap_or((operation(op), right));
+        self.f.emit(op, register, register, operand);
+        register
     }
 
     /// `left op right` with the left operand in a register.

@@ -58,15 +58,15 @@ impl<'a> Compiler<'a> {
             PatternKind::Literal(e) => self.test_literal(e, value, fails),
             PatternKind::List { items, rest } => {
                 let open = u8::from(rest.is_some());
-                let test = self.f.jump(Op::TestList, value, items.len() as u8, open);
+                let count = self.f.item_count(items.len());
+                let test = self.f.jump(Op::TestList, value, count, open);
                 fails.push(test);
                 for (i, item) in items.iter().enumerate() {
                     self.test_item(item, value, i, fails);
                 }
                 if let Some(Some(name)) = rest {
                     let register = self.f.temp();
-                    self.f
-                        .emit(Op::ListRest, register, value, items.len() as u8);
+                    self.f.emit(Op::ListRest, register, value, count);
                     let target = self.target(name);
                     self.store_new(target, register);
                 }
@@ -84,14 +84,19 @@ impl<'a> Compiler<'a> {
             return;
         }
         let register = self.f.temp();
+        self.get_item(register, value, index);
+        self.test_pattern(item, register, fails);
+    }
+
+    /// An item of a list that is long enough.
+    pub(super) fn get_item(&mut self, dest: u8, list: u8, index: usize) {
         match i8::try_from(index) {
-            Ok(small) => self.f.emit(Op::GetIndexI, register, value, small as u8),
+            Ok(small) => self.f.emit(Op::GetIndexI, dest, list, small as u8),
             Err(_) => {
-                self.load_int(index as i64, register);
-                self.f.emit(Op::GetIndex, register, value, register);
+                self.load_int(index as i64, dest);
+                self.f.emit(Op::GetIndex, dest, list, dest);
             }
         }
-        self.test_pattern(item, register, fails);
     }
 
     fn test_literal(&mut self, e: &'a Expr, value: u8, fails: &mut Fails) {

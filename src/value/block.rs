@@ -98,6 +98,7 @@ const CLASS_OF: [u8; MAX_CELL / GRANULE + 1] = {
 
 #[inline]
 pub(super) fn class_of(size: usize) -> usize {
+    debug_assert!(size <= MAX_CELL);
     let class = CLASS_OF.get(size.div_ceil(GRANULE));
     class.map_or(CLASSES.len() - 1, |&class| class as usize)
 }

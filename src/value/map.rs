@@ -61,6 +61,9 @@ fn hash_int(i: i64) -> u32 {
     ((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
 }
 
+/// The greatest int and 1, which is what the greatest int is rounded to.
+const MAX_INT_AS_FLOAT: f64 = 9_223_372_036_854_775_808.0;
+
 /// Whether two keys are the same key.
 #[inline]
 pub fn same_key(a: &Value, b: &Value) -> bool {
@@ -69,7 +72,8 @@ pub fn same_key(a: &Value, b: &Value) -> bool {
         (Value::Str(x), Value::Str(y)) => x.same(*y) || x.as_str() == y.as_str(),
         (Value::Int(x), Value::Int(y)) => x == y,
         (Value::Int(x), Value::Float(y)) | (Value::Float(y), Value::Int(x)) => {
-            *x as f64 == *y && *y as i64 == *x
+            // The least float that no int is becomes the greatest int.
+            *x as f64 == *y && *y < MAX_INT_AS_FLOAT && *y as i64 == *x
         }
         (Value::Float(x), Value::Float(y)) => x == y || (x.is_nan() && y.is_nan()),
         (Value::Bool(x), Value::Bool(y)) => x == y,

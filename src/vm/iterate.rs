@@ -24,7 +24,11 @@ impl Machine {
                     (Some(end), true) => end,
                     (Some(end), false) => match end.checked_sub(1) {
                         Some(last) => last,
-                        None => range.start.saturating_sub(1),
+                        // Nothing is below the least int: the range is empty.
+                        None => {
+                            (*value, *position) = (Value::Int(1), Value::Int(0));
+                            return Ok(());
+                        }
                     },
                     (None, _) => i64::MAX - 1,
                 };

@@ -149,6 +149,14 @@ impl Tasks {
         Some(arena.word_at(block + ATTENDED))
     }
 
+    /// Behind a worker's wait for a task: what else waits may have woken nobody while it was looking.
+    pub fn pass_on(&self) {
+        let object = self.object();
+        if tasks::cell(object, tasks::HEAD) < tasks::cell(object, tasks::TAIL_OF_RING) {
+            object.events[0].notify(1);
+        }
+    }
+
     /// Before a task is handed in that needs so many functions and structs: workers that were made when there were fewer leave,
     /// and others come that know them.
     pub fn need_code(&self, code: [u32; 2]) {

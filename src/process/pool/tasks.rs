@@ -436,14 +436,6 @@ impl Tasks {
         Ok(())
     }
 
-    /// Behind a worker's wait for a task: what else waits may have woken nobody while it was looking.
-    pub fn pass_on(&self) {
-        let object = self.object();
-        if cell(object, HEAD) < cell(object, TAIL_OF_RING) {
-            object.events[0].notify(1);
-        }
-    }
-
     fn push(&self, arena: &Arena, bits: u64) -> std::result::Result<(), Full> {
         let object = self.object();
         let _guard = object.lock();
