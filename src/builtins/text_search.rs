@@ -6,7 +6,7 @@ use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::process::signals;
 use crate::value::native::{Args, Context, Fault, Outcome};
-use crate::value::text::{char_count, char_range, checked};
+use crate::value::text::{char_count, checked};
 use crate::value::{Value, operate, show};
 use memchr::memmem;
 use std::ops::ControlFlow;
@@ -39,7 +39,7 @@ fn contains(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 /// The part of the receiver from `start` to `end` (characters, from the end when negative), and the index it begins at;
 /// `None` when it would begin behind its end or that of the text, where not even an empty text stands.
 fn window<'a>(function: &str, args: Args<'a>) -> Outcome<Option<(&'a str, usize)>> {
-    let (len, ascii) = args[0].text_shape();
+    let (len, _) = args[0].text_shape();
     let bound = |at: usize, name, default| match arguments::given(&args[at]) {
         None => Ok::<usize, Fault>(default),
         Some(value) => {
@@ -56,7 +56,7 @@ fn window<'a>(function: &str, args: Args<'a>) -> Outcome<Option<(&'a str, usize)
     if start > end {
         return Ok(None);
     }
-    let bytes = char_range(receiver(args), ascii, start, end - start);
+    let bytes = args[0].text_range(start, end - start);
     Ok(Some((receiver(args).get(bytes).unwrap_or_default(), start)))
 }
 

@@ -11,7 +11,6 @@ use super::list::{Items, List, Range};
 use super::map::{Map, Table};
 use super::native::{Context, Fault, Outcome};
 use super::show;
-use super::text::char_range;
 use crate::diag::{self, Field, codes};
 use crate::limits::MAX_SUGGESTED;
 
@@ -313,11 +312,11 @@ fn outside(kind: &str, len: usize, key: Value) -> Fault {
 
 fn text_index(heap: &mut Heap, object: Value, key: Value) -> Outcome {
     let text = object.as_str().unwrap_or_default();
-    let (len, ascii) = object.text_shape();
+    let (len, _) = object.text_shape();
     if let Value::Range(range) = key {
         let slice = range.select(len);
         if slice.step == 1 {
-            let part = text.get(char_range(text, ascii, slice.start, slice.count));
+            let part = text.get(object.text_range(slice.start, slice.count));
             return Ok(Value::str(heap, part.unwrap_or_default()));
         }
         let chars: Vec<char> = text.chars().collect();
@@ -325,7 +324,7 @@ fn text_index(heap: &mut Heap, object: Value, key: Value) -> Outcome {
         return Ok(Value::str(heap, &part));
     }
     let at = position(object.type_name(), len, key)?;
-    let part = text.get(char_range(text, ascii, at, 1));
+    let part = text.get(object.text_range(at, 1));
     Ok(Value::str(heap, part.unwrap_or_default()))
 }
 

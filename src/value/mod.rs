@@ -107,6 +107,18 @@ impl Value {
         }
     }
 
+    /// The bytes of a string value in which its characters from `start` up to `start + count` stand (cut at the end).
+    pub fn text_range(&self, start: usize, count: usize) -> std::ops::Range<usize> {
+        let end = start.saturating_add(count);
+        match self {
+            Value::Str(text) => text.offset(start)..text.offset(end),
+            _ => {
+                let text = self.as_str().unwrap_or_default();
+                text::short_offset(text, start)..text::short_offset(text, end)
+            }
+        }
+    }
+
     /// The int of an int value.
     pub fn as_int(&self) -> Option<i64> {
         match self {

@@ -103,6 +103,9 @@ pub struct StrBuf {
     data: *mut u8,
     capacity: usize,
     used: Cell<usize>,
+    /// A character and the byte at which it begins: where a text was looked into last. What is not ASCII is counted from there
+    /// and not from its beginning. It holds for each string that sees so far, for what is written never changes.
+    place: Cell<(usize, usize)>,
 }
 
 impl StrBuf {
@@ -115,6 +118,7 @@ impl StrBuf {
                 data,
                 capacity,
                 used: Cell::new(0),
+                place: Cell::default(),
             },
             0,
         )
@@ -160,20 +164,27 @@ pub fn checked(heap: &mut Heap, text: String) -> Outcome {
     Ok(Value::str(heap, &text))
 }
 
-/// The byte range of the characters from `start` up to `start + count` (both counted in characters, cut at the end).
-/// `ascii` says that each character is one byte.
-pub fn char_range(text: &str, ascii: bool, start: usize, count: usize) -> std::ops::Range<usize> {
-    if ascii {
-        let start = start.min(text.len());
-        return start..start.saturating_add(count).min(text.len());
+/// The byte at which a character of a text begins, counted from a place that is known: another character and where it begins.
+fn byte_from(text: &str, known: (usize, usize), index: usize) -> usize {
+    // A byte that continues a character is 10xxxxxx.
+    let begins = |(_, byte): &(usize, &u8)| *byte & 0xc0 != 0x80;
+    let (chars, byte) = known;
+    let (before, behind) = text.as_bytes().split_at(byte.min(text.len()));
+    match index.checked_sub(chars) {
+        Some(more) => {
+            let mut starts = behind.iter().enumerate().filter(begins);
+            starts.nth(more).map_or(text.len(), |(at, _)| byte + at)
+        }
+        None => {
+            let mut starts = before.iter().enumerate().rev().filter(begins);
+            starts.nth(chars - index - 1).map_or(0, |(at, _)| at)
+        }
     }
-    let mut offsets = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-    let from = offsets.nth(start).unwrap_or(text.len());
-    let to = match count {
-        0 => from,
-        _ => offsets.nth(count - 1).unwrap_or(text.len()),
-    };
-    from..to
+}
+
+/// The byte at which a character of a short text begins; its end for those that it has not.
+pub fn short_offset(text: &str, index: usize) -> usize {
+    byte_from(text, (0, 0), index)
 }
 
 /// How many characters a text has.
@@ -251,6 +262,26 @@ impl Str {
     #[inline]
     pub fn is_ascii(&self) -> bool {
         self.chars == self.len
+    }
+
+    /// The byte at which a character begins; the end of the text for those that it has not.
+    pub fn offset(&self, index: usize) -> usize {
+        let (len, chars) = (self.len as usize, self.chars as usize);
+        if index >= chars {
+            return len;
+        }
+        if self.is_ascii() {
+            return index;
+        }
+        let place = self.buffer.map(|buffer| buffer.place.get());
+        let place = place.filter(|&(_, byte)| byte <= len);
+        let known = [Some((0, 0)), Some((chars, len)), place].into_iter();
+        let nearest = known.flatten().min_by_key(|&(at, _)| at.abs_diff(index));
+        let byte = byte_from(self.as_str(), nearest.unwrap_or_default(), index);
+        if let Some(buffer) = self.buffer {
+            buffer.place.set((index, byte));
+        }
+        byte
     }
 
     /// The hash as map keys use it.
