@@ -162,6 +162,22 @@ impl Arena {
         done
     }
 
+    /// Whether no process holds an object or could take a handle of it out of something. It is read in the order that makes
+    /// [`Arena::collect`] right; who died and is not buried yet counts.
+    pub fn is_forsaken(&self, id: HandleId) -> bool {
+        // Most are held by somebody, and that is found almost for nothing.
+        let held = |leading: &[HandleId]| {
+            let holds = |process| leading.iter().any(|&id| self.holds(process, id));
+            self.processes().any(holds)
+        };
+        if held(&[id]) {
+            return false;
+        }
+        let _world = self.lock_world();
+        let leading = self.graph().containers().leading_to(id);
+        !held(&leading)
+    }
+
     /// What contains what, now. Under the world lock.
     fn graph(&self) -> Graph {
         let mut contents = HashMap::new();

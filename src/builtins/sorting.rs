@@ -17,19 +17,38 @@ pub fn sorted(
     key: Option<Value>,
     reverse: bool,
 ) -> Outcome<Items> {
-    let Some(key) = key else {
+    if key.is_none() {
         return sort_items(context, list, reverse);
-    };
-    let keys = gather::list(context);
-    for at in 0..list.len() {
-        let item = list.get(at).unwrap_or(Value::Nil);
-        let of_item = context.call(key, &[item])?;
-        keys.push(context.heap(), of_item);
     }
-    let order = order_of(context, &keys.items().to_values(), reverse)?;
+    let order = order(context, list, key, reverse)?;
     let items = order.into_iter().filter_map(|at| list.get(at));
     Ok(Items::from_values(items.collect()))
 }
+
+/// The indexes of the items in the order that they have sorted. As for [`sorted`], the script must not be able to change `list`.
+pub fn order(
+    context: &mut dyn Context,
+    list: Gc<List>,
+    key: Option<Value>,
+    reverse: bool,
+) -> Outcome<Vec<usize>> {
+    let keys = match key {
+        None => list,
+        Some(key) => {
+            let keys = gather::list(context);
+            for at in 0..list.len() {
+                let item = list.get(at).unwrap_or(Value::Nil);
+                let of_item = context.call(key, &[item])?;
+                keys.push(context.heap(), of_item);
+            }
+            keys
+        }
+    };
+    order_of(&keys.items().to_values(), reverse, &mut || context.poll())
+}
+
+/// Looks at what wants attention (Ctrl-C, a cancellation).
+type Poll<'a> = &'a mut dyn FnMut() -> Outcome<()>;
 
 /// Items that are sorted between two looks at what wants attention (Ctrl-C, a cancellation): a tenth of a second.
 const PIECE: usize = 1 << 19;
@@ -37,7 +56,7 @@ const PIECE: usize = 1 << 19;
 /// Sorts in pieces, and looks at what wants attention between them: pieces that are in order are merged, two at a time, which
 /// is what the standard library makes of them.
 fn in_pieces<T>(
-    context: &mut dyn Context,
+    poll: Poll<'_>,
     items: &mut [T],
     order: impl Fn(&T, &T) -> Ordering,
 ) -> Outcome<()> {
@@ -46,7 +65,7 @@ fn in_pieces<T>(
         for piece in items.chunks_mut(size) {
             piece.sort_by(&order);
             if piece.len() >= PIECE {
-                context.poll()?;
+                poll()?;
             }
         }
         if size >= items.len() {
@@ -62,7 +81,7 @@ fn sort_items(context: &mut dyn Context, list: Gc<List>, reverse: bool) -> Outco
             let mut ints = ints.clone();
             match ints.len() <= PIECE {
                 true => ints.sort_unstable(),
-                false => in_pieces(context, &mut ints, i64::cmp)?,
+                false => in_pieces(&mut || context.poll(), &mut ints, i64::cmp)?,
             }
             if reverse {
                 ints.reverse();
@@ -77,20 +96,20 @@ fn sort_items(context: &mut dyn Context, list: Gc<List>, reverse: bool) -> Outco
                 a.partial_cmp(b).unwrap_or_else(nan)
             };
             let order = |a: &f64, b: &f64| if reverse { order(b, a) } else { order(a, b) };
-            in_pieces(context, &mut floats, order)?;
+            in_pieces(&mut || context.poll(), &mut floats, order)?;
             Ok(Items::Floats(floats))
         }
         items => {
             let values = items.to_values();
-            let order = order_of(context, &values, reverse)?;
+            let order = order_of(&values, reverse, &mut || context.poll())?;
             let sorted = order.into_iter().filter_map(|at| values.get(at).copied());
             Ok(Items::from_values(sorted.collect()))
         }
     }
 }
 
-/// The indexes of the keys in their order.
-fn order_of(context: &mut dyn Context, keys: &[Value], reverse: bool) -> Outcome<Vec<usize>> {
+/// The indexes of the keys in their order. `poll` is asked now and then; nothing else is called.
+pub fn order_of(keys: &[Value], reverse: bool, poll: Poll<'_>) -> Outcome<Vec<usize>> {
     let indexes: Vec<usize> = (0..keys.len()).collect();
     let mut texts: Option<Vec<(&str, usize)>> = indexes
         .iter()
@@ -101,14 +120,14 @@ fn order_of(context: &mut dyn Context, keys: &[Value], reverse: bool) -> Outcome
             true => b.cmp(a),
             false => a.cmp(b),
         };
-        in_pieces(context, texts, order)?;
+        in_pieces(poll, texts, order)?;
         return Ok(texts.iter().map(|&(_, at)| at).collect());
     }
     let mut compared = 0_usize;
     merge_sort(indexes, &mut |a, b| {
         compared += 1;
         if compared.is_multiple_of(PIECE) {
-            context.poll()?;
+            poll()?;
         }
         let (Some(&a), Some(&b)) = (keys.get(a), keys.get(b)) else {
             return Ok(Ordering::Equal);

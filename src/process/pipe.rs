@@ -8,11 +8,14 @@ use super::channel::{Channel, Closer, Prepared, Put, Take, Taken};
 use super::deadlock::{self, Enders, WaitOps};
 use super::queue;
 use super::wait::{self, Awaited, Operation, WaitSpec};
+use super::{reaper, signals};
 use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
 use crate::diag::{Error, Result, codes};
+use crate::os::clock;
 use crate::source::Span;
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
 /// Which event of an end receivers wait at, and which one those who send to it.
@@ -46,7 +49,14 @@ pub enum Direction {
 #[derive(Debug, Clone)]
 pub struct End {
     hold: Hold,
+    /// When it is to be looked next whether anybody is at the other end, and whether nobody was.
+    look_at: Cell<u64>,
+    looks: Cell<u32>,
+    is_alone: Cell<bool>,
 }
+
+/// So much later it is looked again, in nanoseconds: what must be looked through grows with all that is shared.
+const BETWEEN_LOOKS: u64 = 10_000_000;
 
 impl End {
     /// A new pipe; of a one-way pipe the first end receives and the second one sends.
@@ -68,7 +78,7 @@ impl End {
                 })
             })
         };
-        let ends = [End { hold: end(0)? }, End { hold: end(1)? }];
+        let ends = [End::new(end(0)?), End::new(end(1)?)];
         let [left, right] = &ends;
         for (end, other) in [(left, right), (right, left)] {
             end.cell(OTHER)
@@ -77,9 +87,18 @@ impl End {
         Ok(ends)
     }
 
+    fn new(hold: Hold) -> End {
+        End {
+            hold,
+            look_at: Cell::new(0),
+            looks: Cell::new(0),
+            is_alone: Cell::new(false),
+        }
+    }
+
     /// The end of a handle, if it exists.
     pub fn adopt(id: HandleId) -> Option<End> {
-        let end = Hold::adopt(id).map(|hold| End { hold })?;
+        let end = Hold::adopt(id).map(End::new)?;
         // The core is no end, whatever a message says.
         (end.cell(ROLE).load(Ordering::Acquire) != IS_CORE).then_some(end)
     }
@@ -187,7 +206,10 @@ impl End {
         let awaited = [self.awaited_messages()];
         let mut spec = WaitSpec::new(Operation::Recv, &awaited, place).with_timeout(timeout);
         spec.ends_stream = true;
-        let taken = wait::wait(&spec, || self.try_recv())?;
+        let taken = wait::wait(&spec, || match self.try_recv()? {
+            None if timeout.is_some() && self.is_alone(super::start()?) => self.try_recv(),
+            taken => Ok(taken),
+        })?;
         taken.ok_or_else(|| wait::timed_out(Operation::Recv, "the pipe", timeout.unwrap_or(0.0)))
     }
 
@@ -205,15 +227,55 @@ impl End {
         match inbox.take() {
             Take::Message(taken) => Ok(Some(taken)),
             Take::Closed => Err(queue::ended("recv", "pipe", inbox.closer())),
-            Take::Empty if self.other().and_then(|id| arena.object(id)).is_none() => {
+            Take::Empty if self.is_other_gone(arena) => {
                 // What was sent before the other end went away has come.
                 match inbox.take() {
                     Take::Message(taken) => Ok(Some(taken)),
-                    _ => Err(other_gone("recv")),
+                    _ => Err(self.nobody_left(arena)),
                 }
             }
             Take::Empty => Ok(None),
         }
+    }
+
+    /// The error of who receives when nobody can send any more; it tells who could have.
+    fn nobody_left(&self, arena: &Arena) -> Box<Error> {
+        let mut error = other_gone("recv");
+        if let Some(lost) = deadlock::lost(arena, self.id(), Operation::Recv, arena::me()) {
+            error.message += "; ";
+            error.message += &lost;
+        }
+        error
+    }
+
+    fn is_other_gone(&self, arena: &Arena) -> bool {
+        self.is_alone.get() || self.other().and_then(|id| arena.object(id)).is_none()
+    }
+
+    /// Whether nobody can come to the other end any more, for who waits with a time-out: no search for deadlocks looks after that. (A
+    /// process that has both ends is not alone: it may go on, and send something itself.)
+    fn is_alone(&self, arena: &Arena) -> bool {
+        let Some(other) = self.other().filter(|_| !self.is_other_gone(arena)) else {
+            return true;
+        };
+        let now = clock::now();
+        if now < self.look_at.get() {
+            return false;
+        }
+        // The dead are not gone before somebody has taken note of them.
+        reaper::reap();
+        self.looks.set(self.looks.get().saturating_add(1));
+        if !arena.holds(arena::me(), other) {
+            self.is_alone.set(arena.is_forsaken(other));
+        } else if self.looks.get().is_power_of_two() {
+            // Perhaps nothing but garbage has it here: what waits is seldom near a collection by itself.
+            signals::want_collection();
+        }
+        let after = clock::now();
+        // No more than a tenth of the time goes by with looking.
+        self.look_at
+            .set(after + BETWEEN_LOOKS.max((after - now) * 10));
+        self.is_alone.get()
     }
 
     /// Whether `recv` would not wait; waits for that, at most `timeout` seconds.
@@ -223,7 +285,10 @@ impl End {
         }
         let arena = super::start()?;
         let inbox = self.inbox(arena);
-        let ready = || Ok((!inbox.is_empty() || inbox.is_closed()).then_some(()));
+        let ready = || {
+            let ready = !inbox.is_empty() || inbox.is_closed() || self.is_alone(arena);
+            Ok(ready.then_some(()))
+        };
         let awaited = [self.awaited_messages()];
         let spec = WaitSpec::new(Operation::Recv, &awaited, place).with_timeout(timeout);
         Ok(wait::wait(&spec, ready)?.is_some())

@@ -7,7 +7,7 @@ use super::Value;
 use super::error::ErrorValue;
 use super::habits;
 use super::heap::{Gc, Heap};
-use super::list::{Items, List, Range};
+use super::list::{Items, List, Range, Slice};
 use super::map::{Map, Table};
 use super::native::{Context, Fault, Outcome};
 use super::show;
@@ -376,13 +376,8 @@ fn range_index(heap: &mut Heap, range: Gc<Range>, key: Value) -> Outcome {
         .ok_or_else(|| outside(object.type_name(), len, key))
 }
 
-fn replace_slice(
-    context: &mut dyn Context,
-    list: Gc<List>,
-    range: Gc<Range>,
-    value: Value,
-) -> Outcome<()> {
-    let slice = range.select(list.len());
+/// The list that takes the place of a slice.
+pub fn new_of_slice(value: Value) -> Outcome<Gc<List>> {
     let Value::List(new) = value else {
         let message = format!(
             "a slice can be replaced by a list, but got {}",
@@ -390,14 +385,32 @@ fn replace_slice(
         );
         return Err(diag::Error::new(codes::TYPE, message).into());
     };
-    let new = new.items().to_values();
-    if slice.step != 1 && new.len() != slice.count {
-        let (count, got) = (slice.count, new.len());
+    Ok(new)
+}
+
+impl Slice {
+    /// Whether so many new items can take its place.
+    pub fn takes(&self, new: usize) -> Outcome<()> {
+        if self.step == 1 || new == self.count {
+            return Ok(());
+        }
+        let count = self.count;
         let message = format!(
-            "a slice with a step needs as many new items as it has ({count}), but got {got}"
+            "a slice with a step needs as many new items as it has ({count}), but got {new}"
         );
-        return Err(diag::Error::new(codes::VALUE, message).into());
+        Err(diag::Error::new(codes::VALUE, message).into())
     }
+}
+
+fn replace_slice(
+    context: &mut dyn Context,
+    list: Gc<List>,
+    range: Gc<Range>,
+    value: Value,
+) -> Outcome<()> {
+    let slice = range.select(list.len());
+    let new = new_of_slice(value)?.items().to_values();
+    slice.takes(new.len())?;
     list.edit(context.heap(), |items| {
         let values = items.general();
         if slice.step == 1 {

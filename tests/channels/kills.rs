@@ -5,6 +5,7 @@ use crate::{child, int, number, payload, prepared};
 use par::arena;
 use par::process::pipe::End;
 use par::process::queue::Queue;
+use par::process::shared::list::Locked;
 use par::process::shared::{Array, Element, Item, List, Map, Scalar, Small};
 use par::process::spawn::Process;
 use std::time::{Duration, Instant};
@@ -198,7 +199,17 @@ pub fn shared(kills: u64) {
                     0 => scalar.write(item).unwrap(),
                     1 if list.len(arena) < 500 => list.push(&[item]).unwrap(),
                     1 | 2 => drop(list.pop(arena, int)),
-                    3 => drop(list.splice(None, at..at + 2, &[item], |_| ()).unwrap()),
+                    3 => {
+                        // In the middle, and at both ends.
+                        let removed = [0, 1, 2][random.below(3) as usize];
+                        let place = [0, at, u64::MAX][random.below(3) as usize];
+                        let choose = |list: &Locked<'_>| {
+                            let place = place.min(list.len());
+                            Some(place..place.saturating_add(removed))
+                        };
+                        let items = &[item][..usize::from(removed < 2)];
+                        list.splice(items, choose, |_| ()).unwrap();
+                    }
                     4 => map.set(Item::Small(Small::Int(at as i64)), item).unwrap(),
                     _ => drop(map.remove(arena, Item::Small(Small::Int(at as i64)), int)),
                 }

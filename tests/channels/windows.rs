@@ -6,6 +6,7 @@ use crate::{child, get, int, number, payload, prepared, put};
 use par::arena::{self, Arena, crash};
 use par::process::Ended;
 use par::process::queue::Queue;
+use par::process::shared::list::Locked;
 use par::process::shared::{Array, Content, Element, Item, List, Map, Scalar, Small};
 
 /// Runs `body` in children that die at the first, second ... crash point, with `after` on what each left, until one comes to
@@ -147,7 +148,14 @@ pub fn a_list_survives_every_window() {
                 let bytes = long(3);
                 list.replace(at, None, Item::Message(&bytes, &[])).unwrap();
             }
-            list.splice(None, 2..5, &[Item::Message(&long(7), &[])], |_| ())
+            let seven = long(7);
+            for range in [2..5, 0..0, 0..0, 0..1, 3..6] {
+                let items = &[Item::Message(&seven, &[])][..usize::from(range != (0..1))];
+                list.splice(items, |_| Some(range.clone()), |_| ()).unwrap();
+            }
+            let backwards = |list: &Locked<'_>| Some((0..list.len() as usize).rev().collect());
+            list.reorder(None, backwards).unwrap();
+            list.replace_each(&[Item::Message(&seven, &[])], |_| Some(vec![1]))
                 .unwrap();
             while list.pop(arena, int).is_some() {}
         },
@@ -163,7 +171,7 @@ pub fn a_list_survives_every_window() {
                 }
             });
             check!(count == list.len(arena));
-            list.splice(None, 0..u64::MAX, &[], |_| ()).unwrap();
+            list.splice(&[], |_| Some(0..u64::MAX), |_| ()).unwrap();
             check!(list.len(arena) == 0);
             nothing_leaks(arena, before);
         },

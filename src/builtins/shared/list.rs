@@ -1,15 +1,17 @@
-//! Shared lists as values. What reads the whole list or orders it anew works on a plain copy by the methods of plain
-//! lists, and is written back if nobody has changed the list meanwhile, else done again.
+//! Shared lists as values. What reads the whole list works on a plain copy by the methods of plain lists. What changes it decides
+//! under the list's mutex where, so that others who write all the time hold nobody up; only where a function of the script has a say
+//! it is computed before, and again if anybody has changed the list meanwhile.
 
-use super::{Tries, copy, identity, look, pack_nested, unpack};
-use crate::builtins::{Table, arguments, gather, method};
+use super::{Packed, Tries, copy, identity, look, pack_nested, unpack};
+use crate::builtins::{Table, arguments, gather, method, sequences, sorting};
 use crate::diag::{self, codes};
 use crate::operator::BinaryOp;
-use crate::process;
-use crate::process::shared::list::List;
+use crate::process::shared::list::{List, Locked};
 use crate::process::shared::{Item, Stamp};
+use crate::process::{self, signals};
 use crate::value::handle::{Handle, HandleId};
 use crate::value::heap::Marker;
+use crate::value::list::{Items, Range};
 use crate::value::native::{Args, Context, Native, NativeIter, Outcome};
 use crate::value::show::Check;
 use crate::value::{Value, access, compare, operate, show};
@@ -71,12 +73,8 @@ impl Handle for ListHandle {
     }
 
     fn set_index(&self, context: &mut dyn Context, key: Value, value: Value) -> Outcome<bool> {
-        if let Value::Range(_) = key {
-            rewrite(context, &self.0, |context, plain| {
-                access::set_index(context, plain, key, value)?;
-                Ok(Value::Nil)
-            })?;
-            return Ok(true);
+        if let Value::Range(range) = key {
+            return replace_slice(context, &self.0, &range, value).map(|()| true);
         }
         let packed = pack_nested(context, value)?;
         let arena = process::start()?;
@@ -125,6 +123,9 @@ impl Handle for ListHandle {
         self
     }
 }
+
+/// Items that are looked at between two looks at what wants attention.
+const BETWEEN_LOOKS: u64 = 1 << 12;
 
 /// Goes over items that were read at one instant.
 pub struct Snapshot {
@@ -208,29 +209,51 @@ fn plain(context: &mut dyn Context, list: &List) -> Outcome<(Stamp, Value)> {
     Ok((stamp, plain))
 }
 
-/// Changes a plain copy and writes it back, until nobody has come in between.
-fn rewrite(
+/// Replaces what a range selects. Where that is, and whether it fits, is known under the mutex only.
+fn replace_slice(
     context: &mut dyn Context,
     list: &List,
-    mut edit: impl FnMut(&mut dyn Context, Value) -> Outcome,
-) -> Outcome {
-    let mut tries = Tries::default();
-    loop {
-        let (stamp, plain) = plain(context, list)?;
-        let result = edit(context, plain)?;
-        let Value::List(edited) = plain else {
-            return Ok(result);
+    range: &Range,
+    value: Value,
+) -> Outcome<()> {
+    let new = access::new_of_slice(value)?.items().to_values();
+    let packed = pack_all(context, &new)?;
+    let items = items_of(&packed);
+    if range.step == 1 {
+        let chosen = |list: &Locked<'_>| {
+            let slice = range.select(list.len() as usize);
+            Some(slice.start as u64..(slice.start + slice.count) as u64)
         };
-        let mut packed = Vec::with_capacity(edited.len());
-        for item in edited.items().to_values() {
-            packed.push(pack_nested(context, item)?);
-        }
-        let items: Vec<Item<'_>> = packed.iter().map(|packed| packed.item()).collect();
-        if list.splice(Some(stamp), 0..u64::MAX, &items, |_| ())? {
-            return Ok(result);
-        }
-        tries.again(context)?;
+        list.splice(&items, chosen, |_| ())?;
+        return Ok(());
     }
+    let mut fits = Ok(());
+    list.replace_each(&items, |list| {
+        let slice = range.select(list.len() as usize);
+        fits = slice.takes(new.len());
+        let indexes = slice.indexes().map(|at| at as u64);
+        fits.is_ok().then(|| indexes.collect())
+    })?;
+    fits
+}
+
+/// Values as they are stored in a list.
+fn pack_all(context: &mut dyn Context, values: &[Value]) -> Outcome<Vec<Packed>> {
+    let mut packed = Vec::with_capacity(values.len());
+    for &value in values {
+        packed.push(pack_nested(context, value)?);
+    }
+    Ok(packed)
+}
+
+fn items_of(packed: &[Packed]) -> Vec<Item<'_>> {
+    packed.iter().map(Packed::item).collect()
+}
+
+/// The values of all items of a list whose mutex we have.
+fn decode(context: &mut dyn Context, list: &Locked<'_>) -> Outcome<Vec<Value>> {
+    let contents = (0..list.len()).filter_map(|at| list.content(at));
+    contents.map(|content| unpack(context, content)).collect()
 }
 
 /// Calls the method of plain lists of the same name.
@@ -294,16 +317,8 @@ fn push(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn extend(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let list = receiver("extend", &args[0])?;
     let new = gather::collect(context, "extend", args[1])?;
-    let mut packed = Vec::with_capacity(new.len());
-    for item in new.items().to_values() {
-        packed.push(pack_nested(context, item)?);
-    }
-    list.push(
-        &packed
-            .iter()
-            .map(|packed| packed.item())
-            .collect::<Vec<_>>(),
-    )?;
+    let packed = pack_all(context, &new.items().to_values())?;
+    list.push(&items_of(&packed))?;
     Ok(Value::Nil)
 }
 
@@ -311,17 +326,15 @@ fn insert(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let list = receiver("insert", &args[0])?;
     let index = arguments::int("insert", "index", &args[1])?;
     let packed = pack_nested(context, args[2])?;
-    let arena = process::start()?;
-    loop {
-        let (stamp, len) = list.stamp(arena);
+    let place = |list: &Locked<'_>| {
         let at = match index {
-            index if index < 0 => len.saturating_sub(index.unsigned_abs()),
-            index => (index as u64).min(len),
+            index if index < 0 => list.len().saturating_sub(index.unsigned_abs()),
+            index => (index as u64).min(list.len()),
         };
-        if list.splice(Some(stamp), at..at, &[packed.item()], |_| ())? {
-            return Ok(Value::Nil);
-        }
-    }
+        Some(at..at)
+    };
+    list.splice(&[packed.item()], place, |_| ())?;
+    Ok(Value::Nil)
 }
 
 fn pop(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -338,43 +351,84 @@ fn pop(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         return popped.ok_or_else(empty)?;
     };
     arguments::int("pop", "index", &index)?;
-    loop {
-        let (stamp, len) = list.stamp(arena);
-        if len == 0 {
-            return Err(empty().into());
-        }
-        let at = position(len, index)?;
-        let mut popped = Ok(Value::Nil);
-        let done = list.splice(Some(stamp), at..at + 1, &[], |content| {
-            popped = unpack(context, content);
-        })?;
-        if done {
-            return popped;
-        }
-    }
+    let (mut place, mut popped) = (Ok(0), Ok(Value::Nil));
+    let choose = |list: &Locked<'_>| {
+        place = match list.is_empty() {
+            true => Err(empty().into()),
+            false => position(list.len(), index),
+        };
+        let at = *place.as_ref().ok()?;
+        Some(at..at + 1)
+    };
+    list.splice(&[], choose, |content| popped = unpack(context, content))?;
+    place.and(popped)
 }
 
 fn remove(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let list = receiver("remove", &args[0])?;
-    loop {
+    let mut looked = Ok(());
+    let find = |list: &Locked<'_>| {
+        for at in 0..list.len() {
+            match list.content(at).map(|content| unpack(context, content))? {
+                Ok(item) if compare::equals(item, args[1]) => return Some(at..at + 1),
+                Ok(_) => {}
+                Err(fault) => {
+                    looked = Err(fault);
+                    return None;
+                }
+            }
+            if at % BETWEEN_LOOKS == 0
+                && let Err(error) = signals::check_urgent()
+            {
+                looked = Err(error.into());
+                return None;
+            }
+        }
+        None
+    };
+    let found = list.splice(&[], find, |_| ())?;
+    looked?;
+    if found {
+        return Ok(Value::Nil);
+    }
+    let item = show::repr(args[1]);
+    let message = format!("remove: `item` must be in the shared list, but {item} is not");
+    Err(diag::Error::new(codes::VALUE, message).into())
+}
+
+fn reverse(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let list = receiver("reverse", &args[0])?;
+    list.reorder(None, |list| Some((0..list.len() as usize).rev().collect()))?;
+    Ok(Value::Nil)
+}
+
+fn sort(context: &mut dyn Context, args: Args<'_>) -> Outcome {
+    let list = receiver("sort", &args[0])?;
+    let (key, reverse) = sequences::sort_options("sort", &args[1], &args[2])?;
+    let mut tries = Tries::default();
+    while key.is_some() || tries.are_few() {
         let (stamp, values) = stamped(context, list)?;
-        let found = values
-            .iter()
-            .position(|&value| compare::equals(value, args[1]));
-        let Some(at) = found else {
-            let item = show::repr(args[1]);
-            let message = format!("remove: `item` must be in the shared list, but {item} is not");
-            return Err(diag::Error::new(codes::VALUE, message).into());
-        };
-        let at = at as u64;
-        if list.splice(Some(stamp), at..at + 1, &[], |_| ())? {
+        let plain = gather::list(context);
+        plain.edit(context.heap(), |items| *items = Items::from_values(values));
+        let order = sorting::order(context, plain, key, reverse)?;
+        if list.reorder(Some(stamp), |_| Some(order.clone()))? {
             return Ok(Value::Nil);
         }
+        tries.again(context)?;
     }
+    // Others write faster than it is sorted: without them, then.
+    let mut sorted = Ok(());
+    list.reorder(None, |list| {
+        let order = decode(context, list).and_then(|values| {
+            sorting::order_of(&values, reverse, &mut || Ok(signals::check_urgent()?))
+        });
+        order.map_err(|fault| sorted = Err(fault)).ok()
+    })?;
+    sorted.map(|()| Value::Nil)
 }
 
 fn clear(_: &mut dyn Context, args: Args<'_>) -> Outcome {
-    receiver("clear", &args[0])?.splice(None, 0..u64::MAX, &[], |_| ())?;
+    receiver("clear", &args[0])?.splice(&[], |list| Some(0..list.len()), |_| ())?;
     Ok(Value::Nil)
 }
 
@@ -414,20 +468,4 @@ reading! {
     index_of "index";
     last "last";
     slice "slice";
-}
-
-/// Methods that order the items anew.
-macro_rules! rewriting {
-    ($($name:ident $method:literal;)*) => {
-        $(fn $name(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-            rewrite(context, receiver($method, &args[0])?, |context, plain| {
-                as_plain($method, context, plain, args)
-            })
-        })*
-    };
-}
-
-rewriting! {
-    reverse "reverse";
-    sort "sort";
 }

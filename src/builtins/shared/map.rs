@@ -266,6 +266,7 @@ fn setdefault(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         if map.replace(key.item(), Some(stamp), packed.item())? {
             break;
         }
+        context.poll()?;
     }
     // What was put in may have become a shared container.
     read(context, map, args[1]).map(|value| value.unwrap_or(first))

@@ -22,15 +22,22 @@ use crate::value::{Value, access};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// How often a read-modify-write starts again. Other processes cannot be faster so many times in a row: its own function changes
-/// what it is called for.
+/// How often a read-modify-write starts again: so often in a row nobody is faster but its own function, which changes what it is called
+/// for, or others who write all the time while a slow function is computed.
 const MOST_TRIES: u32 = 1000;
+/// As often it is tried without holding up others.
+const FEW_TRIES: u32 = 3;
 
 /// Counts how often a read-modify-write has started again.
 #[derive(Default)]
 struct Tries(u32);
 
 impl Tries {
+    /// Whether there is no reason yet to hold up others.
+    fn are_few(&self) -> bool {
+        self.0 < FEW_TRIES
+    }
+
     /// One more; looks at what wants attention in between.
     fn again(&mut self, context: &mut dyn Context) -> Outcome<()> {
         self.0 += 1;
@@ -38,11 +45,11 @@ impl Tries {
             return context.poll();
         }
         let message = format!(
-            "the function of an atomic update must leave the object alone, but it was changed {MOST_TRIES} times while the function ran"
+            "the object of an atomic update must be the same after its function, but each of {MOST_TRIES} times it was changed meanwhile, by the function or by other processes"
         );
         let error = diag::Error::new(codes::LIMIT, message);
         Err(error
-            .with_help("give the new value back instead of storing it")
+            .with_help("give the new value back instead of storing it; where others write all the time, use a lock")
             .into())
     }
 }

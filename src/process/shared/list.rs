@@ -1,7 +1,7 @@
-//! A shared list: a block with the length, the capacity and one word for each item.
+//! A shared list: a block with one word for each item, and where the first and the last of them stand.
 //!
-//! An item is replaced by one store; items are added by storing them behind the last one and then the new length; every
-//! other change builds a new block and attaches it by one store to the object's payload.
+//! An item is replaced by one store. Items are added at either end by storing them where there is room and then moving that end, and
+//! taken away there by moving it. Every other change builds a new block and attaches it by one store to the object's payload.
 
 use super::word::{self, Content, Item};
 use super::{Stamp, is_of_no_interest, note_handles};
@@ -11,17 +11,20 @@ use crate::crash_point;
 use crate::diag::Result;
 use crate::os::robust::Guard;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts the changes.
 const VERSION: usize = 0;
 
-/// Where things stand in the block.
-const LENGTH: u64 = 0;
-const CAPACITY: u64 = 8;
-const ITEMS: u64 = 16;
-/// Items of the first block: it fills 64 bytes.
-const LEAST_CAPACITY: u64 = 6;
+/// Where things stand in the block: the place of the first item, that behind the last one, how many places there are, and they.
+const START: u64 = 0;
+const END: u64 = 8;
+const CAPACITY: u64 = 16;
+const ITEMS: u64 = 24;
+/// Places of the first block: it fills 64 bytes.
+const LEAST_CAPACITY: u64 = 5;
+/// A block of more places than this is exchanged for a smaller one when three quarters of it have become empty.
+const SMALL: u64 = 64;
 
 /// A shared list.
 #[derive(Debug, Clone)]
@@ -29,8 +32,8 @@ pub struct List {
     hold: Hold,
 }
 
-/// The list under its mutex.
-struct Locked<'a> {
+/// The list under its mutex. Who has it calls no script, makes no objects, drops none, collects nothing and does not wait.
+pub struct Locked<'a> {
     arena: &'a Arena,
     object: &'a Object,
     block: Offset,
@@ -45,12 +48,9 @@ impl List {
             Hold::create(ObjectKind::SharedList, |arena, object| {
                 let words = make_all(arena, items)?;
                 note_handles(object, items);
-                word::attach(
-                    arena,
-                    object,
-                    new_block(arena, &words, words.len() as u64),
-                    &words,
-                )
+                let block = new_block(arena, 0, words.len() as u64, 0);
+                let block = block.inspect(|&block| fill(arena, block, 0, &words));
+                word::attach(arena, object, block, &words)
             })
         })?;
         Ok(List { hold })
@@ -151,27 +151,8 @@ impl List {
 
     /// Appends items: all of them or, when there is no room, none.
     pub fn push(&self, items: &[Item<'_>]) -> Result<()> {
-        let arena = super::super::start()?;
-        arena::when_full(|| {
-            let words = make_all(arena, items)?;
-            let mut list = self.lock(arena);
-            let length = list.len();
-            if let Err(full) = list.reserve(length + words.len() as u64) {
-                drop(list);
-                words.iter().for_each(|&word| word::free(arena, word));
-                return Err(full);
-            }
-            for (at, &word) in words.iter().enumerate() {
-                list.store(length + at as u64, word);
-            }
-            note_handles(list.object, items);
-            list.touch();
-            crash_point!("list: items stored");
-            list.set_len(length + words.len() as u64);
-            crash_point!("list: items committed");
-            words.iter().for_each(|&word| word::attached(arena, word));
-            Ok(())
-        })
+        let behind = |list: &Locked<'_>| Some(list.len()..list.len());
+        self.splice(items, behind, |_| ()).map(|_| ())
     }
 
     /// Removes the last item and gives it to a function before it is gone.
@@ -183,56 +164,132 @@ impl List {
         word::detaching(arena, word);
         list.touch();
         crash_point!("list: about to pop");
-        list.set_len(last);
+        list.move_bound(END, list.bound(END) - 1);
         crash_point!("list: popped");
         drop(list);
         word::free(arena, word);
         Some(result)
     }
 
-    /// Puts items in the place of those in a range (cut to the list), which are given to a function before they are gone,
-    /// if nothing has changed since the stamp of the whole (without one: in any case); false when something has.
+    /// Puts items in the place of those in a range (cut to the list), in one step. The range is chosen under the mutex, so nobody comes
+    /// in between; `None` changes nothing, and then this is false. What was there is given to a function before it is gone (again,
+    /// with the choice, where there was no room the first time). At the ends of the list it costs no more than what it adds and takes.
     pub fn splice(
         &self,
-        since: Option<Stamp>,
-        range: Range<u64>,
         items: &[Item<'_>],
+        mut choose: impl FnMut(&Locked<'_>) -> Option<Range<u64>>,
         mut removed: impl FnMut(Content<'_>),
     ) -> Result<bool> {
         let arena = super::super::start()?;
         arena::when_full(|| {
             let new = make_all(arena, items)?;
             let list = self.lock(arena);
-            if since.is_some_and(|since| since.version != list.version()) {
+            let Some(range) = choose(&list) else {
                 drop(list);
-                new.iter().for_each(|&word| word::free(arena, word));
+                free_all(arena, &new);
                 return Ok(false);
-            }
-            let mut words = list.words();
-            let end = range.end.min(words.len() as u64) as usize;
-            let start = (range.start as usize).min(end);
-            let old: Vec<u64> = words.splice(start..end, new.iter().copied()).collect();
-            let block = match new_block(arena, &words, words.len() as u64) {
-                Ok(block) => block,
+            };
+            let end = range.end.min(list.len());
+            let range = range.start.min(end)..end;
+            let change = match list.change(&range, &new) {
+                Ok(change) => change,
                 Err(full) => {
                     drop(list);
-                    new.iter().for_each(|&word| word::free(arena, word));
+                    free_all(arena, &new);
                     return Err(full);
                 }
             };
+            let old = list.words(range);
             for &word in &old {
                 removed(word::content(arena, word));
                 word::detaching(arena, word);
             }
             note_handles(list.object, items);
+            let old_block = list.commit(change, &new);
+            new.iter().for_each(|&word| word::attached(arena, word));
+            drop(list);
+            if let Some(block) = old_block {
+                arena.free(block);
+            }
+            free_all(arena, &old);
+            Ok(true)
+        })
+    }
+
+    /// Replaces the items at some places, which differ and are as many as the new items, in one step. They are chosen under the mutex, as
+    /// in [`List::splice`].
+    pub fn replace_each(
+        &self,
+        items: &[Item<'_>],
+        mut choose: impl FnMut(&Locked<'_>) -> Option<Vec<u64>>,
+    ) -> Result<bool> {
+        let arena = super::super::start()?;
+        arena::when_full(|| {
+            let new = make_all(arena, items)?;
+            let list = self.lock(arena);
+            let len = list.len();
+            let places = choose(&list).filter(|places| places.iter().all(|&at| at < len));
+            let block = places.as_ref().map(|_| new_block(arena, 0, len, 0));
+            let (Some(places), Some(Ok(block))) = (places, block) else {
+                drop(list);
+                free_all(arena, &new);
+                return block.transpose().map(|_| false);
+            };
+            list.copy(0..len, block, 0);
+            let mut old = Vec::with_capacity(places.len());
+            for (&at, word) in places.iter().zip(&new) {
+                old.extend(list.get(at));
+                fill(arena, block, at, std::slice::from_ref(word));
+            }
+            old.iter().for_each(|&word| word::detaching(arena, word));
+            note_handles(list.object, items);
             let old_block = list.attach(block);
             new.iter().for_each(|&word| word::attached(arena, word));
             drop(list);
             arena.free(old_block);
-            old.iter().for_each(|&word| word::free(arena, word));
+            free_all(arena, &old);
             Ok(true)
         })
     }
+
+    /// Puts the items in another order, in one step: that of the indexes that `order` gives for them (what it does not name comes behind).
+    /// False, and nothing changed, when it gives none, or when anything has changed since the stamp of the whole.
+    pub fn reorder(
+        &self,
+        since: Option<Stamp>,
+        mut order: impl FnMut(&Locked<'_>) -> Option<Vec<usize>>,
+    ) -> Result<bool> {
+        let arena = super::super::start()?;
+        arena::when_full(|| {
+            let list = self.lock(arena);
+            if since.is_some_and(|since| since.version != list.version()) {
+                return Ok(false);
+            }
+            let Some(order) = order(&list) else {
+                return Ok(false);
+            };
+            let old = list.words(0..list.len()).into_iter();
+            let mut old: Vec<Option<u64>> = old.map(Some).collect();
+            let named = order.into_iter();
+            let mut words: Vec<u64> = named.filter_map(|at| old.get_mut(at)?.take()).collect();
+            words.extend(old.into_iter().flatten());
+            let block = new_block(arena, 0, words.len() as u64, 0)?;
+            fill(arena, block, 0, &words);
+            let old_block = list.attach(block);
+            drop(list);
+            arena.free(old_block);
+            Ok(true)
+        })
+    }
+}
+
+/// How a list is changed by one store.
+#[derive(Clone, Copy)]
+enum Change {
+    /// New words from a place on that is outside of the list until one of its ends stands elsewhere.
+    Bound { place: u64, bound: u64, to: u64 },
+    /// Everything in a new block.
+    Block(Offset),
 }
 
 impl<'a> Locked<'a> {
@@ -247,16 +304,29 @@ impl<'a> Locked<'a> {
         }
     }
 
-    fn len(&self) -> u64 {
-        self.arena
-            .word_at(self.block + LENGTH)
-            .load(Ordering::Acquire)
+    /// How many items.
+    pub fn len(&self) -> u64 {
+        self.bound(END).saturating_sub(self.bound(START))
     }
 
-    fn set_len(&self, length: u64) {
-        self.arena
-            .word_at(self.block + LENGTH)
-            .store(length, Ordering::Release);
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The item at an index, if there is one.
+    pub fn content(&self, index: u64) -> Option<Content<'_>> {
+        Some(word::content(self.arena, self.get(index)?))
+    }
+
+    fn bound(&self, bound: u64) -> u64 {
+        let word = self.arena.word_at(self.block + bound);
+        word.load(Ordering::Acquire)
+    }
+
+    fn move_bound(&self, bound: u64, to: u64) {
+        let word = self.arena.word_at(self.block + bound);
+        word.store(to, Ordering::Release);
     }
 
     fn version(&self) -> u64 {
@@ -268,36 +338,90 @@ impl<'a> Locked<'a> {
         self.object.cells[VERSION].fetch_add(1, Ordering::AcqRel);
     }
 
+    fn place(&self, place: u64) -> &AtomicU64 {
+        self.arena.word_at(self.block + ITEMS + place * 8)
+    }
+
     fn get(&self, index: u64) -> Option<u64> {
-        (index < self.len()).then(|| {
-            self.arena
-                .word_at(self.block + ITEMS + index * 8)
-                .load(Ordering::Acquire)
-        })
+        let place = self.place(self.bound(START) + index);
+        (index < self.len()).then(|| place.load(Ordering::Acquire))
     }
 
     fn store(&self, index: u64, word: u64) {
-        self.arena
-            .word_at(self.block + ITEMS + index * 8)
-            .store(word, Ordering::Release);
+        let place = self.place(self.bound(START) + index);
+        place.store(word, Ordering::Release);
     }
 
-    fn words(&self) -> Vec<u64> {
-        (0..self.len())
-            .filter_map(|index| self.get(index))
-            .collect()
+    /// The words of a range inside the list.
+    fn words(&self, range: Range<u64>) -> Vec<u64> {
+        let start = self.bound(START);
+        let words = range.map(|at| self.place(start + at).load(Ordering::Acquire));
+        words.collect()
     }
 
-    /// Makes room for as many items.
-    fn reserve(&mut self, length: u64) -> std::result::Result<(), Full> {
-        if length <= self.arena.get_word(self.block + CAPACITY) {
-            return Ok(());
+    /// Copies a range inside the list to a place of another block in our hands.
+    fn copy(&self, range: Range<u64>, block: Offset, place: u64) {
+        let from = self.block + ITEMS + (self.bound(START) + range.start) * 8;
+        let words = self.arena.bytes(from, (range.end - range.start) * 8);
+        self.arena.put_bytes(block + ITEMS + place * 8, words);
+    }
+
+    /// Prepares new words in the place of a range inside the list.
+    fn change(&self, range: &Range<u64>, new: &[u64]) -> std::result::Result<Change, Full> {
+        let (start, end, capacity) = (self.bound(START), self.bound(END), self.bound(CAPACITY));
+        let (length, count, added) = (self.len(), range.end - range.start, new.len() as u64);
+        let left = length - count + added;
+        let (is_front, is_back) = (range.start == 0, range.end == length);
+        let fits = |room: u64| added == 0 || count == 0 && added <= room;
+        let in_place = if is_back && fits(capacity.saturating_sub(end)) {
+            let (place, bound) = (end - count, END);
+            let to = place + added;
+            Some(Change::Bound { place, bound, to })
+        } else if is_front && fits(start) {
+            let (place, bound) = (start + count - added, START);
+            let to = place;
+            Some(Change::Bound { place, bound, to })
+        } else {
+            None
+        };
+        let is_empty = added == 0 && capacity > SMALL && left < capacity / 4;
+        match in_place {
+            Some(change) if !is_empty => return Ok(change),
+            _ => {}
         }
-        let block = new_block(self.arena, &self.words(), length.max(self.len() * 2))?;
-        let old = self.attach(block);
-        self.block = block;
-        self.arena.free(old);
-        Ok(())
+        // What grows at an end is likely to grow there again, and perhaps at the other one as well.
+        let kept = [start, capacity.saturating_sub(end)].map(|room| room.min(length));
+        let (gap, room) = match (is_front, is_back) {
+            _ if in_place.is_some() => (0, left),
+            _ if count > 0 => (0, 0),
+            (_, true) => (kept[0], length.saturating_sub(added)),
+            (true, _) => (length, kept[1]),
+            _ => (0, 0),
+        };
+        let block = match (new_block(self.arena, gap, left, room), in_place) {
+            (Ok(block), _) => block,
+            (Err(_), Some(change)) => return Ok(change),
+            (Err(full), None) => return Err(full),
+        };
+        self.copy(0..range.start, block, gap);
+        fill(self.arena, block, gap + range.start, new);
+        self.copy(range.end..length, block, gap + range.start + added);
+        Ok(Change::Block(block))
+    }
+
+    /// Commits a change; the block that is needed no more comes back, in the hands of this process.
+    fn commit(&self, change: Change, new: &[u64]) -> Option<Offset> {
+        match change {
+            Change::Block(block) => Some(self.attach(block)),
+            Change::Bound { place, bound, to } => {
+                fill(self.arena, self.block, place, new);
+                self.touch();
+                crash_point!("list: items stored");
+                self.move_bound(bound, to);
+                crash_point!("list: items committed");
+                None
+            }
+        }
     }
 
     /// Attaches a new block; the old one comes back, in the hands of this process.
@@ -312,16 +436,26 @@ impl<'a> Locked<'a> {
     }
 }
 
-/// A block with words in it and room for some more.
-fn new_block(arena: &Arena, words: &[u64], capacity: u64) -> std::result::Result<Offset, Full> {
-    let capacity = capacity.max(words.len() as u64).max(LEAST_CAPACITY);
+/// A block for so many items, with a gap in front of them and room behind. The items are not there yet.
+fn new_block(arena: &Arena, gap: u64, length: u64, room: u64) -> std::result::Result<Offset, Full> {
+    let capacity = (gap + length + room).max(LEAST_CAPACITY);
     let block = arena.alloc(ITEMS + capacity * 8)?;
-    arena.put_word(block + LENGTH, words.len() as u64);
+    arena.put_word(block + START, gap);
+    arena.put_word(block + END, gap + length);
     arena.put_word(block + CAPACITY, (arena.capacity(block) - ITEMS) / 8);
-    for (at, &word) in words.iter().enumerate() {
-        arena.put_word(block + ITEMS + at as u64 * 8, word);
-    }
     Ok(block)
+}
+
+/// Writes words from a place of a block on that is outside of the list.
+fn fill(arena: &Arena, block: Offset, place: u64, words: &[u64]) {
+    for (at, &word) in words.iter().enumerate() {
+        arena.put_word(block + ITEMS + (place + at as u64) * 8, word);
+    }
+}
+
+/// Frees what words needed; they are in the hands of this process.
+fn free_all(arena: &Arena, words: &[u64]) {
+    words.iter().for_each(|&word| word::free(arena, word));
 }
 
 /// The words of some items: all, or none when there is no room.
@@ -331,7 +465,7 @@ pub(super) fn make_all(arena: &Arena, items: &[Item<'_>]) -> std::result::Result
         match word::make(arena, item) {
             Ok(word) => words.push(word),
             Err(full) => {
-                words.iter().for_each(|&word| word::free(arena, word));
+                free_all(arena, &words);
                 return Err(full);
             }
         }
@@ -346,7 +480,7 @@ pub(super) fn visit(arena: &Arena, object: &Object, visitor: &mut dyn Visitor) {
     }
     let list = Locked::new(arena, object);
     visitor.block(list.block);
-    for word in list.words() {
+    for word in list.words(0..list.len()) {
         word::visit(arena, word, visitor);
     }
 }
