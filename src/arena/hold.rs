@@ -63,11 +63,7 @@ impl Hold {
     /// the message is removed from where it lies.
     pub fn adopt(id: HandleId) -> Option<Hold> {
         let arena = super::get()?;
-        arena.object(id)?;
-        arena.hold_bit(super::me(), id);
-        // It may have been freed between the look and the bit; if not, the bit keeps it now.
-        if arena.object(id).is_none() {
-            arena.release_bit(id);
+        if !arena.hold_if_live(id) {
             return None;
         }
         with_counts(|counts| *counts.entry(id.index).or_insert(0) += 1);
@@ -123,6 +119,20 @@ impl Arena {
             0
         };
         self.at(self.layout.objects_at + u64::from(index) * size_of::<Object>() as u64)
+    }
+
+    /// This process holds an object from here on, if it exists.
+    pub fn hold_if_live(&self, id: HandleId) -> bool {
+        if self.object(id).is_none() {
+            return false;
+        }
+        self.hold_bit(super::me(), id);
+        // It may have been freed between the look and the bit; if not, the bit keeps it now.
+        let is_live = self.object(id).is_some();
+        if !is_live {
+            self.release_bit(id);
+        }
+        is_live
     }
 
     /// The object of a handle, if it exists.

@@ -176,6 +176,7 @@ impl NativeIter for Leases {
 
     fn trace(&self, marker: &mut Marker<'_>) {
         marker.value(self.last.get());
+        marker.handle(Some(travel::from_arena(self.queue.id(), 0)));
     }
 }
 

@@ -90,7 +90,9 @@ impl NativeIter for Messages {
         true
     }
 
-    fn trace(&self, _: &mut Marker<'_>) {}
+    fn trace(&self, marker: &mut Marker<'_>) {
+        marker.handle(Some(travel::from_arena(self.end.id(), 0)));
+    }
 }
 
 /// The handle of an end that came in a message.

@@ -120,7 +120,9 @@ impl NativeIter for Items {
         true
     }
 
-    fn trace(&self, _: &mut Marker<'_>) {}
+    fn trace(&self, marker: &mut Marker<'_>) {
+        marker.handle(Some(travel::from_arena(self.queue.id(), 0)));
+    }
 }
 
 /// Whether a fault says that nothing more can come.

@@ -10,12 +10,13 @@ use crate::process::{self, Message};
 use crate::value::Value;
 use crate::value::error::ErrorValue;
 use crate::value::function::Proto;
-use crate::value::handle::{Handle, HandleId};
-use crate::value::heap::{Gc, Heap};
+use crate::value::handle::{Handle, HandleBox, HandleId};
+use crate::value::heap::{Gc, Heap, Marker, Named};
 use crate::value::list::Items;
 use crate::value::native::{Context, Fault, Native, Outcome};
 use crate::value::structure::StructType;
 use crate::wire::{self, Bulk, Encoder, Receiver, Sender};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -41,7 +42,7 @@ fn prepare_large(context: &mut dyn Context, value: Value) -> Outcome<Prepared> {
     let mut encoder = Encoder::new();
     let mut bytes = Vec::new();
     let bulk = encoder.encode_parts(value, &Port::of(context), &mut bytes)?;
-    let handles: Vec<ArenaId> = encoder.handles.iter().filter_map(to_arena).collect();
+    let handles = handles_of(context, value, &encoder);
     let parts = [&bytes[..], bulk.as_ref().map_or(&[], Bulk::as_bytes)];
     Ok(arena::when_full(|| Prepared::new(arena, parts, &handles))?)
 }
@@ -60,10 +61,21 @@ pub fn pack_into(context: &mut dyn Context, value: Value, message: &mut Message)
     message.bytes.clear();
     encoder.encode(value, &Port::of(context), &mut message.bytes)?;
     message.handles.clear();
-    message
-        .handles
-        .extend(encoder.handles.iter().filter_map(to_arena));
+    message.handles.extend(handles_of(context, value, &encoder));
     Ok(())
+}
+
+/// The handles in a message that was encoded. Functions use global variables of whoever gets them, which are most often what they are
+/// here: so they count as what is in the message, for who looks who could come to hold something.
+fn handles_of(context: &dyn Context, value: Value, encoder: &Encoder) -> Vec<ArenaId> {
+    let mut handles: Vec<ArenaId> = encoder.handles.iter().filter_map(to_arena).collect();
+    let [functions, _] = encoder.code;
+    if functions > 0 {
+        handles.extend(holds(context, &[value]));
+        handles.sort_unstable();
+        handles.dedup();
+    }
+    handles
 }
 
 /// As [`pack`], and the global variables that functions in the value use travel with it: for processes that run already.
@@ -91,15 +103,38 @@ pub fn unpack(context: &mut dyn Context, bytes: &[u8]) -> Outcome {
 }
 
 /// A function that arrives uses this process's own global variables. What those hold it may not have captured when it was
-/// spawned: from here on it holds that too, as whoever waits for these objects must know.
+/// spawned: from here on it holds that too, as whoever waits for these objects must know. What is gone by now is told so to whoever uses
+/// it: another object may stand in its place.
 fn hold_globals_of(context: &dyn Context, value: Value) {
     let Some(arena) = arena::get() else {
         return;
     };
-    for id in holds(context, &[value]) {
-        if arena.object(id).is_some() {
-            arena.hold_bit(arena::me(), id);
+    let mut search = Search::new(context, &[value]);
+    search.run();
+    for id in search.found {
+        arena.hold_if_live(id);
+    }
+    for (id, handle) in search.boxes {
+        if arena.object(id).is_none() {
+            handle.exchange(Rc::new(Gone));
         }
+    }
+}
+
+/// The handle of an object that was freed before this process came to use it.
+struct Gone;
+
+impl Handle for Gone {
+    fn type_name(&self) -> &'static str {
+        "handle of what is gone"
+    }
+
+    fn show(&self) -> String {
+        "<gone>".to_string()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 
@@ -300,6 +335,8 @@ struct Search<'a> {
     globals: HashSet<u32>,
     rest: Vec<Value>,
     found: Vec<ArenaId>,
+    /// The handle values among them.
+    boxes: Vec<(ArenaId, Gc<HandleBox>)>,
 }
 
 impl<'a> Search<'a> {
@@ -310,6 +347,7 @@ impl<'a> Search<'a> {
             globals: HashSet::new(),
             rest: values.to_vec(),
             found: Vec::new(),
+            boxes: Vec::new(),
         }
     }
 
@@ -323,9 +361,13 @@ impl<'a> Search<'a> {
         match value {
             Value::Handle(handle) => {
                 let id = handle.get().identity();
-                self.found.extend(id.as_ref().and_then(to_arena));
-                if let Some(parts) = handle.get().parts() {
+                if let Some(id) = id.as_ref().and_then(to_arena) {
+                    self.found.push(id);
+                    self.boxes.push((id, handle));
+                } else if let Some(parts) = handle.get().parts() {
                     self.rest.extend(parts.values);
+                } else if self.is_new(handle.address()) {
+                    self.named(|marker| handle.get().trace(marker));
                 }
                 if let Some(lease) = handle.downcast::<LeaseHandle>() {
                     // A child cannot end the lease, but it can read the item.
@@ -367,6 +409,9 @@ impl<'a> Search<'a> {
                     }
                 }
             }
+            Value::Iter(iter) if self.is_new(iter.address()) => {
+                self.named(|marker| iter.iter.trace(marker));
+            }
             Value::Cell(cell) => self.rest.push(cell.value.get()),
             Value::Bound(bound) => self.rest.extend([bound.receiver, bound.function]),
             Value::Error(error) if self.is_new(error.address()) => {
@@ -376,6 +421,13 @@ impl<'a> Search<'a> {
             }
             _ => {}
         }
+    }
+
+    /// What an iterator, or a handle of this process alone, gets its items from.
+    fn named(&mut self, trace: impl FnOnce(&mut Marker<'_>)) {
+        let named = Named::by(trace);
+        self.rest.extend(named.values);
+        self.found.extend(named.handles.iter().filter_map(to_arena));
     }
 
     fn is_new(&mut self, address: usize) -> bool {

@@ -9,6 +9,7 @@ use super::show;
 use crate::diag;
 use crate::operator::BinaryOp;
 use std::any::{Any, TypeId};
+use std::cell::{Cell, UnsafeCell};
 use std::rc::Rc;
 
 /// What a kind of handle can do. Implemented by `builtins` over the nouns of `process` and by native objects such as files.
@@ -163,59 +164,76 @@ const FAMILY: usize = 1 << (usize::BITS - 1);
 pub struct HandleBox {
     header: Header,
     /// See [`HandleBox::family`].
-    family: usize,
+    family: Cell<usize>,
     /// The type behind the handle.
-    of: TypeId,
-    handle: Rc<dyn Handle>,
+    of: Cell<TypeId>,
+    handle: UnsafeCell<Rc<dyn Handle>>,
+}
+
+fn family_of(handle: &dyn Handle) -> usize {
+    handle.methods().as_ptr() as usize | FAMILY
 }
 
 impl HandleBox {
     /// Puts a handle into the heap; it is dropped when the collector finds the value dead.
     pub fn new(heap: &mut Heap, handle: Rc<dyn Handle>) -> Gc<HandleBox> {
         heap.charge(64 + handle.bytes());
-        let any: &dyn Any = &*handle;
-        let of = any.type_id();
         heap.alloc(
             HandleBox {
                 header: Header::new(0),
-                family: handle.methods().as_ptr() as usize | FAMILY,
-                of,
-                handle,
+                family: Cell::new(family_of(&*handle)),
+                of: Cell::new(handle.as_any().type_id()),
+                handle: UnsafeCell::new(handle),
             },
             0,
         )
     }
 
+    /// Puts another handle in the place of this one, for good. The old one is never dropped, so whoever looks at it goes on.
+    pub fn exchange(&self, handle: Rc<dyn Handle>) {
+        self.family.set(family_of(&*handle));
+        self.of.set(handle.as_any().type_id());
+        // SAFETY: one thread per heap. References that were given out point at what is behind the old `Rc`, which lives on, for it is
+        // forgotten; none points at the `Rc` itself.
+        let old = unsafe { std::mem::replace(&mut *self.handle.get(), handle) };
+        std::mem::forget(old);
+    }
+
+    fn shared(&self) -> &Rc<dyn Handle> {
+        // SAFETY: one thread per heap; `exchange`, which alone writes, runs none of the code that uses this.
+        unsafe { &*self.handle.get() }
+    }
+
     /// A number for all handles with the same methods, which no struct type and no built-in type has (for inline caches).
     #[inline]
     pub fn family(&self) -> usize {
-        self.family
+        self.family.get()
     }
 
     /// The handle.
     pub fn get(&self) -> &dyn Handle {
-        &*self.handle
+        &**self.shared()
     }
 
     /// The handle, to keep.
     pub fn share(&self) -> Rc<dyn Handle> {
-        self.handle.clone()
+        self.shared().clone()
     }
 
     /// The handle as its own type.
     #[inline]
     pub fn downcast<T: Handle>(&self) -> Option<&T> {
-        if self.of != TypeId::of::<T>() {
+        if self.of.get() != TypeId::of::<T>() {
             return None;
         }
-        // SAFETY: `of` is the type of the value behind the handle, which is never exchanged: so the data pointer of the trait
-        // object points at a T, alive as long as the box.
-        Some(unsafe { &*Rc::as_ptr(&self.handle).cast::<T>() })
+        // SAFETY: `of` is the type of the value behind the handle: so the data pointer of the trait object points at a T, alive as
+        // long as the box, also when another takes its place.
+        Some(unsafe { &*Rc::as_ptr(self.shared()).cast::<T>() })
     }
 
     pub(super) fn trace(&self, marker: &mut Marker<'_>) {
-        marker.external(self.handle.bytes());
-        self.handle.trace(marker);
+        marker.external(self.get().bytes());
+        self.get().trace(marker);
     }
 }
 

@@ -17,7 +17,7 @@ use super::block::{
 };
 use super::error::ErrorValue;
 use super::function::{Bound, Closure, Upvalue};
-use super::handle::HandleBox;
+use super::handle::{HandleBox, HandleId};
 use super::list::{Bytes, List, Range};
 use super::map::{Map, Set};
 use super::native::{HostFn, IterBox};
@@ -406,6 +406,7 @@ impl Heap {
             blocks: &mut self.blocks,
             stack: Vec::new(),
             live: 0,
+            handles: None,
         };
         roots(&mut marker);
         marker.drain();
@@ -468,6 +469,53 @@ pub struct Marker<'a> {
     blocks: &'a mut Vec<Block>,
     stack: Vec<*mut Header>,
     live: usize,
+    /// Where nothing is marked, but what is named is wanted: objects of the arena that are used without a handle value.
+    handles: Option<Vec<HandleId>>,
+}
+
+/// What a `trace` names.
+#[derive(Default)]
+pub struct Named {
+    /// Objects of the heap that can hold handles.
+    pub values: Vec<Value>,
+    /// Objects of the arena.
+    pub handles: Vec<HandleId>,
+}
+
+impl Named {
+    /// What this one names.
+    pub fn by(trace: impl FnOnce(&mut Marker<'_>)) -> Named {
+        let mut marker = Marker {
+            blocks: &mut Vec::new(),
+            stack: Vec::new(),
+            live: 0,
+            handles: Some(Vec::new()),
+        };
+        trace(&mut marker);
+        Named {
+            values: marker.stack.into_iter().filter_map(value_of).collect(),
+            handles: marker.handles.unwrap_or_default(),
+        }
+    }
+}
+
+/// The value that a live cell is, if it can hold handles.
+fn value_of(cell: *mut Header) -> Option<Value> {
+    let cell = NonNull::new(cell)?;
+    // SAFETY: the caller's cell is a live object, and its kind says which type it holds.
+    Some(match unsafe { cell.as_ref() }.kind {
+        Kind::List => Value::List(Gc(cell.cast())),
+        Kind::Map => Value::Map(Gc(cell.cast())),
+        Kind::Closure => Value::Fn(Gc(cell.cast())),
+        Kind::Upvalue => Value::Cell(Gc(cell.cast())),
+        Kind::Bound => Value::Bound(Gc(cell.cast())),
+        Kind::StructType => Value::Struct(Gc(cell.cast())),
+        Kind::Instance => Value::Instance(Gc(cell.cast())),
+        Kind::Error => Value::Error(Gc(cell.cast())),
+        Kind::Handle => Value::Handle(Gc(cell.cast())),
+        Kind::Iter => Value::Iter(Gc(cell.cast())),
+        _ => return None,
+    })
 }
 
 impl Marker<'_> {
@@ -501,13 +549,21 @@ impl Marker<'_> {
         // SAFETY: every object lies in a block, and every block starts with its header.
         let (index, size) = unsafe { ((*start).index, (*start).cell_size) };
         let Some(block) = self.blocks.get_mut(index as usize) else {
-            return;
+            // Nothing is marked: see `Named`.
+            return self.stack.push(cell);
         };
         let (word, bit) = granule(cell);
         if block.marks[word] & bit == 0 {
             block.marks[word] |= bit;
             self.live += size as usize;
             self.stack.push(cell);
+        }
+    }
+
+    /// Names an object of the arena that is used without a handle value (by an iterator over a queue).
+    pub fn handle(&mut self, id: Option<HandleId>) {
+        if let Some(handles) = &mut self.handles {
+            handles.extend(id);
         }
     }
 

@@ -158,7 +158,9 @@ impl NativeIter for Elements {
         true
     }
 
-    fn trace(&self, _: &mut Marker<'_>) {}
+    fn trace(&self, marker: &mut Marker<'_>) {
+        marker.handle(identity(self.array.id()));
+    }
 }
 
 #[inline]
