@@ -2,7 +2,7 @@
 
 use super::channel::tell;
 use super::pool::future::Future;
-use super::pool::owner;
+use super::pool::{outlet, owner};
 use super::record::{ASKED, DAEMON, Record, STARTED, Status, WORKER};
 use super::spawn::{ChildOutcome, Message, Process};
 use super::wait::{self, Awaited, Operation, WaitSpec};
@@ -60,16 +60,20 @@ pub fn at_end(step: fn()) {
 /// Tells of failed tasks that nobody will ask for, and of how many there were `more`; the exit status of the main process is 1
 /// then.
 pub fn tell_of_tasks(failures: &[Future], more: u64) {
+    if was_interrupted() {
+        // Whatever came of them then came of the Ctrl-C.
+        return;
+    }
+    // A script that has caught it may have handed in others since.
+    let is_news = |failure: &&Future| !signals::may_end_by_interrupt(failure.since());
+    let failures: Vec<&Future> = failures.iter().filter(is_news).collect();
+    let more = if signals::is_in_grace() { 0 } else { more };
     let count = failures.len() as u64 + more;
     let Some(arena) = arena::get().filter(|_| count > 0) else {
         return;
     };
-    if was_interrupted() || signals::is_in_grace() {
-        // Whatever came of them then came of the Ctrl-C.
-        return;
-    }
     let rest = (more > 0).then_some(Err(more));
-    for report in failures.iter().map(Ok).chain(rest) {
+    for report in failures.into_iter().map(Ok).chain(rest) {
         if let Some(hooks) = hooks() {
             (hooks.report_task)(report);
         }
@@ -93,6 +97,7 @@ pub fn tell_of_worker(process: &Process) {
 }
 
 fn do_at_end() {
+    outlet::settle();
     tell::pay();
     tell_of_lost();
     let steps = AT_END.lock().map(|mut steps| std::mem::take(&mut *steps));

@@ -3,6 +3,7 @@
 //! for that end, they are served in whatever this one waits for.
 
 use super::deadlock;
+use super::pool::outlet;
 use super::record::ENDED;
 use super::spawn::Process;
 use crate::arena::{Arena, HandleId};
@@ -131,7 +132,7 @@ impl<'a> Flowing<'a> {
 
     /// Serves it. What comes later changes the word that this process sleeps on, which must have been read before.
     pub(super) fn serve(&mut self) -> Result<()> {
-        if self.flow.is_none() && !may_begin() {
+        if self.flow.is_none() && !may_begin() && !outlet::is_open() {
             return Ok(());
         }
         loop {
@@ -140,6 +141,7 @@ impl<'a> Flowing<'a> {
                 flow.serve(&mut self.interests)?;
             }
             serve_awaited(&mut self.interests);
+            outlet::serve(&mut self.interests);
             if !self.arrivals.watch(&self.interests) {
                 return Ok(());
             }

@@ -306,6 +306,11 @@ pub(super) fn was_interrupted(record: &Record<'_>) -> bool {
     is_tree_interrupted() && record.began_at() <= tree_interrupted_at()
 }
 
+/// Whether what was begun at an instant (monotonic nanoseconds) may end by the Ctrl-C that the tree was told of a moment ago.
+pub(super) fn may_end_by_interrupt(since: u64) -> bool {
+    is_in_grace() && since <= tree_interrupted_at()
+}
+
 /// Whether the tree was told to end a moment ago, and its processes have the time for that still: nobody begins anything then.
 pub fn is_in_grace() -> bool {
     let at = tree_interrupted_at();

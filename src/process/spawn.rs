@@ -172,6 +172,8 @@ impl Process {
         let title = Title::new(&self.name());
         crash_point!("spawn: prepared");
         let parent_pid = fork::pid();
+        // What the child prints comes behind what programs have printed before.
+        pool::outlet::settle();
         // The child must not write it once more.
         super::held::write_out();
         let blocked = signal::AllBlocked::new();
@@ -236,6 +238,7 @@ impl Process {
         tenders::forget_all();
         flow::forget_all();
         pool::reading::forget_all();
+        pool::outlet::forget_all();
         NUMBERED.store(0, Ordering::Relaxed);
         self.record().note_pid(fork::pid());
         title.show();

@@ -10,6 +10,7 @@ use crate::os::name;
 use crate::os::program::{self, Group, ProgramSpec, Refused};
 use crate::os::terminal::{self, Pair};
 use crate::os::{self, clock, descriptor};
+use crate::process::pool::outlet;
 use crate::process::programs::{self, JobId, Mark};
 use crate::process::wait::{self, Attentive};
 use std::ffi::CString;
@@ -93,8 +94,8 @@ pub fn start(command: &Command, plan: Plan) -> Result<Running> {
         running.tails.push(tail);
         let descriptors = [
             (next_input.number(), 0),
-            (output.number(), 1),
-            (errors.number(), 2),
+            (shown(&output)?, 1),
+            (shown(&errors)?, 2),
         ];
         let group = match (plan.background, leader) {
             _ if stage.alone => Group::Session(None),
@@ -280,6 +281,15 @@ fn open_tee(output: &Output, source: &mut Source) -> Result<()> {
     };
     source.add_tee(Tee::new(file.into(), path.to_string(), is_ours));
     Ok(())
+}
+
+/// The number of an end that a program prints to.
+fn shown(end: &End) -> Result<RawFd> {
+    let instead = match end {
+        End::Inherited(stream) => outlet::instead_of(*stream)?,
+        End::Own(_) => None,
+    };
+    Ok(instead.unwrap_or(end.number()))
 }
 
 fn again(file: &OwnedFd) -> Result<OwnedFd> {

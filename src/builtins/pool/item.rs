@@ -5,7 +5,7 @@ use super::super::{file_gather, spawn, travel};
 use crate::diag::codes;
 use crate::os::{clock, limit};
 use crate::process::pool::job::{Job, Produced};
-use crate::process::pool::tail;
+use crate::process::pool::{outlet, tail};
 use crate::process::{Message, signals};
 use crate::source::Span;
 use crate::value::Value;
@@ -60,8 +60,9 @@ fn timed(seconds: f64, call: impl FnOnce() -> Outcome) -> Outcome {
         if let Some(place) = result.as_ref().err().and_then(place_of) {
             tail::note_place(Some(place));
         }
-        // What was printed without a newline still waits here.
+        // What was printed without a newline still waits here, and what programs have printed.
         let _ = std::io::stdout().flush();
+        outlet::settle();
         limit::end_here();
     }
     result

@@ -7,7 +7,7 @@ use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
 use crate::diag::Result;
-use crate::os::fork;
+use crate::os::{clock, fork};
 use crate::process::deadlock::{self, Enders, WaitOps};
 use crate::process::wait::Awaited;
 use crate::process::{Process, place, signals};
@@ -80,8 +80,10 @@ const READER: u64 = 56;
 const OUTCOME: u64 = 64;
 /// Not 0 when the pool was closed rather than terminated.
 const CLOSED: u64 = 72;
+/// When it was handed in (monotonic nanoseconds), where its failure is to be told of.
+const SINCE: u64 = 80;
 /// What that worker had printed last.
-const TAIL: u64 = 80;
+const TAIL: u64 = 88;
 /// In [`AT`]: not a worker died, but the process that had made the pool.
 const OWNER: u64 = u64::MAX;
 const DETAILS_SIZE: u64 = TAIL + tail::SIZE;
@@ -180,6 +182,8 @@ impl Future {
                 arena.put_word(details + WHERE, 0);
                 arena.put_word(details + TOLD, u64::from(terms.from.is_some()));
                 arena.put_word(details + FROM, place::pack_start(terms.from));
+                let since = terms.from.map_or(0, |_| clock::now());
+                arena.put_word(details + SINCE, since);
                 arena.put_word(details + READER, 0);
                 arena.put_word(details + OUTCOME, 0);
                 arena.put_word(details + CLOSED, 0);
@@ -274,6 +278,12 @@ impl Future {
     pub fn place(&self) -> Option<Span> {
         self.detail(|arena, details| place::unpack_start(arena.get_word(details + FROM)))
             .flatten()
+    }
+
+    /// When it was handed in (monotonic nanoseconds), where its failure is to be told of; else 0.
+    pub fn since(&self) -> u64 {
+        self.detail(|arena, details| arena.get_word(details + SINCE))
+            .unwrap_or(0)
     }
 
     /// Notes that somebody has got its error, or that it was told: nobody else need be told.

@@ -1,8 +1,8 @@
 //! Pools: the shared state of `pool map` ([`job`], `claims` for who works on what, [`desk`] for a worker's part in it, `stop` for its end before its time) and of
 //! `pool(n)` ([`tasks`], [`future`], `owner`, [`untold`] for failures that nobody asks for), what a worker printed last ([`tail`]), and what ends the
-//! reading of a map's source ([`reading`]), and where workers print to when that is told in the order of the items ([`spool`]).
+//! reading of a map's source ([`reading`]), and where workers print to when that is told in the order of the items ([`spool`]; [`outlet`] for their programs).
 //!
-//! Imports `arena`, `os`, `diag`. **Invariant:** nothing here forks or runs a task: workers are processes like any other,
+//! Imports `arena`, `os`, `diag`, and ends of pipes from [`super::programs`]. **Invariant:** nothing here forks or runs a task: workers are processes like any other,
 //! made by the built-ins through [`super::spawn`], and what they work off arrives as bytes or as an index.
 
 mod claims;
@@ -10,6 +10,7 @@ mod crew;
 pub mod desk;
 pub mod future;
 pub mod job;
+pub mod outlet;
 pub mod owner;
 pub mod reading;
 pub mod spool;

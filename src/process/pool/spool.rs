@@ -3,6 +3,7 @@
 //!
 //! A file keeps nobody waiting, however much is printed, and lies on the disk of the temporary folder; what was read of it is given back.
 
+use super::outlet;
 use crate::diag::{Error, Result, codes};
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::unistd::{dup2_stderr, dup2_stdout};
@@ -149,7 +150,11 @@ impl Spool {
                 };
                 for (stream, read) in self.read.iter_mut().enumerate() {
                     let end = word(8 + stream * 8);
-                    let (from, length) = (*read, end.saturating_sub(*read));
+                    if end < *read {
+                        // Somebody has cut the file: what is in it is new.
+                        *read = 0;
+                    }
+                    let (from, length) = (*read, end - *read);
                     if length > 0 {
                         *read = end;
                         let region = Region {
@@ -191,12 +196,10 @@ impl Spool {
         }
     }
 
-    /// Empties it for another hand-out. Nobody else may have it any more.
+    /// Makes it ready for another hand-out. The streams are not cut: processes that have outlived their items print there still.
     pub fn clear(&mut self) -> Result<()> {
-        for file in self.streams.iter().chain([&self.marks]) {
-            file.set_len(0).map_err(|error| failed(&error))?;
-        }
-        (self.read, self.marks_read, self.given_back) = ([0; 2], 0, [0; 2]);
+        self.marks.set_len(0).map_err(|error| failed(&error))?;
+        self.marks_read = 0;
         Ok(())
     }
 }
@@ -236,6 +239,8 @@ pub struct Capture {
     last: Cell<[u64; 2]>,
     /// Where standard output and standard error led before; `None` where they were closed.
     before: [Option<OwnedFd>; 2],
+    /// Whether that was a spool too.
+    was_captured: bool,
 }
 
 impl Capture {
@@ -268,7 +273,8 @@ impl Capture {
 
     fn begin([out, err, marks]: [io::Result<File>; 3]) -> io::Result<Capture> {
         let streams = [out?, err?];
-        let capture = Capture {
+        let mut capture = Capture {
+            was_captured: false,
             last: Cell::new(ends(&streams)?),
             before: [
                 io::stdout().as_fd().try_clone_to_owned().ok(),
@@ -277,6 +283,7 @@ impl Capture {
             streams,
             marks: marks?,
         };
+        capture.was_captured = outlet::turn(true);
         let [out, err] = &capture.streams;
         dup2_stdout(out)?;
         dup2_stderr(err)?;
@@ -285,6 +292,7 @@ impl Capture {
 
     /// Notes that what was printed since the last mark was printed for an item.
     pub fn mark(&self, item: u64) {
+        outlet::settle();
         let Ok(ends) = ends(&self.streams) else {
             return;
         };
@@ -300,6 +308,7 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
+        outlet::turn(self.was_captured);
         let [out, err] = &self.before;
         if let Some(out) = out {
             let _ = dup2_stdout(out);

@@ -10,7 +10,7 @@ mod system;
 
 use super::deadlock::{self, Verdict};
 use super::flow::{self, Flow, Flowing};
-use super::pool::reading;
+use super::pool::{outlet, reading};
 use super::{reaper, scope, signals, tenders, willing};
 use crate::arena::object::numbered;
 use crate::arena::{self, Arena, HandleId, Object, SlotRef};
@@ -181,6 +181,8 @@ pub fn wait<T>(
         flow.serve(&mut Vec::new())?;
     }
     if let Some(value) = condition()? {
+        // A program that was waited for may have printed until its end.
+        outlet::settle();
         return Ok(Some(value));
     }
     if spec
@@ -222,6 +224,7 @@ pub fn wait<T>(
                 if is_soon && value.is_some() {
                     sleep.learn();
                 }
+                outlet::settle();
                 return Ok(value);
             }
             Slept::Tend => {}

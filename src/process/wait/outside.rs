@@ -7,7 +7,7 @@ use crate::arena::{Arena, Offset};
 use crate::diag::Result;
 use crate::os::clock;
 use crate::os::poll::{self, Interest};
-use crate::process::pool::reading;
+use crate::process::pool::{outlet, reading};
 use crate::process::{doom, flow, scope, signals, tenders};
 use crate::source::Span;
 use std::sync::atomic::Ordering;
@@ -62,6 +62,7 @@ pub fn outside<T>(
 ) -> Result<Option<T>> {
     let mut interests = Vec::new();
     if let Some(value) = step(&mut interests)? {
+        outlet::settle();
         return Ok(Some(value));
     }
     let arena = crate::process::start()?;
@@ -79,6 +80,7 @@ pub fn outside<T>(
             scope::check_deadline()?;
             reading::check_wait()?;
             flow::serve_awaited(&mut interests);
+            outlet::serve(&mut interests);
             // Somebody may begin to wait for what this process talks with.
             let looks = || tenders::are_behind() || doom::is_pending() || flow::may_begin();
             let slice = looks().then(|| clock::now() + LAST_SLICE);
@@ -92,6 +94,7 @@ pub fn outside<T>(
             })?;
             interests.clear();
             if let Some(value) = step(&mut interests)? {
+                outlet::settle();
                 return Ok(Some(value));
             }
             if slice.is_some() {

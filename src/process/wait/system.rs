@@ -12,6 +12,7 @@ use crate::diag::{self, Result, codes};
 use crate::os::poll::{self, Interest};
 use crate::os::robust::Guard;
 use crate::os::{blocking, clock, name};
+use crate::process::pool::outlet;
 use crate::process::{finish, scope, signals, tenders};
 use crate::source::Span;
 use std::ffi::{CStr, CString};
@@ -48,6 +49,7 @@ fn heard<T>(mut call: impl FnMut() -> io::Result<T>) -> Result<io::Result<T>> {
 /// # Errors
 /// Outside those of a wait (`Interrupted` and the like; some of the bytes may be written then), inside those of the system.
 pub fn write(descriptor: RawFd, bytes: &[u8]) -> Result<io::Result<()>> {
+    outlet::settle();
     let _turn = match arena::get().filter(|_| descriptor == libc::STDOUT_FILENO) {
         Some(arena) => take_turn(arena, bytes.len())?,
         None => None,
@@ -112,6 +114,7 @@ fn take_turn(arena: &Arena, length: usize) -> Result<Option<Guard<'_>>> {
 /// As [`write()`].
 pub fn open(path: &str, flags: i32, place: Option<Span>) -> Result<io::Result<Attentive>> {
     const MODE: u32 = 0o666;
+    let flags = outlet::spared(path, flags);
     let Ok(path) = &CString::new(&*name::bytes(path)) else {
         return Ok(Err(ErrorKind::InvalidInput.into()));
     };

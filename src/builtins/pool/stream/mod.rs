@@ -183,8 +183,9 @@ impl Stream {
     }
 }
 
-impl NativeIter for Stream {
-    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+impl Stream {
+    /// The next result. What is kept alive meanwhile is so until the caller lets go of it.
+    fn advance(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
         loop {
             let result = self.ready.borrow_mut().pop_front();
             if let Some(result) = result {
@@ -195,8 +196,7 @@ impl NativeIter for Stream {
                 self.put_off(fault)?;
             }
             let Some(part) = self.next_finished(context)? else {
-                self.relay(context)?;
-                self.close_spools();
+                self.relay_late(context)?;
                 let broken = self.broken.borrow_mut().take();
                 let told = broken.map_or(Ok(None), Err);
                 return self.plan.pool.told_why(context, told);
@@ -212,6 +212,16 @@ impl NativeIter for Stream {
             // A callback that asked this stream meanwhile may have left some.
             self.ready.borrow_mut().extend(results);
         }
+    }
+}
+
+impl NativeIter for Stream {
+    fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        // One built-in may go through all of it: nothing of an item outlives the step that gives its result.
+        let protected = context.protected();
+        let next = self.advance(context);
+        context.release(protected);
+        next
     }
 
     fn close(&self) {

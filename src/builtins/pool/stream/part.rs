@@ -301,6 +301,17 @@ impl Stream {
         }
     }
 
+    /// When nothing is under way any more: tells what there is, also what came later from processes that have outlived their items.
+    pub(super) fn relay_late(&self, context: &mut dyn Context) -> Outcome<()> {
+        self.relay(context)?;
+        if let Some(relay) = &self.relay {
+            let mut relay = relay.borrow_mut();
+            relay.take_late()?;
+            relay.print(context, u64::MAX)?;
+        }
+        Ok(())
+    }
+
     /// Lets go of files that are not in use.
     pub(super) fn close_spools(&self) {
         if let Some(relay) = &self.relay
