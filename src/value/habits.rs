@@ -140,7 +140,7 @@ const ROWS: &[Row] = &[
     (
         POOL,
         "map_async",
-        "write p.submit(f, x) for each x; p.imap(f, xs) gives results as they come",
+        "write spawn p.map(f, xs), and join what it gives; p.imap(f, xs) gives results as they come",
     ),
     (POOL, "shutdown", "write p.close() and join p"),
     (LOCKS, "lock", "write lock m { ... }"),

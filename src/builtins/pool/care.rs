@@ -158,7 +158,7 @@ impl Care {
 /// A worker's look at its own memory.
 pub struct Scales {
     most: Option<u64>,
-    /// When it may be looked closely again (monotonic nanoseconds).
+    /// When it may be looked closely again (nanoseconds of processor time: who is kept from running does not grow).
     next: u64,
 }
 
@@ -175,12 +175,12 @@ impl Scales {
         if memory::private_at_most().is_none_or(|bytes| bytes <= most) {
             return false;
         }
-        let began = clock::now();
+        let began = clock::used();
         if began < self.next {
             return false;
         }
         let own = memory::private();
-        let now = clock::now();
+        let now = clock::used();
         self.next = now + (now - began) * PATIENCE;
         own.is_some_and(|bytes| bytes > most)
     }

@@ -8,6 +8,16 @@ use crate::arena::{self, HandleId, SlotRef};
 use crate::process::Process;
 
 impl Tasks {
+    /// The task that a worker is at.
+    pub fn current(&self, worker: u64) -> Option<HandleId> {
+        HandleId::from_bits(self.read(worker, CURRENT))
+    }
+
+    /// Whether a worker of this number lives, or may still begin.
+    pub fn has_worker(&self, worker: u64) -> bool {
+        self.read(worker, PROCESS) != 0
+    }
+
     /// The worker that is at a task, to be ended: from here on it takes no other.
     pub(super) fn doom_worker_at(&self, task: HandleId) -> Option<Process> {
         let (arena, object) = (arena::get()?, self.object());

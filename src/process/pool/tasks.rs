@@ -404,11 +404,6 @@ impl Tasks {
         }
     }
 
-    /// The task that a worker is at.
-    pub fn current(&self, worker: u64) -> Option<HandleId> {
-        HandleId::from_bits(self.read(worker, CURRENT))
-    }
-
     /// How far it is closed.
     pub fn closing(&self) -> Closing {
         match cell(self.object(), CLOSED) {
@@ -513,11 +508,6 @@ impl Tasks {
         arena::get().map_or(0, |arena| {
             arena.get_word(cell(self.object(), RECORDS) + worker * RECORD + field)
         })
-    }
-
-    /// Whether a worker of this number lives, or may still begin.
-    pub fn has_worker(&self, worker: u64) -> bool {
-        self.read(worker, PROCESS) != 0
     }
 
     /// The next task for a worker; `knows` says whether it knows so many functions and structs of the program.

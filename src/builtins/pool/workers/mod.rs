@@ -239,7 +239,8 @@ pub fn with_limits(method: &str, value: &Value) -> Outcome<(Rc<Pool>, Limits)> {
 const MOST_NEWS: usize = 4;
 
 /// Cancels processes, all at one time, and kills those that have not ended within the grace. What this process is told meanwhile does
-/// not shorten it, unless the user presses Ctrl-C again; it is raised when they have ended.
+/// not shorten it, unless the user presses Ctrl-C again; it is raised when they have ended. (The first Ctrl-C may come only now: an item
+/// whose program has died by it may have failed before this process has heard of it.)
 pub fn end_all<'a>(
     crew: impl IntoIterator<Item = &'a Process> + Clone,
     place: Option<Span>,
@@ -249,14 +250,18 @@ pub fn end_all<'a>(
     }
     let deadline = clock::deadline(signals::GRACE);
     let mut news = Vec::new();
+    let mut is_pressed = signals::is_in_grace();
     for process in crew {
         loop {
             let left = deadline.saturating_sub(clock::now()) as f64 / 1e9;
             match process.wait(Some(left), place) {
                 Ok(true) => break,
-                Err(error) if error.code != codes::INTERRUPTED && news.len() < MOST_NEWS => {
+                Err(error) if news.len() < MOST_NEWS => {
+                    let is_key = error.code == codes::INTERRUPTED;
                     news.push(error);
-                    continue;
+                    if !is_key || !std::mem::replace(&mut is_pressed, true) {
+                        continue;
+                    }
                 }
                 Err(error) => news.push(error),
                 Ok(false) => {}
