@@ -50,6 +50,9 @@ pub const MAX_VALUE_DEPTH: usize = 500;
 pub const MAX_LINE_WIDTH: usize = 100;
 /// Differences between two values that a failed assertion tells: enough to see a pattern, few enough to read.
 pub const MAX_DIFFERENCES: usize = 12;
+/// Pairs of parts that are looked at for these: values that share parts, or hold themselves, have more ways to their parts than can
+/// be gone.
+pub const MAX_COMPARED: usize = 10_000;
 /// Columns up to which a failed assertion shows a value within its sentence.
 pub const MAX_INLINE_VALUE: usize = 60;
 /// Items of a list, or lines of a text, up to which a failed assertion looks for the smallest set of changes: the search

@@ -438,3 +438,28 @@ fn ctrl_c_is_first_the_business_of_a_program_that_has_the_terminal() {
     let keys = r#"until("ready"); for i in 0..100 { try { p.stdin.write("\x03") } catch e { break }; if p.wait(timeout: 50ms) { break } }"#;
     assert_eq!(driven(stuck, keys), "true -2\n");
 }
+
+/// Whoever starts a script may have blocked the signals that it ends by, and a mask is inherited.
+#[test]
+fn signals_that_were_blocked_at_the_start_are_heard() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let mut command = Command::new("env");
+        command.args([
+            "--block-signal=INT,TERM,HUP,CHLD",
+            env!("CARGO_BIN_EXE_par"),
+        ]);
+        // It ends by itself when it does not hear.
+        command.args(["-e", "print(\"up\"); sleep(20s)"]);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut up = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        lines.read_line(&mut up).unwrap();
+        nix::sys::signal::kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+        let status = child.wait().unwrap();
+        assert_eq!(
+            (up.as_str(), status.signal()),
+            ("up\n", Some(signal as i32))
+        );
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{Table, arguments};
 use crate::diag::{self, codes};
-use crate::limits::{MAX_ALIGNED, MAX_DIFFERENCES, MAX_INLINE_VALUE};
+use crate::limits::{MAX_ALIGNED, MAX_COMPARED, MAX_DIFFERENCES, MAX_INLINE_VALUE};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, compare, show};
 use similar::{Algorithm, DiffOp, TextDiff, capture_diff_slices};
@@ -62,6 +62,8 @@ struct Differences {
     more: usize,
     /// Whether one of them lies inside of a value.
     inside: bool,
+    /// How many pairs were looked at: values that share parts have more ways to these than can be gone.
+    looks: usize,
 }
 
 impl Differences {
@@ -79,14 +81,19 @@ impl Differences {
             return None;
         }
         if self.more > 0 {
-            self.lines
-                .push(format!("and {} more differences", self.more));
+            let at_least = match self.looks > MAX_COMPARED {
+                true => "at least ",
+                false => "",
+            };
+            let more = format!("and {at_least}{} more differences", self.more);
+            self.lines.push(more);
         }
         Some(format!("left | right\n{}", self.lines.join("\n")))
     }
 
     fn look(&mut self, left: Value, right: Value, path: &str) {
-        if compare::equals(left, right) || path.len() > 200 {
+        self.looks += 1;
+        if self.looks > MAX_COMPARED || path.len() > 200 || compare::equals(left, right) {
             return;
         }
         match (left, right) {

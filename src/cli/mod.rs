@@ -41,6 +41,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     reaper::own_process();
     guardian::allow();
     signal::default_sigpipe();
+    signal::admit_ends();
     signal::default_faults();
     if let Some((file, rest)) = args::plain_script(&args) {
         return run::script(&Input::named(file), rest, &Reporter::default());

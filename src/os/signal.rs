@@ -248,6 +248,45 @@ pub fn watch_children() {
     handle(cancel_signal());
     handle(status_signal());
     handle(alarm_signal());
+    admit(&[
+        libc::SIGCHLD,
+        cancel_signal(),
+        status_signal(),
+        alarm_signal(),
+    ]);
+}
+
+/// Lets signals come that whoever started this process has blocked: we live by them.
+fn admit(signals: &[i32]) {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the set is initialised before it is used; unblocking a signal has no other precondition.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for &signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
+        libc::sigprocmask(libc::SIG_UNBLOCK, set.as_ptr(), std::ptr::null_mut());
+    }
+}
+
+/// Makes sure that SIGTERM and SIGHUP end this process: also when they were blocked, and as the first process of a container, where the
+/// kernel takes no default action.
+pub fn admit_ends() {
+    extern "C" fn end(signal: i32) {
+        reset_and_reraise(signal);
+    }
+    let ends = [libc::SIGTERM, libc::SIGHUP];
+    if super::fork::pid() == 1 {
+        for signal in ends {
+            // SAFETY: the handler only does what is safe in one. What is ignored stays so.
+            unsafe {
+                if libc::signal(signal, end as *const () as usize) == libc::SIG_IGN {
+                    libc::signal(signal, libc::SIG_IGN);
+                }
+            }
+        }
+    }
+    admit(&ends);
 }
 
 /// Makes this process the one of its tree that takes Ctrl-C, and Ctrl-\, which asks what all are doing.
@@ -255,6 +294,7 @@ pub fn watch_interrupt() {
     TAKES_INTERRUPT.store(true, Ordering::Relaxed);
     handle(libc::SIGINT);
     handle(libc::SIGQUIT);
+    admit(&[libc::SIGINT, libc::SIGQUIT]);
 }
 
 /// Has this process told of Ctrl-C, and of nothing else: it runs no script.

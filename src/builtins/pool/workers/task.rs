@@ -226,6 +226,7 @@ impl Pool {
                 }
                 continue;
             };
+            self.tasks.pass_on();
             let task = match waited {
                 Ok(Some(Some(task))) => task,
                 Ok(None) if !self.tasks.may_retire(worker) => continue,
@@ -238,7 +239,6 @@ impl Pool {
                 }
                 Err(error) => return Err(error.into()),
             };
-            self.tasks.pass_on();
             let protected = context.protected();
             let calls = self.run_task(context, worker, &task)?;
             context.release(protected);
