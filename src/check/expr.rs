@@ -257,7 +257,15 @@ impl Checker<'_> {
                 self.check_call(callee, args);
                 self.runs_elsewhere(callee, span);
             }
-            SpawnWhat::Block(function) => self.function(function),
+            SpawnWhat::Block(function) => {
+                self.function(function);
+                let is_start =
+                    |option: &Arg| option.name.as_ref().is_some_and(|n| &*n.name == "start");
+                let body = self.names.bodies.get_mut(function.id as usize);
+                if let Some(body) = body.and_then(Option::as_mut) {
+                    body.starts_later = options.iter().any(is_start);
+                }
+            }
             SpawnWhat::Command(command) => {
                 self.expr(command);
                 self.check_spawned(command);

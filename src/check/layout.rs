@@ -58,7 +58,7 @@ pub fn lay_out(names: &Names, env: &mut dyn Environment, resolved: &mut Resolved
 /// Which variables live in boxes.
 ///
 /// A captured variable that changes after its declaration needs one, so that both sides see the change. A spawn or pool body
-/// only takes a snapshot: it needs a box only where it changes the variable itself.
+/// only takes a snapshot: it needs a box only where it changes the variable itself, or where the snapshot is taken later.
 fn boxes(names: &Names) -> Vec<bool> {
     let mut shared = vec![false; names.vars.len()];
     for found in &names.uses {
@@ -68,7 +68,7 @@ fn boxes(names: &Names) -> Vec<bool> {
         }
         let child = child_towards(names, var.owner, found.function);
         let snapshot = child.and_then(|child| names.body(child));
-        let snapshot = snapshot.is_some_and(|body| body.elsewhere());
+        let snapshot = snapshot.is_some_and(|body| body.elsewhere() && !body.starts_later);
         shared[found.var] |= found.write || !snapshot;
     }
     let vars = names.vars.iter().zip(shared);

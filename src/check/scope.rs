@@ -94,6 +94,8 @@ pub struct Body {
     pub span: Span,
     /// Where the outermost loop around it begins, in the body that it stands in.
     pub loop_start: Option<u32>,
+    /// It may run later than where it stands (`spawn(start: false)`): what it captures is what it is then.
+    pub starts_later: bool,
 }
 
 impl Body {

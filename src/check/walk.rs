@@ -94,6 +94,7 @@ impl<'e> Checker<'e> {
                 parent,
                 span,
                 loop_start,
+                starts_later: false,
             });
         }
         let loops = Vec::new();
