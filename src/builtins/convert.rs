@@ -7,6 +7,7 @@ use crate::process::signals;
 use crate::value::map::{self, Map, Set};
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::{Value, access, operate, show, text};
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 /// Sorted by name.
@@ -114,7 +115,7 @@ fn to_float(_: &mut dyn Context, args: Args<'_>) -> Outcome {
             value,
         ));
     };
-    match text.trim().parse() {
+    match without_separators(text.trim()).parse() {
         Ok(number) => Ok(Value::Float(number)),
         Err(_) => Err(arguments::refuse(
             "float",
@@ -122,6 +123,21 @@ fn to_float(_: &mut dyn Context, args: Args<'_>) -> Outcome {
             "must be the text of a number",
             value,
         )),
+    }
+}
+
+/// The text of a number without the underscores that stand between its digits; one anywhere else stays, and is refused.
+fn without_separators(text: &str) -> Cow<'_, str> {
+    let between = |at: usize| {
+        let digit = |at: Option<usize>| {
+            let byte = at.and_then(|at| text.as_bytes().get(at));
+            byte.is_some_and(u8::is_ascii_digit)
+        };
+        digit(at.checked_sub(1)) && digit(Some(at + 1))
+    };
+    match text.contains('_') && text.match_indices('_').all(|(at, _)| between(at)) {
+        true => Cow::Owned(text.replace('_', "")),
+        false => Cow::Borrowed(text),
     }
 }
 

@@ -23,7 +23,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::rc::Rc;
@@ -141,13 +141,18 @@ fn open(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let (flags, binary) = parse_mode(mode, &args[1])?;
     let coding = coding(mode, args)?;
-    let file = system::open(context, "open", &path, flags)?.into_inner();
+    let mut file = system::open(context, "open", &path, flags)?.into_inner();
     let kind = file.metadata().map(|data| data.file_type());
     if kind.as_ref().is_ok_and(|kind| kind.is_dir()) {
         let error = std::io::Error::other("it is a directory");
         return Err(system::failed("open", &path, &error));
     }
     let waits = !kind.is_ok_and(|kind| kind.is_file());
+    if mode.contains('a') && !waits {
+        // What is appended goes to the end in any case; `tell` and `truncate` mean that place from the beginning, as in Python.
+        let end = file.seek(SeekFrom::End(0));
+        end.map_err(|error| system::failed("open", &path, &error))?;
+    }
     let mut stream = Stream::new(file, Scarce::new(context.heap(), 1), waits);
     stream.reader = coding.map(Coding::reader);
     let gathers = !waits && (mode.contains('w') || mode.contains('x')) && !mode.contains('+');

@@ -31,7 +31,10 @@ fn loads(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let decoded;
     let source = match &args[0] {
         Value::Bytes(bytes) => {
-            decoded = String::from_utf8_lossy(bytes.data());
+            decoded = String::from_utf8(bytes.data().to_vec()).map_err(|_| {
+                let message = "loads: a text must be UTF-8, but `text` has other bytes";
+                diag::Error::new(codes::VALUE, message)
+            })?;
             &*decoded
         }
         value => match value.as_str() {

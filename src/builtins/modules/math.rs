@@ -206,11 +206,12 @@ fn hypot(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 /// The sum of floats in parts that do not overlap (Shewchuk 1997): rounded once, at the end.
 fn fsum(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut parts: Vec<f64> = Vec::new();
-    let mut special = 0.0;
+    let (mut special, mut undefined) = (0.0, false);
     gather::every(context, "fsum", args[0], |_, item| {
         let mut x = arguments::number("fsum", "items", &item)?;
         if !x.is_finite() {
             special += x;
+            undefined |= x.is_nan();
             return Ok(ControlFlow::Continue(()));
         }
         let mut kept = 0;
@@ -231,6 +232,10 @@ fn fsum(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         parts.push(x);
         Ok(ControlFlow::Continue(()))
     })?;
+    if f64::is_nan(special) && !undefined {
+        let rule = "must not have both infinities";
+        return Err(arguments::refuse("fsum", "items", rule, &args[0]));
+    }
     if special != 0.0 || special.is_nan() {
         return Ok(Value::Float(special));
     }

@@ -108,6 +108,16 @@ fn regex(
         Some(flags) => arguments::text(function, "flags", flags)?,
         None => "",
     };
+    of_text(context, function, source, letters)
+}
+
+/// The pattern that a text is, with the letters of its flags.
+fn of_text(
+    context: &mut dyn Context,
+    function: &str,
+    source: &str,
+    letters: &str,
+) -> Outcome<Rc<Compiled>> {
     let cache: &mut Cache = state::of(context);
     let known = cache
         .patterns
@@ -138,18 +148,16 @@ fn regex(
                 syntax = syntax.ignore_whitespace(true);
             }
             _ => {
-                return Err(arguments::refuse(
-                    function,
-                    "flags",
-                    "must be letters of \"imsx\"",
-                    flags,
-                ));
+                let given = show::quoted(letters);
+                let message =
+                    format!("{function}: `flags` must be letters of \"imsx\", but is {given}");
+                return Err(diag::Error::new(codes::VALUE, message).into());
             }
         }
     }
     let regex = builder.build();
     let regex = regex.map_err(|error| mistake(function, source, &error))?;
-    let regex = Rc::new(Compiled::new(regex, syntax));
+    let regex = Rc::new(Compiled::new(regex, syntax, letters));
     if cache.patterns.len() >= CACHED {
         cache.patterns.clear();
     }
@@ -169,7 +177,13 @@ fn mistake(function: &str, source: &str, error: &regex::Error) -> crate::value::
     let pattern = show::quoted(source);
     let message =
         format!("{function}: `pattern` must be a regular expression, but in {pattern}: {reason}");
-    diag::Error::new(codes::VALUE, message).into()
+    let error = diag::Error::new(codes::VALUE, message);
+    match source.contains(r"\Z") {
+        true => error
+            .with_help(r"the end of the text is written `\z`")
+            .into(),
+        false => error.into(),
+    }
 }
 
 fn compile(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -233,19 +247,19 @@ fn fullmatch(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 /// ways to match, the search gives only the first.
 fn at_start(context: &mut dyn Context, function: &str, args: Args<'_>, end: &str) -> Outcome {
     let (plain, text) = pattern_and_text(context, function, args)?;
-    let flags = args.get(2).copied().unwrap_or(Value::Undef);
-    let anchored = format!(r"\A(?:{}){end}", plain.regex.as_str());
-    let anchored = Value::str(context.heap(), &anchored);
-    let anchored = match regex(context, function, &anchored, &flags) {
+    let (pattern, flags) = (plain.regex.as_str(), &plain.flags);
+    let anchored = format!(r"\A(?:{pattern}){end}");
+    let anchored = match of_text(context, function, &anchored, flags) {
         Ok(regex) => regex,
         // A comment at the end of the pattern takes the bracket with it.
-        Err(_) => {
-            let spaced = format!("\\A(?:{}\n){end}", plain.regex.as_str());
-            let spaced = Value::str(context.heap(), &spaced);
-            regex(context, function, &spaced, &flags)?
-        }
+        Err(_) => of_text(
+            context,
+            function,
+            &format!("\\A(?:{pattern}\n){end}"),
+            flags,
+        )?,
     };
-    let first = anchored.regex.captures(&text);
+    let first = anchored.first(&text)?;
     Ok(found(context, &anchored.regex, &text, first))
 }
 
@@ -352,7 +366,7 @@ fn sub(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         };
         out.push_str(source.get(start..whole.start()).unwrap_or_default());
         match template {
-            Some(template) => expand(&mut out, template, &captures)?,
+            Some(template) => expand(&mut out, template, &regex.regex, &captures)?,
             None => {
                 let handle =
                     MatchHandle::new(regex.regex.clone(), source.clone(), &captures, &mut chars);
@@ -374,7 +388,7 @@ fn sub(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 /// Adds a replacement with its groups: `\1`, `\g<1>`, `\g<name>`; `\\` is a backslash, `\n` a newline.
-fn expand(out: &mut String, template: &str, captures: &Captures<'_>) -> Outcome<()> {
+fn expand(out: &mut String, template: &str, regex: &Regex, captures: &Captures<'_>) -> Outcome<()> {
     let mut rest = template;
     while let Some(at) = rest.find('\\') {
         out.push_str(rest.get(..at).unwrap_or_default());
@@ -408,7 +422,8 @@ fn expand(out: &mut String, template: &str, captures: &Captures<'_>) -> Outcome<
         let group = match name.parse::<usize>() {
             Ok(number) if number < captures.len() => captures.get(number),
             Ok(_) => return Err(no_group(name)),
-            Err(_) => captures.name(name),
+            Err(_) if regex.capture_names().any(|known| known == Some(name)) => captures.name(name),
+            Err(_) => return Err(no_group(name)),
         };
         out.push_str(group.map_or("", |group| group.as_str()));
     }

@@ -11,6 +11,7 @@ use regex_automata::hybrid::{dfa, regex as automata};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use std::cell::{OnceCell, RefCell};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Texts from this length on are long: shorter ones are gone through in less than a second by whatever pattern.
@@ -22,9 +23,13 @@ const PIECE: usize = 1 << 16;
 pub struct Compiled {
     /// What finds its matches.
     pub regex: Rc<Regex>,
+    /// The letters it was compiled with: a pattern that is made of it needs them too.
+    pub flags: String,
     syntax: syntax::Config,
     /// Made for the first long text; `None` for what they cannot do (matches of nothing).
     walker: OnceCell<Option<Walker>>,
+    /// Whether a `$` may be in it that is meant as in Python, Perl and grep: before the newline that ends the text, too.
+    ends: bool,
 }
 
 /// The automata of a pattern, one for the way forward to the end of a match and one for the way back to its beginning.
@@ -40,12 +45,16 @@ struct GaveUp;
 type Found = std::result::Result<Option<usize>, GaveUp>;
 
 impl Compiled {
-    /// A pattern that was compiled with this syntax.
-    pub fn new(regex: Regex, syntax: syntax::Config) -> Compiled {
+    /// A pattern that was compiled with this syntax, which these letters stand for.
+    pub fn new(regex: Regex, syntax: syntax::Config, flags: &str) -> Compiled {
+        // A `$` that stands for itself, or for the end of a line, finds nothing in the shorter text that is not in the longer one.
+        let ends = regex.as_str().contains('$') && !regex.as_str().contains(r"\z");
         Compiled {
             regex: Rc::new(regex),
+            flags: flags.to_string(),
             syntax,
             walker: OnceCell::new(),
+            ends,
         }
     }
 
@@ -61,15 +70,24 @@ impl Compiled {
 
     /// All matches in a text, one after the other.
     pub fn all<'r, 't>(&'r self, text: &'t str) -> Matches<'r, 't> {
+        let of = &self.regex;
         let walker = (text.len() >= LONG).then(|| self.walker()).flatten();
-        Matches(match walker {
-            Some(walker) => Way::Long {
-                of: &self.regex,
+        let without = text.strip_suffix('\n').filter(|_| self.ends);
+        Matches(match (without, walker) {
+            (Some(without), _) => Way::Ends {
+                of,
+                walker,
+                texts: [without, text].map(|text| (text, Ahead::Unknown)),
+                at: 0,
+                last: None,
+            },
+            (None, Some(walker)) => Way::Long {
+                of,
                 walker,
                 text,
                 at: 0,
             },
-            None => Way::Plain(self.regex.captures_iter(text)),
+            (None, None) => Way::Plain(of.captures_iter(text)),
         })
     }
 }
@@ -87,6 +105,60 @@ enum Way<'r, 't> {
         text: &'t str,
         at: usize,
     },
+    /// In a text that ends with a newline, by a pattern with `$`: in the text without the newline and in the whole one. What
+    /// begins first is the match; of two that begin at one place it is that of the whole text, which has taken the newline.
+    Ends {
+        of: &'r Regex,
+        walker: Option<&'r Walker>,
+        texts: [(&'t str, Ahead<'t>); 2],
+        at: usize,
+        /// Where the last match has ended.
+        last: Option<usize>,
+    },
+}
+
+/// What comes next in one text.
+enum Ahead<'t> {
+    Unknown,
+    Known(Option<Captures<'t>>),
+}
+
+impl Ahead<'_> {
+    fn range(&self) -> Option<Range<usize>> {
+        match self {
+            Ahead::Known(Some(found)) => found.get(0).map(|whole| whole.range()),
+            _ => None,
+        }
+    }
+
+    /// Whether it must be looked for, from a place on: what begins before it lies over the last match.
+    fn is_needed(&self, at: usize) -> bool {
+        match self {
+            Ahead::Unknown => true,
+            Ahead::Known(_) => self.range().is_some_and(|range| range.start < at),
+        }
+    }
+}
+
+/// The first match in a text from a place on.
+fn look<'t>(
+    of: &Regex,
+    walker: Option<&Walker>,
+    text: &'t str,
+    at: usize,
+) -> Result<Option<Captures<'t>>> {
+    if at > text.len() {
+        return Ok(None);
+    }
+    let start = match walker {
+        None => at,
+        Some(walker) => match walker.next_start(text.as_bytes(), at)? {
+            Ok(None) => return Ok(None),
+            Ok(Some(start)) => start,
+            Err(GaveUp) => at,
+        },
+    };
+    Ok(of.captures_at(text, start))
 }
 
 impl<'t> Matches<'_, 't> {
@@ -104,17 +176,43 @@ impl<'t> Matches<'_, 't> {
                 text,
                 at,
             } => {
-                let start = match walker.next_start(text.as_bytes(), *at)? {
-                    Ok(None) => return Ok(None),
-                    Ok(Some(start)) => start,
-                    Err(GaveUp) => *at,
-                };
-                let found = of.captures_at(text, start);
+                let found = look(of, Some(walker), text, *at)?;
                 // It is not empty: a pattern that matches nothing has no walker.
                 let whole = found.as_ref().and_then(|found| found.get(0));
                 *at = whole.map_or(text.len(), |whole| whole.end());
                 Ok(found)
             }
+            Way::Ends {
+                of,
+                walker,
+                texts,
+                at,
+                last,
+            } => loop {
+                for (text, ahead) in texts.iter_mut() {
+                    if ahead.is_needed(*at) {
+                        *ahead = Ahead::Known(look(of, *walker, text, *at)?);
+                    }
+                }
+                let [(_, without), (text, whole)] = texts;
+                let (ahead, range) = match (without.range(), whole.range()) {
+                    (None, None) => return Ok(None),
+                    (Some(first), None) => (without, first),
+                    (Some(first), Some(second)) if first.start < second.start => (without, first),
+                    (_, Some(second)) => (whole, second),
+                };
+                if range.is_empty() && *last == Some(range.end) {
+                    // As the crate does it: nothing is found empty where another match has just ended.
+                    let next = text.get(range.end..).and_then(|rest| rest.chars().next());
+                    *at = range.end + next.map_or(1, char::len_utf8);
+                    continue;
+                }
+                (*at, *last) = (range.end, Some(range.end));
+                return Ok(match std::mem::replace(ahead, Ahead::Unknown) {
+                    Ahead::Known(found) => found,
+                    Ahead::Unknown => None,
+                });
+            },
         }
     }
 }

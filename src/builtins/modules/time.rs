@@ -5,7 +5,7 @@ use crate::builtins::{Module, Table, arguments, control};
 use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, text};
-use jiff::fmt::strtime::BrokenDownTime;
+use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use std::time::Duration;
 
@@ -222,7 +222,10 @@ fn parse(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn strftime(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let format = arguments::text("strftime", "format", &args[0])?;
     let time = instant("strftime", &args[1])?.to_zoned(zone("strftime", &args[2])?);
-    match jiff::fmt::strtime::format(format, &time) {
+    // A fraction has six digits, as in Python, so that texts are in the order of their times.
+    let format = with_directive(format, "%f", "%6f");
+    let config = Config::new().custom(PosixCustom::new());
+    match BrokenDownTime::from(&time).to_string_with_config(&config, format) {
         Ok(shown) => text::checked(context.heap(), shown),
         Err(_) => Err(arguments::refuse(
             "strftime",
@@ -233,26 +236,63 @@ fn strftime(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     }
 }
 
-/// Reads a time. A zone (`%z`) may be written `+0100`, `+01:00` or `Z`.
+/// A format with another text in the place of a directive. A percent sign that stands for itself takes no part in one.
+fn with_directive(format: &str, directive: &str, other: &str) -> String {
+    let parts = format
+        .split("%%")
+        .map(|part| part.replace(directive, other));
+    parts.collect::<Vec<_>>().join("%%")
+}
+
+/// Reads a time. A zone (`%z`) may be written `+0100`, `+01:00` or `Z`, its name (`%Z`) `UTC` or `GMT`.
 fn broken_down(format: &str, text: &str) -> Option<BrokenDownTime> {
     if let Ok(time) = BrokenDownTime::parse(format, text) {
         return Some(time);
     }
-    // A percent sign that stands for itself takes no part in a directive.
-    let with = |zone: &str| {
-        let parts = format.split("%%").map(|part| part.replace("%z", zone));
-        parts.collect::<Vec<_>>().join("%%")
-    };
-    if let Ok(time) = BrokenDownTime::parse(with("%:z"), text) {
+    if let Ok(time) = BrokenDownTime::parse(with_directive(format, "%z", "%:z"), text) {
         return Some(time);
     }
-    let universal = with("Z");
-    if universal == format {
-        return None;
+    let names = [("%z", "Z"), ("%Z", "UTC"), ("%Z", "GMT")];
+    let mut formats = names.map(|(directive, name)| with_directive(format, directive, name));
+    formats.iter_mut().find_map(|universal| {
+        let mut time = BrokenDownTime::parse(&universal, text).ok()?;
+        time.set_offset(Some(jiff::tz::Offset::UTC));
+        Some(time)
+    })
+}
+
+/// Fills up what a format leaves out, as Python does: the first of January 1900, midnight.
+fn fill_up(time: &mut BrokenDownTime) -> Result<(), jiff::Error> {
+    if time.timestamp().is_some() {
+        return Ok(());
     }
-    let mut time = BrokenDownTime::parse(universal, text).ok()?;
-    time.set_offset(Some(jiff::tz::Offset::UTC));
-    Some(time)
+    let is_without_year = time.year().is_none() && time.iso_week_year().is_none();
+    if is_without_year {
+        time.set_year(Some(1900))?;
+    }
+    let is_a_week = time.iso_week().is_some()
+        || time.sunday_based_week().is_some()
+        || time.monday_based_week().is_some();
+    if !is_a_week && time.day_of_year().is_none() {
+        time.set_month(time.month().or(Some(1)))?;
+        time.set_day(time.day().or(Some(1)))?;
+    }
+    if !is_a_week && is_without_year {
+        // It says nothing about a day that nobody named.
+        time.set_weekday(None);
+    }
+    let (minute, second) = (time.minute(), time.second());
+    let has_fraction = time.subsec_nanosecond().is_some();
+    if time.hour().is_none() && (minute.is_some() || second.is_some() || has_fraction) {
+        time.set_hour(Some(0))?;
+    }
+    if minute.is_none() && (second.is_some() || has_fraction) {
+        time.set_minute(Some(0))?;
+    }
+    if second.is_none() && has_fraction {
+        time.set_second(Some(0))?;
+    }
+    Ok(())
 }
 
 fn strptime(_: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -265,7 +305,8 @@ fn strptime(_: &mut dyn Context, args: Args<'_>) -> Outcome {
         );
         arguments::refuse("strptime", "text", &rule, &args[0])
     };
-    let parsed = broken_down(format, text).ok_or_else(refuse)?;
+    let mut parsed = broken_down(format, text).ok_or_else(refuse)?;
+    fill_up(&mut parsed).map_err(|_| refuse())?;
     let instant = match parsed.to_timestamp() {
         Ok(instant) => instant,
         Err(_) => {

@@ -3,7 +3,8 @@
 use crate::builtins::system;
 use crate::os::name;
 use crate::value::Value;
-use crate::value::heap::Marker;
+use crate::value::heap::{Gc, Marker};
+use crate::value::list::List;
 use crate::value::native::{Context, NativeIter, Outcome};
 use std::cell::RefCell;
 use std::io;
@@ -11,6 +12,8 @@ use std::io;
 /// The directories that are still to be looked at, the next one last.
 pub struct Walk {
     open: RefCell<Vec<String>>,
+    /// What the script was given last: a directory, and the list of those in it, from which it may take some out.
+    given: RefCell<Option<(String, Gc<List>)>>,
 }
 
 impl Walk {
@@ -18,7 +21,24 @@ impl Walk {
     pub fn new(path: &str) -> Walk {
         Walk {
             open: RefCell::new(vec![path.to_string()]),
+            given: RefCell::new(None),
         }
+    }
+
+    /// Takes up the directories that the script has left in the list.
+    fn go_below(&self) {
+        let Some((path, list)) = self.given.borrow_mut().take() else {
+            return;
+        };
+        let names = (0..list.len()).rev().filter_map(|at| list.get(at));
+        let paths = names.filter_map(|name| {
+            let name = name.as_str()?;
+            Some(match path.ends_with('/') {
+                true => format!("{path}{name}"),
+                false => format!("{path}/{name}"),
+            })
+        });
+        self.open.borrow_mut().extend(paths);
     }
 }
 
@@ -38,39 +58,47 @@ fn read(path: &str) -> io::Result<(Vec<String>, Vec<String>)> {
     Ok((directories, files))
 }
 
+/// Whether a directory below that cannot be looked at is left out.
+fn is_passed_over(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+    )
+}
+
 impl NativeIter for Walk {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        self.go_below();
         loop {
             let Some(path) = self.open.borrow_mut().pop() else {
                 return Ok(None);
             };
-            // A directory that was removed meanwhile is no reason to stop.
+            // A directory that was removed meanwhile, or may not be read, is no reason to stop, as in Python.
             let Some((directories, files)) =
                 system::retry(context, "walk", &path, || match read(&path) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                    Err(error) if is_passed_over(&error) => Ok(None),
                     result => result.map(Some),
                 })?
             else {
                 continue;
             };
-            let below = directories
-                .iter()
-                .rev()
-                .map(|name| match path.ends_with('/') {
-                    true => format!("{path}{name}"),
-                    false => format!("{path}/{name}"),
-                });
-            self.open.borrow_mut().extend(below);
             let heap = context.heap();
             let mut names = |names: Vec<String>| {
                 let names = names.iter().map(|name| Value::str(heap, name)).collect();
                 Value::list(heap, names)
             };
             let (directories, files) = (names(directories), names(files));
+            if let Value::List(list) = directories {
+                *self.given.borrow_mut() = Some((path.clone(), list));
+            }
             let row = vec![Value::str(context.heap(), &path), directories, files];
             return Ok(Some(Value::list(context.heap(), row)));
         }
     }
 
-    fn trace(&self, _: &mut Marker<'_>) {}
+    fn trace(&self, marker: &mut Marker<'_>) {
+        if let Some((_, list)) = &*self.given.borrow() {
+            marker.value(Value::List(*list));
+        }
+    }
 }
