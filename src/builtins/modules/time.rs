@@ -253,9 +253,9 @@ fn broken_down(format: &str, text: &str) -> Option<BrokenDownTime> {
         return Some(time);
     }
     let names = [("%z", "Z"), ("%Z", "UTC"), ("%Z", "GMT")];
-    let mut formats = names.map(|(directive, name)| with_directive(format, directive, name));
-    formats.iter_mut().find_map(|universal| {
-        let mut time = BrokenDownTime::parse(&universal, text).ok()?;
+    let formats = names.map(|(directive, name)| with_directive(format, directive, name));
+    formats.iter().find_map(|universal| {
+        let mut time = BrokenDownTime::parse(universal, text).ok()?;
         time.set_offset(Some(jiff::tz::Offset::UTC));
         Some(time)
     })
