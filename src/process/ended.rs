@@ -1,6 +1,7 @@
 //! How a process ended, with what it left: one answer for `join`, `wait`, `select`, scopes and pools.
 
 use super::flow::Flow;
+use super::reaper;
 use super::record::{OBSERVED, PASSED, Record, Status};
 use super::signals;
 use super::spawn::{Message, Process};
@@ -192,7 +193,7 @@ impl Process {
         flow: Option<&dyn Flow>,
     ) -> Result<Joined> {
         self.check_started("join")?;
-        let was_observed = self.record().flag(OBSERVED) & OBSERVED != 0;
+        let seen = Seen::by_us(self);
         let is_open = |process: &Process| process.record().status() == Status::Open;
         let deadline = WaitSpec::new(Operation::Join, &[], place).with_timeout(timeout);
         let joined = loop {
@@ -229,17 +230,14 @@ impl Process {
             (spec.deadline, spec.flow) = (deadline.deadline, Some(flow));
             wait::wait(&spec, || Ok(flow.is_settled().then_some(())))?;
         }
-        match &joined {
-            Joined::OtherFailed if !was_observed => {
-                // Nobody has seen its end: what it may fail with is still news.
-                self.record().unflag(OBSERVED);
-            }
-            Joined::Ended(ended) if self.is_program() => {
-                if let Some(status) = ended.wait_status() {
-                    signals::check_shared(status, place)?;
-                }
-            }
-            _ => {}
+        let Joined::Ended(ended) = &joined else {
+            return Ok(joined);
+        };
+        seen.for_good();
+        if self.is_program()
+            && let Some(status) = ended.wait_status()
+        {
+            signals::check_shared(status, place)?;
         }
         Ok(joined)
     }
@@ -256,6 +254,36 @@ impl Process {
     /// Waits for its end without its value: true when it has ended.
     pub fn wait(&self, timeout: Option<f64>, place: Option<Span>) -> Result<bool> {
         Ok(self.join(timeout, place)?.is_some())
+    }
+}
+
+/// The end of a process counts as seen while somebody waits for it: so its failure is told by the wait and by nobody else. A wait that
+/// does not come to it takes that back, for then the failure is still news.
+struct Seen<'a>(Option<&'a Process>);
+
+impl<'a> Seen<'a> {
+    /// Counts it as seen from now on; who has seen it already keeps that.
+    fn by_us(process: &'a Process) -> Seen<'a> {
+        let before = process.record().flag(OBSERVED);
+        Seen((before & OBSERVED == 0).then_some(process))
+    }
+
+    fn for_good(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Seen<'_> {
+    fn drop(&mut self) {
+        let Some(process) = self.0 else {
+            return;
+        };
+        let record = process.record();
+        record.unflag(OBSERVED);
+        if record.status() != Status::Open {
+            // It has ended while this wait was there to tell it, so nobody else did.
+            reaper::note_end_unseen(process.hold());
+        }
     }
 }
 

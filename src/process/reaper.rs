@@ -4,7 +4,9 @@
 //! unless this process owns itself (then orphans that come to it are taken too).
 
 use super::programs;
-use super::record::{self, OBSERVED, REPORTED, Record, SIGNALLED, Status};
+use super::record::{
+    self, OBSERVED, OUT_OF_TIME, PASSED, PROGRAM, REPORTED, Record, SIGNALLED, Status,
+};
 use super::scope;
 use super::tenders;
 use crate::arena::{self, Arena, Hold, SlotRef};
@@ -202,17 +204,45 @@ fn note_end(arena: &Arena, slot: SlotRef, hold: Hold, status: WaitStatus) -> boo
     if !matches!(record.status(), Status::Returned | Status::Exited(0)) {
         scope::note_bad_end();
     }
-    let failed = match record.status() {
+    if is_news(&record) {
+        note_failure(hold);
+    }
+    !in_order
+}
+
+/// Whether an end is a failure that nobody has looked after and nobody has brought about.
+pub(super) fn is_news(record: &Record<'_>) -> bool {
+    let flags = record.flags();
+    if flags & OBSERVED != 0 {
+        return false;
+    }
+    let was_signalled = flags & SIGNALLED != 0;
+    if flags & PROGRAM != 0 {
+        // A code that is no success is the error of a program: who does not join it is told, as of an error of a process. So is one
+        // whose time was over, however it has ended then.
+        let is_late = flags & OUT_OF_TIME != 0;
+        return match record.status() {
+            Status::Open => false,
+            Status::Exited(_) if flags & PASSED != 0 => is_late,
+            _ => is_late || !was_signalled,
+        };
+    }
+    match record.status() {
         Status::Raised => true,
         // It printed when nobody was reading any more: that is how programs before `head` end.
         Status::Killed(libc::SIGPIPE) if terminal::output_gone() => false,
-        Status::Killed(_) => record.flags() & SIGNALLED == 0,
+        Status::Killed(_) => !was_signalled,
         _ => false,
-    };
-    if failed && record.flags() & OBSERVED == 0 {
-        with(|children| children.failed.push(hold));
     }
-    !in_order
+}
+
+/// A process has ended while somebody waited for it who has left without its end: what would have been told then is told now. Whoever
+/// has told it as well does no harm, because each failure is reported once.
+pub(super) fn note_end_unseen(hold: &Hold) {
+    scope::note_bad_end();
+    if is_news(&Record::of(hold.object())) {
+        note_failure(hold.clone());
+    }
 }
 
 /// Frees the slots of dead processes whose parents are dead too.

@@ -11,7 +11,7 @@ mod mark;
 mod pipe;
 mod sweep;
 
-use super::record::{DAEMON, OBSERVED, OUT_OF_TIME, PASSED, PROGRAM, Record, SIGNALLED, Status};
+use super::record::{DAEMON, OUT_OF_TIME, PASSED, PROGRAM, Record, SIGNALLED, Status};
 use super::scope;
 use super::spawn::{self, Process};
 use crate::arena::{self, Hold};
@@ -435,16 +435,7 @@ fn seal(hold: Hold, status: WaitStatus, passed: bool) {
     };
     record.seal(arena, status, 0);
     scope::note_bad_end();
-    let flags = record.flags();
-    let is_late = flags & OUT_OF_TIME != 0;
-    let is_news = flags & OBSERVED == 0 && (is_late || flags & SIGNALLED == 0);
-    // A code that is no success is the error of a program: who does not join it is told, as of an error of a process. So is one whose
-    // time was over, however it has ended then.
-    let has_failed = match status {
-        Status::Exited(_) => !passed || is_late,
-        _ => true,
-    };
-    if has_failed && is_news {
+    if super::reaper::is_news(&record) {
         super::reaper::note_failure(hold);
     }
 }
