@@ -25,6 +25,7 @@ pub mod poll;
 pub mod program;
 pub mod robust;
 pub mod signal;
+pub mod stopped;
 pub mod terminal;
 pub mod title;
 pub mod tree;

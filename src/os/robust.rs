@@ -3,7 +3,7 @@
 //! They are glibc's own, because a thread can have one robust list only and glibc has registered its list already.
 #![allow(unsafe_code)]
 
-use super::clock;
+use super::{clock, stopped};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -54,11 +54,27 @@ impl RobustMutex {
         }
     }
 
-    /// Takes it, waiting if need be. Only for short sections of the runtime itself: this wait has no time-out.
+    /// Takes it, waiting if need be. Only for short sections of the runtime itself: this wait has no time-out. It need not have one,
+    /// because a holder who is stopped is let go on to the end of his section.
+    #[inline]
     pub fn lock(&self) -> Guard<'_> {
-        // SAFETY: the mutex is initialised (contract of the type).
-        let result = unsafe { libc::pthread_mutex_lock(self.0.get()) };
-        self.guard(result)
+        match self.try_lock() {
+            Some(guard) => guard,
+            None => self.lock_slowly(),
+        }
+    }
+
+    #[cold]
+    fn lock_slowly(&self) -> Guard<'_> {
+        let mut keeper = stopped::Keeper::default();
+        loop {
+            if let Some(guard) = self.lock_within(stopped::LOOK) {
+                return guard;
+            }
+            let holder = || self.word().load(Ordering::Acquire) & libc::FUTEX_TID_MASK;
+            let found = holder();
+            keeper.look(found as i32, || holder() == found);
+        }
     }
 
     /// Takes it if it is free or its holder is dead.

@@ -21,8 +21,11 @@ pub const STATUS: u32 = 16;
 /// What this process is at has taken longer than its time limit (see [`super::limit`]).
 pub const TIME_OVER: u32 = 32;
 
-/// What ends whatever this process is at.
-pub const URGENT: u32 = INTERRUPTED | CANCELLED | TIME_OVER;
+/// This process was stopped in the middle of a step and goes on to its end only (see [`super::stopped`]).
+pub const STOP_AGAIN: u32 = 64;
+
+/// What ends whatever this process is at, or stops it.
+pub const URGENT: u32 = INTERRUPTED | CANCELLED | TIME_OVER | STOP_AGAIN;
 
 /// What happened and was not looked at yet. The virtual machine reads it at back-edges and calls.
 static POLL: AtomicU32 = AtomicU32::new(0);
@@ -134,6 +137,14 @@ extern "C" fn on_signal(
     } else if signal == libc::SIGIO {
         // Something came through a descriptor: the word that is bumped below says it.
         0
+    } else if signal == libc::SIGCONT {
+        // SAFETY: as above.
+        if unsafe { super::stopped::is_for_a_step(info) } {
+            STOP_AGAIN
+        } else {
+            POLL.fetch_and(!STOP_AGAIN, Ordering::SeqCst);
+            0
+        }
     } else if signal == super::limit::SIGNAL {
         if super::limit::note_passed() {
             // The grace is over as well.
@@ -241,15 +252,17 @@ pub(super) fn handles(signal: i32) -> bool {
     }
 }
 
-/// Installs the handlers for ended children and for being cancelled. Children inherit them; programs that are executed
+/// Installs the handlers for ended children, for being cancelled and for being continued. Children inherit them; programs that are executed
 /// get the defaults from the kernel.
 pub fn watch_children() {
     handle(libc::SIGCHLD);
     handle(cancel_signal());
     handle(status_signal());
     handle(alarm_signal());
+    handle(libc::SIGCONT);
     admit(&[
         libc::SIGCHLD,
+        libc::SIGCONT,
         cancel_signal(),
         status_signal(),
         alarm_signal(),

@@ -8,7 +8,7 @@ use super::{programs, reaper, scope, wait};
 use crate::arena::{self, Arena, Cell, SlotRef};
 use crate::diag::{Error, Result, codes};
 use crate::os::fork::{self, WaitStatus};
-use crate::os::{clock, signal};
+use crate::os::{clock, signal, stopped};
 use crate::source::Span;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -109,6 +109,7 @@ pub fn collect() {
 /// an open scope is a `Cancelled` too. Before that, whoever was left asleep for a moment is woken.
 pub fn check() -> Result<()> {
     tell::pay();
+    stopped::stop_again();
     doom::check();
     let happened = signal::take(
         signal::INTERRUPTED

@@ -7,6 +7,8 @@
 use crate::arena::word::Word;
 use crate::arena::{self, Arena, Offset, SlotRef};
 use crate::os::cpu;
+use crate::os::stopped::Keeper;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -41,7 +43,18 @@ pub(super) fn lock(arena: &Arena, word: Offset) -> SideGuard<'_> {
 #[cold]
 fn lock_slowly(arena: &Arena, word: &AtomicU64, me: u64) -> bool {
     let spins = if cpu::can_spin() { SPINS } else { 1 };
-    let lives = |holder: u64| SlotRef::from_bits(holder).is_some_and(|h| arena.is_alive(h));
+    let (has_napped, keeper) = (Cell::new(false), RefCell::new(Keeper::default()));
+    let lives = |holder: u64| {
+        let Some(slot) = SlotRef::from_bits(holder).filter(|&slot| arena.is_alive(slot)) else {
+            return false;
+        };
+        if has_napped.get() {
+            let pid = arena.slot(slot.index).pid.load(Ordering::Acquire);
+            let still = || word.load(Ordering::Acquire) == holder;
+            keeper.borrow_mut().look(pid, still);
+        }
+        true
+    };
     acquire(word, me, lives, |round| {
         std::hint::spin_loop();
         if round % spins != 0 {
@@ -51,6 +64,7 @@ fn lock_slowly(arena: &Arena, word: &AtomicU64, me: u64) -> bool {
             std::thread::yield_now();
         } else {
             std::thread::sleep(NAP);
+            has_napped.set(true);
         }
         true
     })
