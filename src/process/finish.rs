@@ -265,7 +265,11 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
     let by_interrupt = of_line || was_interrupted();
     // A script that has caught the Ctrl-C and gone on waits for what it has started since as if there had been none.
     let mut deadline = match cancels {
-        true => ask_all(),
+        true => {
+            // What they end with comes of that, and is no news.
+            others.iter().for_each(Process::observe);
+            ask_all()
+        }
         false => signals::grace_ends().filter(|&at| by_interrupt || clock::now() < at),
     };
     for child in &others {
