@@ -1,14 +1,13 @@
 //! Leases: every item is dealt with exactly once, wherever its taker dies.
 
 use crate::check;
-use crate::kills::{Random, kill, pause};
+use crate::kills::{Pace, Random, Turns, kill, pause};
 use crate::{child, get, number, payload, prepared, put};
 use par::arena::{self, HandleId, crash};
 use par::process::queue::Queue;
 use par::process::shared::{Array, Element};
 use par::process::spawn::Process;
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
 
 /// Items of the tests that walk through the windows.
 const ITEMS: u64 = 6;
@@ -254,9 +253,9 @@ pub fn disturbed(rounds: u64, how: Disturb) {
     let results = Queue::create(1000).unwrap();
     let put = Array::create(Element::Ints, 2).unwrap();
     let received = Array::create(Element::Bytes, 2 * MOST).unwrap();
-    let count = Array::create(Element::Ints, 1).unwrap();
+    let (pace, turns) = (Pace::new(), Turns::begin());
     let arena = arena::get().unwrap();
-    let ids = [jobs.id(), results.id(), put.id(), received.id(), count.id()];
+    let ids = [jobs.id(), results.id(), put.id(), received.id(), pace.id()];
     let producer = |of: u64| {
         child(&ids, || {
             for at in put.get(arena, of).unwrap() + 1..MOST {
@@ -277,17 +276,14 @@ pub fn disturbed(rounds: u64, how: Disturb) {
         })
     };
     let collector = child(&ids, || {
-        for total in 1.. {
-            let Ok(taken) = results.get(None, None) else {
-                return;
-            };
+        while let Ok(taken) = results.get(None, None) {
             let at = taken.read(|bytes| {
                 check!(bytes == payload(number(bytes)));
                 number(bytes)
             });
             let times = received.get(arena, at).unwrap();
             received.set(arena, at, times + 1);
-            count.set(arena, 0, total);
+            pace.step();
         }
     });
     let mut random = Random::new();
@@ -296,18 +292,9 @@ pub fn disturbed(rounds: u64, how: Disturb) {
     // Numbers that may or may not have been put: their producers died in between.
     let mut unsure = HashSet::new();
     let mut hurt = [0, 0];
-    let (mut longest, mut last, mut moved) = (Duration::ZERO, 0, Instant::now());
-    let mut look = || {
-        let now = count.get(arena, 0).unwrap();
-        if now != last {
-            longest = longest.max(moved.elapsed());
-            (last, moved) = (now, Instant::now());
-        }
-    };
     for _ in 0..rounds {
         let (which, of_producers) = (random.below(2) as usize, random.below(2) == 0);
         pause(random.below(1500));
-        look();
         let victim = if of_producers {
             &producers[which]
         } else {
@@ -317,7 +304,6 @@ pub fn disturbed(rounds: u64, how: Disturb) {
         if how == Disturb::Stop {
             victim.signal(libc::SIGSTOP);
             pause(random.below(3000));
-            look();
             victim.signal(libc::SIGCONT);
             continue;
         }
@@ -330,9 +316,9 @@ pub fn disturbed(rounds: u64, how: Disturb) {
         } else {
             workers[which] = worker();
         }
-        look();
     }
-    let longest = longest.max(moved.elapsed());
+    pace.step();
+    let longest = pace.longest();
     for (of, producer) in (0..).zip(&producers) {
         kill(producer);
         unsure.insert(of * MOST + put.get(arena, of).unwrap() + 1);
@@ -362,5 +348,5 @@ pub fn disturbed(rounds: u64, how: Disturb) {
     );
     check!(lost == 0 && twice == 0);
     check!(jobs.dead_letters(false).unwrap().is_empty());
-    check!(longest < Duration::from_secs(1));
+    check!(turns.allow(longest));
 }
