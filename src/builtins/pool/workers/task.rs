@@ -274,7 +274,10 @@ impl Pool {
             if given_up {
                 return Ok(Value::Nil);
             }
-            let result = self.perform(context, worker, task, &order);
+            let result = match order.work == Work::Call as i64 {
+                true => self.perform_one(context, worker, task, &order),
+                false => self.perform(context, worker, task, &order),
+            };
             if order.job.is_some() {
                 calls = order.worked.get();
             }
@@ -290,19 +293,47 @@ impl Pool {
                 self.tasks.note_failure(task);
                 task.fail_by_death();
             }
-            Ok(message) => task.finish(State::Value, &message.bytes, &message.handles)?,
-            Err(Fault::Exit(code)) => return Err(Fault::Exit(code)),
-            Err(fault) => {
-                let message = spawn::raised(context, fault);
-                self.tasks.note_failure(task);
-                task.finish(State::Error, &message.bytes, &message.handles)?;
-                if task.state() == State::Cancelled || signals::was_cancelled() {
-                    // It was given up meanwhile, or ends with its pool: that is no failure.
-                    task.note_asked();
+            Ok(message) => {
+                let finished = task.finish(State::Value, &message.bytes, &message.handles);
+                if let Err(error) = finished {
+                    // There is no room for it: a failure of this task, and of nothing else.
+                    self.fail(context, task, error.into())?;
                 }
             }
+            Err(Fault::Exit(code)) => return Err(Fault::Exit(code)),
+            Err(fault) => self.fail(context, task, fault)?,
         }
         Ok(calls)
+    }
+
+    /// Stores the error of a task; where there is no room for that, why not.
+    fn fail(&self, context: &mut dyn Context, task: &Future, fault: Fault) -> Outcome<()> {
+        let message = spawn::raised(context, fault);
+        self.tasks.note_failure(task);
+        let finished = task.finish(State::Error, &message.bytes, &message.handles);
+        if let Err(error) = finished {
+            let message = spawn::raised(context, error.into());
+            task.finish(State::Error, &message.bytes, &message.handles)?;
+        }
+        if task.state() == State::Cancelled || signals::was_cancelled() {
+            // It was given up meanwhile, or ends with its pool: that is no failure.
+            task.note_asked();
+        }
+        Ok(())
+    }
+
+    fn perform_one(
+        &self,
+        context: &mut dyn Context,
+        worker: u64,
+        task: &Future,
+        order: &Order,
+    ) -> Outcome {
+        let began = clock::now();
+        let result = order.call(context, task);
+        let length = clock::now() - began;
+        self.tasks.note_length(worker, None, length);
+        result
     }
 
     fn perform(
@@ -312,13 +343,6 @@ impl Pool {
         task: &Future,
         order: &Order,
     ) -> Outcome {
-        if order.work == Work::Call as i64 {
-            let began = clock::now();
-            let result = order.call(context, task);
-            let length = clock::now() - began;
-            self.tasks.note_length(worker, None, length);
-            return result;
-        }
         let (function, retry) = Retry::of(order.function);
         let capture = order.spool.map(Capture::open).transpose()?;
         let results = List::new(context.heap(), Vec::new());
@@ -356,6 +380,10 @@ impl Pool {
                     Ok((value, has_structs))
                 });
                 item::settle_kept(context, job, index, result, order.collect, &mut message)?;
+                if !item::collect_if_wanted(context)? {
+                    // Told to end: what was not begun is for others.
+                    break;
+                }
                 continue;
             }
             let result = match result {
