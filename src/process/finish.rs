@@ -156,7 +156,10 @@ pub(super) fn run_child(process: &Process, body: impl FnOnce() -> ChildOutcome) 
     let is_meant = matches!(outcome, Ok(ChildOutcome::Exited(_)));
     // A panic has been written to standard error by Rust's hook; what is left is a process that failed.
     let outcome = outcome.unwrap_or(ChildOutcome::Exited(101));
-    let is_cancelled = signals::was_cancelled() && matches!(outcome, ChildOutcome::Raised(_));
+    // A worker's item has failed by it, and the worker leaves in order.
+    let is_worker = Record::of(process.hold().object()).flags() & WORKER != 0;
+    let is_cancelled =
+        signals::was_cancelled() && (is_worker || matches!(outcome, ChildOutcome::Raised(_)));
     let _ = catch_unwind(AssertUnwindSafe(|| end_below(is_cancelled, false)));
     let _ = catch_unwind(AssertUnwindSafe(do_at_end));
     // Before the end is known: whoever has joined this process finds nothing in its hands.
@@ -297,6 +300,10 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
         // Whatever came of those whom it has met came of the Ctrl-C.
         let all = cancels || of_line || was_interrupted();
         failures.retain(|hold| !all && !signals::was_interrupted(&Record::of(hold.object())));
+    }
+    if cancels {
+        // They were told to end with this process.
+        failures.retain(|hold| Record::of(hold.object()).flags() & ASKED == 0);
     }
     let count = failures.len();
     tell_of_children(arena, failures);

@@ -88,6 +88,11 @@ pub fn check_deadline() -> Result<()> {
     }
 }
 
+/// Whether the time-out of an open scope has been raised.
+pub fn is_late() -> bool {
+    with(|scopes| scopes.iter().any(|scope| scope.raised).then_some(())).is_some()
+}
+
 /// Takes note that a child of this process, or a program that it spawned, has not ended in order.
 pub(super) fn note_bad_end() {
     NEWS.store(true, Ordering::Relaxed);

@@ -383,21 +383,27 @@ impl Future {
     /// Cancels it: when no worker has taken it, nobody will. A worker that is at it is cancelled, and killed when it has not ended
     /// within the grace, with all that it has started; its pool puts another in its place. True when it is cancelled now.
     pub fn cancel(&self, place: Option<Span>) -> Result<bool> {
-        give_up(self.object());
-        if self.step(State::Running, State::Cancelled) {
-            crash_point!("future: cancelled");
-            announce(self.object());
-            let pool = self.detail(|arena, details| arena.get_word(details + POOL));
-            let pool = pool.and_then(HandleId::from_bits).and_then(Tasks::from_id);
-            if let Some(worker) = pool.and_then(|pool| pool.doom_worker_at(self.id())) {
-                match worker.pid() == Some(fork::pid()) {
-                    // A task that cancels itself cannot wait for its own end.
-                    true => worker.ask_to_cancel(),
-                    false => worker.cancel(signals::GRACE, place)?,
-                };
-            }
+        if let Some(worker) = self.abandon() {
+            match worker.pid() == Some(fork::pid()) {
+                // A task that cancels itself cannot wait for its own end.
+                true => worker.ask_to_cancel(),
+                false => worker.cancel(signals::GRACE, place)?,
+            };
         }
         Ok(self.state() == State::Cancelled)
+    }
+
+    /// The first half of that: the worker that is at it, which takes no other task and is to be ended.
+    pub fn abandon(&self) -> Option<Process> {
+        give_up(self.object());
+        if !self.step(State::Running, State::Cancelled) {
+            return None;
+        }
+        crash_point!("future: cancelled");
+        announce(self.object());
+        let pool = self.detail(|arena, details| arena.get_word(details + POOL));
+        let pool = pool.and_then(HandleId::from_bits).and_then(Tasks::from_id);
+        pool.and_then(|pool| pool.doom_worker_at(self.id()))
     }
 
     /// Stores the result of a running task and tells who waits. What came first stays.

@@ -421,29 +421,40 @@ impl Tasks {
         object.events[1].notify_all();
     }
 
-    /// Hands a task in.
-    pub fn submit(&self, task: &Future) -> Result<()> {
+    /// Hands a task in. `goes_on`: it is part of a map that was begun.
+    pub fn submit(&self, task: &Future, goes_on: bool) -> Result<()> {
         let arena = arena::ensure()?;
-        arena::when_full(|| self.push(arena, task.id().to_bits()))?;
+        let most = if goes_on {
+            Closing::Closed
+        } else {
+            Closing::Open
+        };
+        if !arena::when_full(|| self.push(arena, task.id().to_bits(), most))? {
+            return self.check_open();
+        }
         if !self.attended().is_some_and(wait::is_attended) {
             self.object().events[0].notify(1);
         }
         Ok(())
     }
 
-    fn push(&self, arena: &Arena, bits: u64) -> std::result::Result<(), Full> {
+    /// False when it has been closed further than `most` meanwhile: whoever does that has given up what was in the ring.
+    fn push(&self, arena: &Arena, bits: u64, most: Closing) -> std::result::Result<bool, Full> {
         let object = self.object();
         let _guard = object.lock();
-        let (head, tail) = (cell(object, HEAD), cell(object, TAIL_OF_RING));
-        let room = arena.capacity(object.payload()) / 8;
-        if tail - head >= room {
-            self.grow(arena, head, tail, room)?;
+        if cell(object, CLOSED) > most as u64 {
+            return Ok(false);
         }
-        let tail = cell(object, TAIL_OF_RING);
+        let (head, tail) = (cell(object, HEAD), cell(object, TAIL_OF_RING));
+        let room = || arena.capacity(object.payload()) / 8;
+        // Each worker that dies may have to give back what it has taken, and nothing can grow then.
+        while tail - head + room_of(arena, object) >= room() {
+            self.grow(arena, head, tail, room())?;
+        }
         arena.put_word(ring_at(arena, object, tail), bits);
         crash_point!("pool: task written");
         object.cells[TAIL_OF_RING].store(tail + 1, Ordering::Release);
-        Ok(())
+        Ok(true)
     }
 
     /// A ring of twice the room; positions keep their numbers, so only the block is new.

@@ -1,11 +1,12 @@
 //! A map over a source that is read while its items are worked on: all results as a list.
 
 use super::super::map::value_of;
+use super::super::workers::with_news;
 use super::part::Part;
 use super::{Plan, Stream};
 use crate::builtins::progress::{Bar, Progress};
 use crate::os::clock;
-use crate::process::pool::future::State;
+use crate::process::pool::future::{Future, State};
 use crate::process::pool::job::Produced;
 use crate::value::Value;
 use crate::value::heap::{Gc, Marker};
@@ -58,7 +59,7 @@ pub fn collect(
         // What is at work in workers of its own prints to its end before that is told.
         let _ = pool.terminate(context.place());
     }
-    gathering.give_up();
+    let ended = gathering.give_up();
     let end = gathering.end.filter(|_| gathering.stream.plan.ordered);
     let told = gathering
         .stream
@@ -69,7 +70,8 @@ pub fn collect(
     if outcome.is_err() || gathering.end.is_some() {
         gathering.stream.source.close();
     }
-    pool.told_why(context, outcome)?;
+    let outcome = pool.told_why(context, outcome);
+    with_news(outcome, ended)?;
     kept?;
     told?;
     let results = gathering.list(context);
@@ -284,14 +286,25 @@ impl Gathering {
         })
     }
 
-    /// However the map ends: nothing more of it is begun.
-    fn give_up(&self) {
+    /// However the map ends: nothing more of it is begun, and what is at work in a pool that stays is ended.
+    fn give_up(&self) -> Outcome<()> {
         self.stream.drained.set(true);
         self.stream.draft.take();
-        for mut part in self.stream.running.take() {
-            part.give_up();
-            let _ = self.stream.take_prints(&mut part);
+        let mut running = self.stream.running.take();
+        running.iter().for_each(Part::give_up);
+        let futures: Vec<Future> = running
+            .iter()
+            .map(|part| part.handle.future.clone())
+            .collect();
+        let plan = &self.stream.plan;
+        let ended = match plan.function.is_some() && !futures.is_empty() {
+            true => plan.pool.end_hand_outs(&futures, self.stream.place),
+            false => Ok(()),
+        };
+        for part in &mut running {
+            let _ = self.stream.take_prints(part);
         }
+        Ok(ended?)
     }
 
     /// The list of results: as they came, or in the order of the items, those behind a `break` left out.

@@ -11,13 +11,13 @@ use super::super::workers::parcel::Parcel;
 use super::super::workers::task::PART_TIME;
 use super::Stream;
 use super::part::Part;
-use crate::diag::{Result, codes};
+use crate::diag::{Error, Result, codes};
 use crate::os::clock;
-use crate::process::Message;
 use crate::process::pool::job::Job;
 use crate::process::pool::reading::{self, Reader};
 use crate::process::pool::spool::Spool;
 use crate::process::tenders::Tender;
+use crate::process::{Message, scope};
 use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
 use crate::wire;
@@ -251,16 +251,21 @@ impl Stream {
     /// put off, and where all results are wanted at once nothing is.
     pub(super) fn put_off(&self, fault: Fault) -> Outcome<()> {
         self.drained.set(true);
-        match &fault {
+        let report = match &fault {
             Fault::Exit(_) => return Err(fault),
+            Fault::Error(error) => Some(&**error),
+            Fault::Thrown(Value::Error(error)) => Some(&*error.report),
+            Fault::Thrown(_) => None,
+        };
+        let ends = |report: &&Error| {
+            [codes::INTERRUPTED, codes::CANCELLED].contains(&report.code)
+                || report.code == codes::TIMEOUT && scope::is_late()
+        };
+        match report {
             // The source was told to end because of what is raised anyway.
-            Fault::Error(error) if reading::is_end_of_reading(error) => return Ok(()),
-            Fault::Thrown(Value::Error(error)) if reading::is_end_of_reading(&error.report) => {
-                return Ok(());
-            }
-            Fault::Error(error) if [codes::INTERRUPTED, codes::CANCELLED].contains(&error.code) => {
-                return Err(fault);
-            }
+            Some(report) if reading::is_end_of_reading(report) => return Ok(()),
+            // What the source is in the middle of ends, whatever function of the script it was raised in.
+            Some(_) if report.filter(ends).is_some() => return Err(fault),
             _ if self.plan.gathers && !self.needs_no_more() => return Err(fault),
             _ => *self.broken.borrow_mut() = Some(fault),
         }

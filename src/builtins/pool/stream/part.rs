@@ -13,7 +13,7 @@ use crate::process::pool::job::Produced;
 use crate::process::pool::spool::Spool;
 use crate::process::wait::Awaited;
 use crate::value::Value;
-use crate::value::native::{Context, Outcome};
+use crate::value::native::{Context, Fault, Outcome};
 use std::collections::VecDeque;
 
 /// Some items that were handed in together.
@@ -414,7 +414,15 @@ impl Stream {
         // It came as `[value]` or as `[nil, error]`.
         let outcome = future::outcome(context, future);
         future.forget_result();
-        let Value::List(results) = outcome? else {
+        let results = match outcome {
+            // The task as such has failed: its result cannot travel, or finds no room.
+            Err(Fault::Thrown(error)) if future.state() == State::Error => {
+                context.protect(error);
+                return Ok(vec![Err(error)]);
+            }
+            outcome => outcome?,
+        };
+        let Value::List(results) = results else {
             return Ok(Vec::new());
         };
         context.protect(Value::List(results));

@@ -6,13 +6,13 @@ use super::super::journal::Journal;
 use super::super::map::results_of;
 use super::super::relay::Relay;
 use super::super::retry::Retry;
-use super::Pool;
 use super::shared::Shared;
 use super::task::{PART_TIME, Work, blame_function};
+use super::{Pool, with_news};
 use crate::builtins::progress::{Bar, Progress};
 use crate::builtins::{modules::random, travel};
 use crate::os::clock;
-use crate::process::pool::future::State;
+use crate::process::pool::future::{Future, State};
 use crate::process::pool::job::{Job, Produced};
 use crate::process::pool::owner::Limits;
 use crate::process::pool::spool::Spool;
@@ -134,11 +134,12 @@ pub fn map(
     let begun = batch.pool.tasks.begin_map().map_err(Fault::from);
     let begun = batch.pool.told_why(context, begun)?;
     let outcome = batch.run(context);
-    batch.give_up();
+    let ended = batch.give_up();
     batch.pool.tasks.end_map(begun);
     let kept = batch.keep(true);
     let told = batch.relay_rest(context, &outcome);
-    batch.pool.told_why(context, outcome)?;
+    let outcome = batch.pool.told_why(context, outcome);
+    with_news(outcome, ended)?;
     kept?;
     told?;
     let item = |item: u64| batch.items.get(item as usize).unwrap_or(Value::Nil);
@@ -408,11 +409,14 @@ impl Batch {
         Ok(())
     }
 
-    /// However the map ends: nothing more of it is begun.
-    fn give_up(&self) {
+    /// However the map ends: nothing more of it is begun, and what is at work is ended.
+    fn give_up(&self) -> Outcome<()> {
         self.job.stop();
-        for given in &self.running {
-            given.future.future.give_up();
+        if self.running.is_empty() {
+            return Ok(());
         }
+        let running = self.running.iter();
+        let futures: Vec<Future> = running.map(|given| given.future.future.clone()).collect();
+        Ok(self.pool.end_hand_outs(&futures, self.place)?)
     }
 }

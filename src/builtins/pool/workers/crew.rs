@@ -3,12 +3,18 @@
 use super::super::super::spawn;
 use super::super::budget;
 use super::super::death::never_ready;
-use super::Pool;
+use super::{Pool, end_all};
 use crate::diag::{Error, Result, codes};
-use crate::os::clock;
+use crate::os::{clock, fork};
+use crate::process::pool::future::Future;
 use crate::process::pool::tasks::Closing;
+use crate::process::wait::{self, Operation, WaitSpec};
 use crate::process::{ChildOutcome, Ended, Process, SpawnSpec, finish, signals, spawn as nouns};
+use crate::source::Span;
 use crate::value::native::{Context, Fault, Outcome};
+
+/// How long a worker has to come to the end of its item when its map is over, in nanoseconds, before it is cancelled there.
+const STOPS_BY_ITSELF: u64 = 10_000_000;
 
 /// Whether the system has refused a further process.
 pub fn is_refusal(error: &Error) -> bool {
@@ -82,6 +88,24 @@ impl Pool {
             Closing::Closed => self.tasks.waiting() > 0 || self.tasks.has_maps(),
             Closing::Terminated => false,
         }
+    }
+
+    /// Ends hand-outs of a map that is over: what no worker has taken is not begun, and who is in the middle of an item is cancelled.
+    /// What this process was told meanwhile is raised when they have ended.
+    pub fn end_hand_outs(&self, futures: &[Future], place: Option<Span>) -> Result<()> {
+        futures.iter().for_each(Future::give_up);
+        // Who is at short items stops behind one by itself.
+        let awaited = [self.tasks.awaited(1)];
+        let mut spec = WaitSpec::new(Operation::Pool, &awaited, place);
+        spec.deadline = Some(clock::now() + STOPS_BY_ITSELF);
+        let all_over = || futures.iter().all(|future| future.state().is_final());
+        let waited = wait::wait(&spec, || Ok(all_over().then_some(())));
+        let me = fork::pid();
+        let crew = futures.iter().filter_map(Future::abandon);
+        let crew: Vec<Process> = crew.filter(|worker| worker.pid() != Some(me)).collect();
+        let ended = end_all(&crew, place);
+        waited?;
+        ended
     }
 
     /// Raises what the `init` of a worker raised, once.

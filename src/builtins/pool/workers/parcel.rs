@@ -113,7 +113,7 @@ impl Pool {
             from: None,
         };
         let future = Future::new(self.tasks.id(), &message.bytes, &message.handles, &terms)?;
-        self.tasks.submit(&future)?;
+        self.tasks.submit(&future, true)?;
         Ok(FutureHandle {
             future,
             pool: Some(self.clone()),

@@ -157,7 +157,7 @@ impl Pool {
             from: task.from,
         };
         let future = Future::new(self.tasks.id(), &message.bytes, &message.handles, &terms)?;
-        self.tasks.submit(&future)?;
+        self.tasks.submit(&future, task.job.is_some())?;
         Ok(FutureHandle {
             future,
             pool: Some(self.clone()),
