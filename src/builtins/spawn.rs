@@ -390,6 +390,9 @@ fn join_process(
 
 /// The value that a process left, or the error that `join` raises instead.
 pub fn value_of(context: &mut dyn Context, process: &Process, ended: Ended) -> Outcome {
+    if !matches!(ended, Ended::Returned(_) | Ended::Passed(_)) && !process.is_program() {
+        process.check_common_end()?;
+    }
     let message = match ended {
         Ended::Returned(message) => return unpack_or_nil(context, &message),
         Ended::Raised(message) => message,

@@ -251,6 +251,14 @@ impl Process {
         }
     }
 
+    /// Looks whether it has failed by the Ctrl-C that this process is about to hear of.
+    ///
+    /// # Errors
+    /// `Cancelled`: this process hears of it by that.
+    pub fn check_common_end(&self) -> Result<()> {
+        signals::take_part(&self.record())
+    }
+
     /// Waits for its end without its value: true when it has ended.
     pub fn wait(&self, timeout: Option<f64>, place: Option<Span>) -> Result<bool> {
         Ok(self.join(timeout, place)?.is_some())

@@ -307,6 +307,30 @@ pub(super) fn was_interrupted(record: &Record<'_>) -> bool {
     is_tree_interrupted() && record.began_at() <= tree_interrupted_at()
 }
 
+/// Where a child of this process has ended by the Ctrl-C that the tree is being told of, which may be sooner than this process is told
+/// itself: then it is told by that. Two errors would come one after the other, the second into what cleans up after the first.
+///
+/// # Errors
+/// `Cancelled`, unless this process was told before.
+pub(super) fn take_part(child: &Record<'_>) -> Result<()> {
+    let Some(arena) = arena::get().filter(|_| is_in_grace() && was_interrupted(child)) else {
+        return Ok(());
+    };
+    check_cancelled()?;
+    let own = record::of_slot(arena, arena::me());
+    // The main process tells the others when it is told itself.
+    let Some(own) = own.filter(|_| arena.main_pid() != fork::pid() && !was_cancelled()) else {
+        return Ok(());
+    };
+    if was_interrupted(&own) && own.is_first_to_ask() {
+        CANCELLED.store(true, Ordering::Relaxed);
+        own.obey(clock::deadline(GRACE));
+        return Err(Error::new(codes::CANCELLED, "this process was cancelled"));
+    }
+    // It is being told this very moment.
+    wait::sleep(SHARED_DELAY, None)
+}
+
 /// Whether what was begun at an instant (monotonic nanoseconds) may end by the Ctrl-C that the tree was told of a moment ago.
 pub(super) fn may_end_by_interrupt(since: u64) -> bool {
     is_in_grace() && since <= tree_interrupted_at()
@@ -316,6 +340,12 @@ pub(super) fn may_end_by_interrupt(since: u64) -> bool {
 pub fn is_in_grace() -> bool {
     let at = tree_interrupted_at();
     at != 0 && clock::now() < at.saturating_add(clock::nanoseconds(GRACE))
+}
+
+/// The error of a Ctrl-C that this process has heard of since an instant (monotonic nanoseconds).
+pub fn interrupted_since(since: u64) -> Option<Box<Error>> {
+    let is_since = INTERRUPTED_AT.load(Ordering::Relaxed) >= since;
+    is_since.then(|| Error::new(codes::INTERRUPTED, "interrupted by Ctrl-C"))
 }
 
 /// Nanoseconds of the monotonic clock until which processes that were told to end may take their time; `None` when the

@@ -101,6 +101,11 @@ pub struct Process {
 /// Counts the children of this process, those with a name of their own too: the second child is `Process-2`.
 static NUMBERED: AtomicU64 = AtomicU64::new(0);
 
+/// What changes when this process makes a child, and in the child: what was made at another value of it, a second process has as well.
+pub fn family() -> (i32, u64) {
+    (fork::pid(), NUMBERED.load(Ordering::Relaxed))
+}
+
 /// Prepares a process that is not started: it has no pid and is not alive.
 pub fn prepare(spec: &SpawnSpec) -> Result<Process> {
     super::start()?;

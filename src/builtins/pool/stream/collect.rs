@@ -5,9 +5,11 @@ use super::super::workers::with_news;
 use super::part::Part;
 use super::{Plan, Stream};
 use crate::builtins::progress::{Bar, Progress};
+use crate::diag::codes;
 use crate::os::clock;
 use crate::process::pool::future::{Future, State};
 use crate::process::pool::job::Produced;
+use crate::process::signals;
 use crate::value::Value;
 use crate::value::heap::{Gc, Marker};
 use crate::value::list::List;
@@ -50,7 +52,14 @@ pub fn collect(
     };
     let begun = pool.tasks.begin_map().map_err(Fault::from);
     let begun = pool.told_why(context, begun)?;
-    let outcome = gathering.run(context);
+    let since = clock::now();
+    let mut outcome = gathering.run(context);
+    if let Some(error) = signals::interrupted_since(since)
+        && matches!(&outcome, Err(Fault::Thrown(Value::Error(error))) if error.report.code == codes::CANCELLED)
+    {
+        // The source has heard of the Ctrl-C, and an item that ended by it was faster.
+        outcome = Err(error.into());
+    }
     let kept = gathering.stream.end_journal().map_err(Fault::from);
     if outcome.is_err()
         && gathering.stream.relay.is_some()

@@ -21,6 +21,7 @@ use crate::builtins::modules::random;
 use crate::builtins::scarce::Scarce;
 use crate::process::pool::owner::Limits;
 use crate::process::pool::spool;
+use crate::process::spawn;
 use crate::process::tenders::{self, Tender};
 use crate::source::Span;
 use crate::value::Value;
@@ -122,6 +123,8 @@ pub struct Stream {
     /// Tasks and busy time of the pool when it began.
     before: (u64, u64),
     drained: Cell<bool>,
+    /// Who made it: with a process that was forked since, two have it, and neither may take results away from the other.
+    made_by: (i32, u64),
     /// It is being made: nothing is waited for.
     starting: Cell<bool>,
     /// Its function, once something was handed in.
@@ -166,6 +169,7 @@ impl Stream {
             stream,
             place,
             drained: Cell::new(false),
+            made_by: spawn::family(),
             starting: Cell::new(false),
             function: RefCell::default(),
             broken: RefCell::default(),

@@ -11,6 +11,7 @@ use crate::os::clock;
 use crate::process::pool::future::{Future, State};
 use crate::process::pool::job::Produced;
 use crate::process::pool::spool::Spool;
+use crate::process::spawn;
 use crate::process::wait::Awaited;
 use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
@@ -384,6 +385,11 @@ impl Stream {
         }
     }
 
+    /// Whether no other process has inherited it.
+    fn is_alone(&self) -> bool {
+        self.made_by == spawn::family()
+    }
+
     /// The values and errors of a part that is over, as the workers gave them.
     fn raw_results(
         &self,
@@ -396,7 +402,7 @@ impl Stream {
             let mut all = Vec::new();
             for item in 0..job.total().min(part.items.len() as u64) {
                 let result = value_of(context, job.result(item))?;
-                if future.state() == State::Value {
+                if future.state() == State::Value && self.is_alone() {
                     job.forget_result(item);
                 }
                 let (Ok(value) | Err(value)) = result;
@@ -413,7 +419,9 @@ impl Stream {
         }
         // It came as `[value]` or as `[nil, error]`.
         let outcome = future::outcome(context, future);
-        future.forget_result();
+        if self.is_alone() {
+            future.forget_result();
+        }
         let results = match outcome {
             // The task as such has failed: its result cannot travel, or finds no room.
             Err(Fault::Thrown(error)) if future.state() == State::Error => {
