@@ -301,10 +301,6 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
         let all = cancels || of_line || was_interrupted();
         failures.retain(|hold| !all && !signals::was_interrupted(&Record::of(hold.object())));
     }
-    if cancels {
-        // They were told to end with this process.
-        failures.retain(|hold| Record::of(hold.object()).flags() & ASKED == 0);
-    }
     let count = failures.len();
     tell_of_children(arena, failures);
     if !of_line {
