@@ -43,31 +43,57 @@ impl Process {
 
     /// The first half of [`Process::cancel`]: marks and wakes it. False when it is not alive.
     pub fn ask_to_cancel(&self) -> bool {
+        self.mark() && self.tell()
+    }
+
+    /// Marks it: it gets the error wherever it looks next. False when it is not alive.
+    fn mark(&self) -> bool {
+        let record = Record::of(self.hold().object());
         if self.is_program() {
-            Record::of(self.hold().object()).obey(clock::deadline(signals::GRACE));
+            record.obey(clock::deadline(signals::GRACE));
+            return true;
+        }
+        match (arena::get(), record.slot()) {
+            (Some(arena), Some(process)) => self.alive() && signals::mark(arena, process, record),
+            _ => false,
+        }
+    }
+
+    /// Wakes it when it was marked. False when it is not alive.
+    fn tell(&self) -> bool {
+        let record = Record::of(self.hold().object());
+        if self.is_program() {
             return self.terminate();
         }
-        let (Some(arena), Some(process)) = (arena::get(), Record::of(self.hold().object()).slot())
-        else {
-            return false;
-        };
-        if !self.alive() {
-            return false;
+        match (arena::get(), record.slot()) {
+            (Some(arena), Some(process)) => signals::tell(arena, process, record),
+            _ => false,
         }
-        signals::cancel(arena, process, Record::of(self.hold().object()))
     }
 
     /// As [`Process::ask_to_cancel`], but once: what cleans up already is not disturbed again.
     pub fn ask_to_end(&self) -> bool {
+        match self.is_to_be_asked() {
+            true => self.ask_to_cancel(),
+            false => self.alive(),
+        }
+    }
+
+    /// As [`Process::ask_to_end`] for several. All are marked before any is woken: else one whose wait ends because another has obeyed would
+    /// begin to clean up in order, and get its own error in the middle of that.
+    pub fn ask_all_to_end<'a>(processes: impl IntoIterator<Item = &'a Process>) {
+        let is_marked = |process: &&Process| process.is_to_be_asked() && process.mark();
+        let marked: Vec<&Process> = processes.into_iter().filter(is_marked).collect();
+        for process in marked {
+            process.tell();
+        }
+    }
+
+    fn is_to_be_asked(&self) -> bool {
         let record = Record::of(self.hold().object());
-        let asks = match self.is_program() {
+        match self.is_program() {
             true => !record.is_obeying(),
             false => record.is_first_to_ask(),
-        };
-        if asks {
-            self.ask_to_cancel()
-        } else {
-            self.alive()
         }
     }
 }

@@ -11,6 +11,7 @@
 //! could come to hold one of the objects is part of the question. (One reading is not enough: between a look at the first
 //! member's objects and at the second member's record, the second may have ended the first one's wait and gone to sleep.)
 
+mod collect;
 mod components;
 mod report;
 
@@ -23,6 +24,7 @@ use crate::arena::{self, Arena, Cell, HandleId, Object, ObjectKind, SlotRef};
 use crate::diag::Error;
 use crate::os::clock;
 use crate::source::Span;
+use collect::{Asked, ask_to_collect};
 use report::report;
 pub(super) use report::{lost, wanted};
 use std::cell::RefCell;
@@ -222,44 +224,6 @@ pub(super) fn programs_in_the_way(arena: &Arena, fed: &[HandleId]) -> Vec<Handle
 pub(super) fn was_told_lately(arena: &Arena) -> bool {
     let told = arena.cell(Cell::Told).load(Ordering::Relaxed);
     told != 0 && clock::now() < told.saturating_add(LATELY)
-}
-
-/// Who was asked to let its collector look.
-enum Asked {
-    Nobody,
-    Others,
-    Me,
-}
-
-/// Before the blocked are told so: those of them who have something in their hands that others wait for, by a handle that nobody
-/// may keep any more, are asked to collect, once in each wait.
-fn ask_to_collect(arena: &Arena, blocked: &Blocked, me: SlotRef) -> Asked {
-    let waited_for = blocked.values().flat_map(|(wait, _)| &wait.objects);
-    let keepers =
-        waited_for.filter_map(|&id| Some((ops(id.kind)?.keepers)(arena, arena.object(id)?)));
-    // A worker that has nothing to do may hold what its last task had.
-    let idle = blocked
-        .iter()
-        .filter(|(_, (wait, _))| wait.operation == Operation::Work);
-    let idle = idle.map(|(process, _)| *process);
-    let keepers: HashSet<SlotRef> = keepers.flatten().chain(idle).collect();
-    let mut asked = Asked::Nobody;
-    for keeper in keepers {
-        let Some((wait, _)) = blocked.get(&keeper) else {
-            continue;
-        };
-        let slot = arena.slot(keeper.index);
-        if slot.cells[WILLING_CELL].load(Ordering::SeqCst) != wait.epoch {
-            continue;
-        }
-        if keeper == me {
-            return Asked::Me;
-        }
-        slot.cells[COLLECT_CELL].store(wait.epoch, Ordering::SeqCst);
-        super::wait::wake_process(arena, keeper);
-        asked = Asked::Others;
-    }
-    asked
 }
 
 /// Breaks the barriers at which members of a group wait for somebody who has died; true when there were any.

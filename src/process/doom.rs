@@ -78,7 +78,9 @@ pub(super) fn take_over() {
         && record.parent() == Some(own)
         && let Some(noted) = record.take_doom()
     {
-        let instant = ask(noted, record, || signals::cancel(arena, own, record));
+        let instant = ask(noted, record, || {
+            signals::mark(arena, own, record) && signals::tell(arena, own, record)
+        });
         at(instant, [Doomed::Slot(own)]);
     }
     for hold in reaper::open_children()

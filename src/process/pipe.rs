@@ -176,7 +176,11 @@ impl End {
         }
         let awaited: Vec<Awaited<'_>> = self.awaited_room().into_iter().collect();
         let spec = WaitSpec::new(Operation::Send, &awaited, place).with_timeout(timeout);
-        let sent = wait::wait(&spec, || Ok(self.try_send(message)?.then_some(())))?;
+        let sent = wait::wait(&spec, || Ok(self.try_send(message)?.then_some(())));
+        let sent = sent.map_err(|error| match error.code == codes::DEADLOCK {
+            true => self.instead_of(error),
+            false => error,
+        })?;
         sent.ok_or_else(|| wait::timed_out(Operation::Send, "the pipe", timeout.unwrap_or(0.0)))
     }
 
@@ -231,21 +235,25 @@ impl End {
                 // What was sent before the other end went away has come.
                 match inbox.take() {
                     Take::Message(taken) => Ok(Some(taken)),
-                    _ => Err(self.nobody_left(arena)),
+                    _ => Err(nobody_left(arena, self.id(), "recv", Operation::Recv)),
                 }
             }
             Take::Empty => Ok(None),
         }
     }
 
-    /// The error of who receives when nobody can send any more; it tells who could have.
-    fn nobody_left(&self, arena: &Arena) -> Box<Error> {
-        let mut error = other_gone("recv");
-        if let Some(lost) = deadlock::lost(arena, self.id(), Operation::Recv, arena::me()) {
-            error.message += "; ";
-            error.message += &lost;
+    /// What a sender is told when nobody can make room any more: where who was at the other end has died and no other is there, that
+    /// is not the fault of a group.
+    fn instead_of(&self, error: Box<Error>) -> Box<Error> {
+        let (Some(arena), Some(other)) = (arena::get(), self.other()) else {
+            return error;
+        };
+        let holds = |process| process != arena::me() && arena.holds(process, other);
+        let has_died = || deadlock::lost(arena, other, Operation::Send, arena::me()).is_some();
+        match !arena.live_processes().any(holds) && (arena.is_forsaken(other) || has_died()) {
+            true => nobody_left(arena, other, "send", Operation::Send),
+            false => error,
         }
-        error
     }
 
     fn is_other_gone(&self, arena: &Arena) -> bool {
@@ -368,6 +376,16 @@ fn other_gone(operation: &str) -> Box<Error> {
             "`{operation}` needs somebody at the other end of the pipe, but nobody holds it any more"
         ),
     )
+}
+
+/// The error of who waits for an end when nobody is left at the other side of it; it tells who was.
+fn nobody_left(arena: &Arena, id: HandleId, name: &str, operation: Operation) -> Box<Error> {
+    let mut error = other_gone(name);
+    if let Some(lost) = deadlock::lost(arena, id, operation, arena::me()) {
+        error.message += "; ";
+        error.message += &lost;
+    }
+    error
 }
 
 fn ready(

@@ -408,9 +408,7 @@ pub(super) fn note_program(process: &Process) {
 }
 
 fn cancel<'a>(rest: impl IntoIterator<Item = &'a Process>) {
-    for process in rest {
-        process.ask_to_end();
-    }
+    Process::ask_all_to_end(rest);
 }
 
 fn timed_out(scope: &Open, rest: &VecDeque<Process>) -> Box<Error> {

@@ -1,6 +1,6 @@
 //! Ctrl-C and cancellation, as the script meets them: errors raised where the machine polls and in the waiting place.
 
-use super::channel::tell;
+use super::channel::tell as debts;
 use super::doom::{self, Doomed};
 use super::pool::reading;
 use super::record::{self, ASKED, DAEMON, Record, SIGNALLED, WORKER};
@@ -10,6 +10,7 @@ use crate::diag::{Error, Result, codes};
 use crate::os::fork::{self, WaitStatus};
 use crate::os::{clock, signal, stopped};
 use crate::source::Span;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Seconds between Ctrl-C and the kill of what has not ended by itself.
@@ -108,7 +109,7 @@ pub fn collect() {
 /// Raises `Interrupted` or `Cancelled` if it is due, once for each time; reaps children that ended. The failure of a process in
 /// an open scope is a `Cancelled` too. Before that, whoever was left asleep for a moment is woken.
 pub fn check() -> Result<()> {
-    tell::pay();
+    debts::pay();
     stopped::stop_again();
     doom::check();
     let happened = signal::take(
@@ -165,6 +166,15 @@ pub fn check_urgent() -> Result<()> {
         0 => Ok(()),
         _ => check(),
     }
+}
+
+/// As [`check_urgent`], and also when this process was marked and the signal has not come yet.
+///
+/// # Errors
+/// As [`check_urgent`].
+pub(super) fn check_told() -> Result<()> {
+    check_urgent()?;
+    check_cancelled()
 }
 
 /// A cancellation is a mark in the slot; the signal is only to wake. The mark is taken down when the error is raised,
@@ -239,13 +249,26 @@ fn interrupt_tree() {
     };
     let others: Vec<(SlotRef, Option<(u64, bool)>)> =
         others.map(|process| (process, standing(process))).collect();
-    for (process, before) in others {
+    // All are marked before any is woken: else one whose wait ends because another has obeyed would begin to clean up in order, and get its
+    // own error in the middle of that.
+    let mut marked = HashSet::new();
+    for &(process, before) in &others {
         let (before, obeys) = before.unwrap_or_default();
+        if let Some(record) = record::of_slot(arena, process)
+            && record.flags() & (DAEMON | WORKER) != DAEMON
+            && !obeys
+            && (before & ASKED != 0 || record.is_first_to_ask())
+            && mark(arena, process, record)
+        {
+            marked.insert(process);
+        }
+    }
+    for (process, _) in others {
         let pid = arena.slot(process.index).pid.load(Ordering::Acquire);
         match record::of_slot(arena, process) {
             Some(record) if record.flags() & (DAEMON | WORKER) != DAEMON => {
-                if !obeys && (before & ASKED != 0 || record.is_first_to_ask()) {
-                    cancel(arena, process, record);
+                if marked.contains(&process) {
+                    tell(arena, process, record);
                 }
                 doom::at(killed_at, [Doomed::Slot(process)]);
             }
@@ -261,17 +284,19 @@ fn interrupt_tree() {
     }
 }
 
-/// Marks a process as cancelled and wakes it. False when it is not alive.
-pub(super) fn cancel(arena: &Arena, process: SlotRef, record: Record<'_>) -> bool {
+/// Marks a process as cancelled: it gets the error wherever it looks next. False when it is not alive.
+pub(super) fn mark(arena: &Arena, process: SlotRef, record: Record<'_>) -> bool {
     let slot = arena.slot(process.index);
     // Before the mark: whoever sees that it was asked asks no second time.
     record.flag(ASKED);
     record.obey(clock::deadline(GRACE));
     slot.cancelled.store(1, Ordering::SeqCst);
-    if !arena.is_alive(process) {
-        // The slot may have been freed in between; a mark left in a free slot is cleared when it is taken.
-        return false;
-    }
+    // The slot may have been freed in between; a mark left in a free slot is cleared when it is taken.
+    arena.is_alive(process)
+}
+
+/// Wakes a process that was marked. False when it is not alive.
+pub(super) fn tell(arena: &Arena, process: SlotRef, record: Record<'_>) -> bool {
     wait::wake_process(arena, process);
     record.flag(SIGNALLED);
     fork::send_signal_pinned(record.pid(), signal::cancel_signal(), || {

@@ -177,6 +177,7 @@ pub fn wait<T>(
     spec: &WaitSpec<'_>,
     mut condition: impl FnMut() -> Result<Option<T>>,
 ) -> Result<Option<T>> {
+    signals::check_urgent()?;
     if let Some(flow) = spec.flow {
         flow.serve(&mut Vec::new())?;
     }
@@ -332,6 +333,9 @@ impl Sleep<'_> {
             // Before the condition, which may take what is waited for while the record still tells of a wait.
             awake.store(1, Ordering::SeqCst);
             let (words, count) = words_of(arena, spec, record);
+            // First: what the condition gives may be the end of somebody who was told to end as this process was, and then the script
+            // would clean up in order until it hears of that in the middle.
+            signals::check_told()?;
             self.flowing.serve()?;
             if let Some(value) = condition()? {
                 pass_on(arena, spec);
