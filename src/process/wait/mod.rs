@@ -222,9 +222,6 @@ pub fn wait<T>(
         drop(record);
         match slept? {
             Slept::Over(value) => {
-                if is_soon && value.is_some() {
-                    sleep.learn();
-                }
                 outlet::settle();
                 return Ok(value);
             }
@@ -311,16 +308,6 @@ fn spin<T>(
 }
 
 impl Sleep<'_> {
-    /// After a wait: one that was short enough to spin through says how long the next one is to spin. (Who has come down to
-    /// spinning shortly would never learn of it otherwise: what it waits for comes later than it looks.)
-    fn learn(&self) {
-        let slept = clock::now() - self.since;
-        if slept < MOST_SPINNING {
-            let spinning = (slept * 2).clamp(LEAST_SPINNING, MOST_SPINNING);
-            SPINNING.fetch_max(spinning, Ordering::Relaxed);
-        }
-    }
-
     fn sleep_until<T>(
         &mut self,
         arena: &Arena,
