@@ -23,6 +23,7 @@ pub mod memory;
 pub mod name;
 pub mod poll;
 pub mod program;
+pub mod removal;
 pub mod robust;
 pub mod signal;
 pub mod stopped;

@@ -3,6 +3,8 @@
 use crate::builtins::{arguments, system};
 use crate::diag::{self, Field, codes};
 use crate::os::name::{self, Name};
+use crate::os::removal::remove_tree;
+use crate::process::wait;
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::show;
@@ -35,6 +37,10 @@ pub fn between<T>(
             }
             Err(error) => error,
         };
+        if let Some(error) = wait::broken_off(&error) {
+            // It was not the system.
+            return Err(error.into());
+        }
         if error.kind() == io::ErrorKind::NotFound {
             let missing = match from.path().symlink_metadata() {
                 Err(_) => from,
@@ -238,7 +244,9 @@ pub fn move_to(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     // On another file system it has to be made anew; what is there stays until it is whole.
     if from.path().is_dir() && !from.path().is_symlink() {
         copy_all(context, "move", from.path(), &there)?;
-        between(context, "move", &from, &to, || fs::remove_dir_all(&from))?;
+        between(context, "move", &from, &to, || {
+            remove_tree(from.path(), &mut wait::attend_carried)
+        })?;
         return Ok(Value::Nil);
     }
     between(context, "move", &from, &to, || {

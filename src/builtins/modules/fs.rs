@@ -6,6 +6,8 @@ use crate::builtins::{Module, Table, arguments, lazy, system, text_search};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::os::name::{self, Name};
+use crate::os::removal::remove_tree;
+use crate::process::wait;
 use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, operate, show, text};
@@ -272,7 +274,9 @@ pub fn rmdir(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn rmtree(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    on_path(context, "rmtree", args, |path| fs::remove_dir_all(path))?;
+    on_path(context, "rmtree", args, |path| {
+        remove_tree(path.path(), &mut wait::attend_carried)
+    })?;
     Ok(Value::Nil)
 }
 

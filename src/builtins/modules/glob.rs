@@ -3,65 +3,101 @@
 
 use crate::diag::Result;
 use crate::os::name::{self, Name};
-use crate::process::signals;
+use crate::process::wait;
+use std::collections::HashSet;
 
-/// The paths that fit a pattern, sorted.
+/// The paths that fit a pattern, sorted, each once.
 ///
 /// # Errors
-/// `Interrupted` and `Cancelled`.
+/// `Interrupted`, `Cancelled` and the like.
 pub fn expand(pattern: &str) -> Result<Vec<String>> {
     let (root, rest) = match pattern.strip_prefix('/') {
         Some(rest) => ("/", rest),
         None => ("", pattern),
     };
-    let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
-    let mut found = Vec::new();
-    descend(root, &parts, &mut found)?;
+    let mut parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+    // Several in a row say what one says.
+    parts.dedup_by(|part, before| *part == ANY_DEPTH && *before == ANY_DEPTH);
+    let first = parts.iter().position(|part| *part == ANY_DEPTH);
+    let mut search = Search {
+        outermost: first.map_or(0, |at| parts.len() - at),
+        ..Search::default()
+    };
+    search.descend(root, &parts)?;
+    let mut found = search.found;
     found.sort();
     found.dedup();
     Ok(found)
 }
 
-fn descend(folder: &str, parts: &[&str], found: &mut Vec<String>) -> Result<()> {
-    signals::check_urgent()?;
-    let Some((&part, rest)) = parts.split_first() else {
-        if !folder.is_empty() {
-            found.push(folder.to_string());
+/// What stands for any number of directories.
+const ANY_DEPTH: &str = "**";
+
+/// What was found, and where it was looked.
+#[derive(Default)]
+struct Search {
+    found: Vec<String>,
+    /// How many parts of the pattern are left at its first `**`.
+    outermost: usize,
+    /// The directories at which a `**` that has another one before it began, with how many parts of the pattern were left: each can be
+    /// come to in many ways, as many as the ones before can share out what lies above, and has the same below it each time.
+    begun: HashSet<(String, usize)>,
+}
+
+impl Search {
+    fn descend(&mut self, folder: &str, parts: &[&str]) -> Result<()> {
+        wait::attend()?;
+        let Some((&part, rest)) = parts.split_first() else {
+            if !folder.is_empty() {
+                self.found.push(folder.to_string());
+            }
+            return Ok(());
+        };
+        if part == ANY_DEPTH {
+            return self.descend_any(folder, parts, rest);
         }
-        return Ok(());
-    };
-    if part == "**" {
-        descend(folder, rest, found)?;
+        if !part.contains(['*', '?', '[']) {
+            let path = join(folder, part);
+            if std::fs::symlink_metadata(Name::new(&path)).is_ok() {
+                self.descend(&path, rest)?;
+            }
+            return Ok(());
+        }
+        let pattern: Vec<char> = part.chars().collect();
         for name in names(folder) {
+            let text: Vec<char> = name.chars().collect();
+            let hidden = name.starts_with('.') && !part.starts_with('.');
+            if !hidden && fits(&pattern, &text) {
+                let path = join(folder, &name);
+                if rest.is_empty() || Name::new(&path).path().is_dir() {
+                    self.descend(&path, rest)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `parts` begins with `**`, and `rest` is what follows.
+    fn descend_any(&mut self, folder: &str, parts: &[&str], rest: &[&str]) -> Result<()> {
+        let is_first = parts.len() == self.outermost;
+        if !is_first && !self.begun.insert((folder.to_string(), parts.len())) {
+            return Ok(());
+        }
+        self.descend(folder, rest)?;
+        for name in names(folder) {
+            if name.starts_with('.') {
+                continue;
+            }
             let path = join(folder, &name);
             let real = std::fs::symlink_metadata(Name::new(&path)).is_ok_and(|data| data.is_dir());
-            if real && !name.starts_with('.') {
-                descend(&path, parts, found)?;
-            } else if rest.is_empty() && !name.starts_with('.') {
-                found.push(path);
+            if real {
+                self.descend(&path, parts)?;
+            } else if rest.is_empty() {
+                self.found.push(path);
             }
         }
-        return Ok(());
+        Ok(())
     }
-    if !part.contains(['*', '?', '[']) {
-        let path = join(folder, part);
-        if std::fs::symlink_metadata(Name::new(&path)).is_ok() {
-            descend(&path, rest, found)?;
-        }
-        return Ok(());
-    }
-    let pattern: Vec<char> = part.chars().collect();
-    for name in names(folder) {
-        let text: Vec<char> = name.chars().collect();
-        let hidden = name.starts_with('.') && !part.starts_with('.');
-        if !hidden && fits(&pattern, &text) {
-            let path = join(folder, &name);
-            if rest.is_empty() || Name::new(&path).path().is_dir() {
-                descend(&path, rest, found)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 fn join(folder: &str, name: &str) -> String {
@@ -150,6 +186,25 @@ fn one_of(pattern: &[char], c: char) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_stars_go_through_each_directory_once() {
+        let root = tempfile::tempdir().unwrap();
+        let deep = root.path().join("d/".repeat(24));
+        std::fs::create_dir_all(&deep).unwrap();
+        std::fs::write(deep.join("x"), "").unwrap();
+        let root = name::text(root.path());
+        let find = |pattern: &str| expand(&format!("{root}/{pattern}")).unwrap();
+        let all = format!("{root}/{}x", "d/".repeat(24));
+        // In as many ways as these stars can share out the directories this would take for ever.
+        for pattern in ["**/".repeat(24) + "x", "**/d/".repeat(12) + "**/x"] {
+            assert_eq!(find(&pattern), [&*all], "{pattern}");
+        }
+        assert_eq!(find(&("**/*/".repeat(12) + "**/none")), [""; 0]);
+        assert_eq!(find("**/**").len(), 26);
+        assert_eq!(find("**/d/**").len(), 25);
+        assert_eq!(find("d/**/d/*/**/d/d/d"), find("d/d/*/d/**/d/d"));
+    }
 
     #[test]
     fn names_fit_patterns() {

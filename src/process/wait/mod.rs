@@ -22,7 +22,7 @@ pub(super) use outside::program_of;
 pub use outside::{Program, outside};
 use record::Record;
 use std::sync::atomic::{AtomicU64, Ordering};
-pub use system::{Attentive, broken_off, open, report, write};
+pub use system::{Attentive, attend, attend_carried, broken_off, open, report, write};
 
 numbered! {
     /// What a process can wait in.

@@ -213,6 +213,20 @@ fn carried<T>(done: Result<io::Result<T>>) -> io::Result<T> {
     done.unwrap_or_else(|error| Err(io::Error::other(Carried(error))))
 }
 
+/// For a long step of native code that looks between pieces: what ends this process's work, the time-out of a scope included.
+///
+/// # Errors
+/// `Interrupted`, `Cancelled` and the like.
+pub fn attend() -> Result<()> {
+    signals::check_urgent()?;
+    scope::check_deadline()
+}
+
+/// As [`attend`], inside of an error of the system ([`broken_off`]).
+pub fn attend_carried() -> io::Result<()> {
+    carried(attend().map(Ok))
+}
+
 /// What has ended a call on an [`Attentive`] file, if it was not the system.
 pub fn broken_off(error: &io::Error) -> Option<Box<diag::Error>> {
     let carried = error.get_ref()?.downcast_ref::<Carried>()?;
