@@ -68,8 +68,11 @@ fn choose_once(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut talks = Talks::with("select", &[]);
     for written in written.items().to_values() {
         let (case, talk) = case(context, written)?;
+        match &case {
+            Case::Read(reading) => talks.add_read(reading.talk()),
+            _ => talks.add(talk),
+        }
         cases.push(case);
-        talks.add(talk);
     }
     let limit = match (has_else, timeout, after) {
         (true, ..) => Some(0.0),
@@ -150,7 +153,7 @@ impl Case {
     }
 }
 
-/// A case from `[operation, object, arguments]`, with the streams that are served while it is waited for.
+/// A case from `[operation, object, arguments]`, with the program that is joined and talked with, whose streams are served meanwhile.
 fn case(context: &mut dyn Context, written: Value) -> Outcome<(Case, Option<Rc<Conversation>>)> {
     let parts = arguments::list("select", "case", &written)?;
     let part = |at| parts.get(at).unwrap_or(Value::Nil);
@@ -169,8 +172,7 @@ fn case(context: &mut dyn Context, written: Value) -> Outcome<(Case, Option<Rc<C
         return Ok((Case::JoinFuture(handle.future.clone()), None));
     }
     if let Some(reading) = Reading::case(&operation, &object, &item)? {
-        let talk = Some(reading.talk());
-        return Ok((Case::Read(reading), talk));
+        return Ok((Case::Read(reading), None));
     }
     let talk = process.and_then(ProcessHandle::talk);
     let case = match (operation.as_str(), queue, end, process) {

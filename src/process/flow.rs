@@ -21,6 +21,9 @@ pub trait Flow {
     /// What ends the wait: there is no room for what came.
     fn serve(&self, interests: &mut Vec<Interest>) -> Result<()>;
 
+    /// Whether what comes of it can end the wait, as a line does that is waited for: such a wait is one for the outside.
+    fn can_end_wait(&self) -> bool;
+
     /// Whether, behind that, nothing is on its way to where it goes as well.
     fn is_settled(&self) -> bool;
 }

@@ -21,6 +21,8 @@ pub struct Talks {
     /// What the script waits in, for messages.
     what: &'static str,
     all: Vec<Rc<Conversation>>,
+    /// What one of them writes is waited for.
+    reads: bool,
 }
 
 impl Talks {
@@ -30,12 +32,22 @@ impl Talks {
             .iter()
             .filter_map(|value| value.as_handle::<ProcessHandle>());
         let all = handles.filter_map(|handle| handle.talk()).collect();
-        Talks { what, all }
+        Talks {
+            what,
+            all,
+            reads: false,
+        }
     }
 
     /// One more.
     pub fn add(&mut self, talk: Option<Rc<Conversation>>) {
         self.all.extend(talk);
+    }
+
+    /// One more, of which what it writes is waited for.
+    pub fn add_read(&mut self, talk: Rc<Conversation>) {
+        self.all.push(talk);
+        self.reads = true;
     }
 
     /// Ends their inputs: whoever could write to them waits for their ends, and nothing else ends this wait.
@@ -50,6 +62,10 @@ impl Talks {
 }
 
 impl Flow for Talks {
+    fn can_end_wait(&self) -> bool {
+        self.reads
+    }
+
     fn is_settled(&self) -> bool {
         self.all.iter().all(|talk| talk.is_settled())
     }

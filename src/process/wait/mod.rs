@@ -362,7 +362,8 @@ impl Sleep<'_> {
                 if tenders::are_behind() {
                     return Ok(Slept::Tend);
                 }
-                if spec.operation.is_inside() && ends_by_itself(spec).is_none() {
+                let for_outside = spec.flow.is_some_and(Flow::can_end_wait);
+                if spec.operation.is_inside() && !for_outside && ends_by_itself(spec).is_none() {
                     flow::end_needless_inputs(arena);
                 }
                 look_for_deadlock(arena, spec, false)?;
