@@ -21,7 +21,7 @@ use crate::os::name;
 use crate::program::{Command, Input, Output};
 use crate::value::handle::{Handle, Parts};
 use crate::value::heap::Marker;
-use crate::value::native::{Args, Context, Fault, Native, Outcome};
+use crate::value::native::{Args, Context, Native, Outcome};
 use crate::value::{Value, show};
 use std::any::Any;
 use std::ffi::OsStr;
@@ -164,17 +164,18 @@ impl CommandHandle {
     fn pipe_into(&self, next: &CommandHandle) -> Outcome<CommandHandle> {
         if !matches!(self.command.output, Output::Default) || !self.command.tees.is_empty() {
             let rule = "must send its output into the pipe, but sends it elsewhere";
-            return Err(refuse_pipe(&self.command, rule));
+            return Err(refuse_pipe(&self.command, rule).into());
         }
         if !matches!(next.command.input, Input::Default) {
             let rule = "must take its input from the pipe, but takes it from elsewhere";
-            return Err(refuse_pipe(&next.command, rule));
+            return Err(refuse_pipe(&next.command, rule).into());
         }
         let (first, then) = (&self.command, &next.command);
         for command in [first, then] {
             if command.terminal.is_some() {
                 let rule = "has no terminal of its own, but this one has";
-                return Err(refuse_pipe(command, rule));
+                let error = refuse_pipe(command, rule);
+                return Err(error.with_help(settings::TERMINAL_OF_A_PIPELINE).into());
             }
         }
         let timeout = match (first.timeout, then.timeout) {
@@ -206,9 +207,9 @@ impl CommandHandle {
     }
 }
 
-fn refuse_pipe(command: &Command, rule: &str) -> Fault {
+fn refuse_pipe(command: &Command, rule: &str) -> Box<diag::Error> {
     let message = format!("a command in a pipeline {rule}: `{}`", command.label());
-    diag::Error::new(codes::VALUE, message).into()
+    diag::Error::new(codes::VALUE, message)
 }
 
 /// Whether a value is what makes a command: `sh`, or a method of a command that gives a changed one.

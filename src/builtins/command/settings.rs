@@ -158,13 +158,16 @@ pub(super) fn terminal(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             "a pipeline has no terminal of its own: `{}`",
             handle.command.label()
         );
-        let help = "the shell can run the pipeline on one: sh(\"a | b\").terminal()";
         return Err(diag::Error::new(codes::VALUE, message)
-            .with_help(help)
+            .with_help(TERMINAL_OF_A_PIPELINE)
             .into());
     }
     Ok(handle.with(context, |handle| handle.command.terminal = Some(terminal)))
 }
+
+/// What to write instead: a terminal belongs to a session, which only what one program starts can share.
+pub(super) const TERMINAL_OF_A_PIPELINE: &str =
+    "the shell can run a pipeline on one: sh(\"a \\\"$1\\\" | b\", value).terminal()";
 
 /// The width or the height of a terminal.
 pub(super) fn side_of_terminal(

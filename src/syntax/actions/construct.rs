@@ -135,14 +135,14 @@ impl Builder<'_> {
             }
             kind => {
                 let path = Expr { kind, span };
-                if has_call(&path) {
+                if has_call(&path, true) {
                     self.spawned_without_call(&path);
                     return path;
                 }
                 return self.spawn_command(options, path, start, end);
             }
         };
-        if has_call(&callee) {
+        if has_call(&callee, false) {
             let error = Error::new(
                 codes::UNEXPECTED,
                 "expected a name and one argument list after `spawn`, found a call of a call",
@@ -318,14 +318,22 @@ impl Builder<'_> {
     }
 }
 
-/// Whether a callee has a call in it, which would be evaluated in the spawning process. That of a setting of a command is.
-fn has_call(callee: &Expr) -> bool {
+/// Whether a callee has a call in it, which would be evaluated in the spawning process. That of a setting of a command is, and
+/// that of `sh`, which makes one, where that is not asked for (`of_shell`).
+fn has_call(callee: &Expr, of_shell: bool) -> bool {
     match &callee.kind {
         ExprKind::Method { receiver, name, .. } if COMMAND_SETTINGS.contains(&&*name.name) => {
-            has_call(receiver)
+            has_call(receiver, of_shell)
         }
+        ExprKind::Call { callee, .. } if is_name(callee, "sh") => of_shell,
         ExprKind::Call { .. } | ExprKind::Method { .. } => true,
-        ExprKind::Field { object, .. } | ExprKind::Index { object, .. } => has_call(object),
+        ExprKind::Field { object, .. } | ExprKind::Index { object, .. } => {
+            has_call(object, of_shell)
+        }
         _ => false,
     }
+}
+
+fn is_name(expr: &Expr, name: &str) -> bool {
+    matches!(&expr.kind, ExprKind::Name(found) if *found.name == *name)
 }
