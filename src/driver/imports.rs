@@ -13,6 +13,7 @@ use std::rc::Rc;
 /// The standard modules that are written in Par: name and text. What begins with `_` is a part of another, and not listed.
 const WRITTEN_IN_PAR: &[(&str, &str)] = &[
     ("_jobs", include_str!("../../stdlib/_jobs.par")),
+    ("_log", include_str!("../../stdlib/_log.par")),
     ("_tasks", include_str!("../../stdlib/_tasks.par")),
     ("jobs", include_str!("../../stdlib/jobs.par")),
     ("log", include_str!("../../stdlib/log.par")),
