@@ -26,7 +26,7 @@ pub const POOL_MAP: [&str; 17] = [
 
 /// The constructs with their options.
 const ALL: [(&str, &[&str]); 6] = [
-    ("spawn", &["name", "daemon", "start", "method"]),
+    ("spawn", &["name", "daemon", "watched", "start", "method"]),
     ("join", &["timeout"]),
     ("lock", &["timeout"]),
     ("scope", &["timeout", "limit"]),

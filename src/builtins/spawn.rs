@@ -88,6 +88,9 @@ fn spawn(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     arguments::callable("spawn", "function", &args[1])?;
     state::of::<StartMethod>(context).spawned = true;
     let process = nouns::prepare(&spec)?;
+    if options.flag("watched", false)? {
+        process.be_watched();
+    }
     let work = [args[1], args[2], args[3]];
     if !options.flag("start", true)? {
         let handle = ProcessHandle::pending(process, work);

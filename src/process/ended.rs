@@ -2,7 +2,7 @@
 
 use super::flow::Flow;
 use super::reaper;
-use super::record::{OBSERVED, PASSED, Record, Status};
+use super::record::{OBSERVED, OUT_OF_TIME, PASSED, Record, Status};
 use super::signals;
 use super::spawn::{Message, Process};
 use super::wait::{self, Awaited, Operation, WaitSpec};
@@ -154,6 +154,16 @@ impl Process {
         let message =
             format!("`{operation}` waits for a process that was started, but {name} was not");
         Err(Error::new(codes::VALUE, message).with_help("start it first: p.start()"))
+    }
+
+    /// Whoever spawns it looks after its end, whatever that is: no scope is ended by its failure, and nobody is told of it.
+    pub fn be_watched(&self) {
+        self.record().flag(OBSERVED);
+    }
+
+    /// Whether it is a program whose time was over, and that was ended for that.
+    pub fn had_its_time(&self) -> bool {
+        self.record().flags() & OUT_OF_TIME != 0
     }
 
     /// Whether it has ended in a way that `join` raises.

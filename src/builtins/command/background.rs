@@ -40,6 +40,9 @@ pub fn spawn_value(context: &mut dyn Context, args: Args<'_>) -> Outcome {
             .into());
     };
     let process = prepare(context, handle, name)?;
+    if options.flag("watched", false)? {
+        process.be_watched();
+    }
     if !options.flag("start", true)? {
         let work = [args[1], Value::Nil, Value::Nil];
         let handle = ProcessHandle::pending(process, work);
