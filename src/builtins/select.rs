@@ -8,6 +8,7 @@ use super::process::ProcessHandle;
 use super::queue::QueueHandle;
 use super::{Table, arguments, lease, spawn, travel, willing};
 use crate::diag::{self, codes};
+use crate::os::clock;
 use crate::process;
 use crate::process::channel::Prepared;
 use crate::process::pipe::End;
@@ -84,15 +85,30 @@ fn choose_once(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let objects = cases.iter().map(Case::holder).collect::<Vec<_>>();
     let awaited: Vec<Awaited<'_>> = objects.iter().filter_map(Holder::awaited).collect();
     let count = cases.len();
-    let chosen = select::select(count, &awaited, limit, place, talks.flow(), |at| {
-        if is_passed_over(&cases, at) {
-            return Ok(None);
+    let deadline = limit.map(clock::deadline);
+    let left = |at: u64| at.saturating_sub(clock::now()) as f64 / 1e9;
+    let mut rest = limit;
+    let chosen = loop {
+        // The programs that are read have their own times.
+        let own = talks.check_times()?;
+        let timeout = match (rest, own.map(left)) {
+            (Some(rest), Some(own)) => Some(rest.min(own)),
+            (rest, own) => rest.or(own),
+        };
+        let chosen = select::select(count, &awaited, timeout, place, talks.flow(), |at| {
+            if is_passed_over(&cases, at) {
+                return Ok(None);
+            }
+            match cases.get_mut(at) {
+                Some(case) => attempt(context, case),
+                None => Ok(None),
+            }
+        })?;
+        rest = deadline.map(left);
+        if chosen.is_some() || own.is_none() || rest == Some(0.0) {
+            break chosen;
         }
-        match cases.get_mut(at) {
-            Some(case) => attempt(context, case),
-            None => Ok(None),
-        }
-    })?;
+    };
     let (index, value) = match chosen {
         Some((index, Ok(Chosen::Value(value)))) => (index as i64, value),
         Some((index, Ok(Chosen::Ended(ended)))) => match cases.get(index) {

@@ -4,7 +4,7 @@
 
 use super::command::{Command, Stage};
 use super::streams::{Feed, Source, Tail};
-use super::tee;
+use super::{failure, tee};
 use crate::diag::Result;
 use crate::os::fork::{self, WaitStatus};
 use crate::os::poll::Interest;
@@ -107,16 +107,42 @@ impl Running {
             return true;
         }
         // It has ended in time: what it wrote until then may be read later.
-        if let Some(output) = &mut self.output {
-            let most = std::mem::replace(&mut output.most, usize::MAX);
-            output.flow();
-            output.most = most;
-            if !output.is_over() {
-                return true;
-            }
+        let is_held = self.is_held_open();
+        if !is_held {
+            self.deadline = None;
+        }
+        is_held
+    }
+
+    /// Whether somebody may write to its outputs still, once all is read that it has written itself.
+    fn is_held_open(&mut self) -> bool {
+        let sources = [&mut self.output, &mut self.errors].into_iter().flatten();
+        let mut held = false;
+        for source in sources {
+            let most = std::mem::replace(&mut source.most, usize::MAX);
+            source.flow();
+            source.most = most;
+            held |= !source.is_over();
+        }
+        held
+    }
+
+    /// Of one that somebody else ends, after it has ended in time: when its time is over too, and what it left behind holds its outputs
+    /// open, that is ended.
+    ///
+    /// # Errors
+    /// `Timeout` then, once.
+    pub fn check_rest(&mut self) -> Result<()> {
+        if self.deadline.is_none_or(|deadline| deadline > clock::now()) {
+            return Ok(());
         }
         self.deadline = None;
-        false
+        if !self.is_held_open() {
+            return Ok(());
+        }
+        let error = failure::out_of_time(self);
+        programs::end_rest(self.job);
+        Err(error)
     }
 
     /// Its programs, as the table of programs knows them.

@@ -49,6 +49,9 @@ pub(super) enum Kind {
 /// What to do where what is read is no text.
 const IS_NO_TEXT: &str = "start the program with start(encoding: \"latin-1\"), start(errors: \"replace\") or start(binary: true)";
 
+/// Seconds until a program whose time is over is looked at again: the alarm is about to end it.
+const UNTIL_ITS_END: f64 = 0.05;
+
 /// Which of its streams.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Which {
@@ -396,8 +399,16 @@ impl Conversation {
         let place = context.place();
         let deadline = timeout.map(clock::deadline);
         let mut running = self.running.borrow_mut();
-        let pumped = running.pump(place, deadline, &mut done)?;
-        running.check_tees()?;
+        let pumped = loop {
+            let own = self.check_time(&mut running)?;
+            let until = deadline.into_iter().chain(own).min();
+            let pumped = running.pump(place, until, &mut done)?;
+            running.check_tees()?;
+            let is_over = || deadline.is_some_and(|deadline| deadline <= clock::now());
+            if pumped != Pumped::OutOfTime || is_over() {
+                break pumped;
+            }
+        };
         match pumped {
             Pumped::OutOfTime => {
                 let seconds = timeout.unwrap_or(0.0);
@@ -409,6 +420,31 @@ impl Conversation {
                 Err(error.with_field("seconds", Field::Float(seconds)).into())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the time of the program is over, and it has ended, but not what it left behind and what holds its outputs open. When to
+    /// ask again (monotonic nanoseconds), if that is of use.
+    fn check_time(&self, running: &mut Running) -> diag::Result<Option<u64>> {
+        let Some(deadline) = running.deadline() else {
+            return Ok(None);
+        };
+        // Its own end, by the alarm, comes first; its outputs end with it then.
+        if self.process.had_its_time() {
+            return Ok(None);
+        }
+        if deadline <= clock::now() && self.process.alive() {
+            return Ok(Some(clock::deadline(UNTIL_ITS_END)));
+        }
+        running.check_rest()?;
+        Ok(running.deadline())
+    }
+
+    /// As [`Conversation::check_time`], for a wait that somebody else makes.
+    pub(super) fn check_its_time(&self) -> diag::Result<Option<u64>> {
+        match self.running.try_borrow_mut() {
+            Ok(mut running) => self.check_time(&mut running),
+            Err(_) => Ok(None),
         }
     }
 

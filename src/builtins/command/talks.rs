@@ -50,6 +50,18 @@ impl Talks {
         self.reads = true;
     }
 
+    /// Of those whose output is waited for: when to ask this again (monotonic nanoseconds), if that is of use.
+    ///
+    /// # Errors
+    /// `Timeout`: what one of them left behind holds its output open beyond its time.
+    pub fn check_times(&self) -> diag::Result<Option<u64>> {
+        let mut next = None;
+        for talk in self.all.iter().filter(|_| self.reads) {
+            next = next.into_iter().chain(talk.check_its_time()?).min();
+        }
+        Ok(next)
+    }
+
     /// Ends their inputs: whoever could write to them waits for their ends, and nothing else ends this wait.
     pub fn end_inputs(&self) {
         self.all.iter().for_each(|talk| talk.end_input());

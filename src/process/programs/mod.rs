@@ -274,6 +274,12 @@ pub fn forget(job: JobId) {
     settle(false);
 }
 
+/// Ends what a job has left behind that ended in order.
+pub fn end_rest(job: JobId) {
+    with(|state| state.condemn(job));
+    settle(false);
+}
+
 impl State {
     fn strike(&mut self, id: JobId) {
         let Some(job) = self.jobs.remove(&id) else {
@@ -283,11 +289,16 @@ impl State {
             fork::wait_for(program.started.pid, false);
         }
         if job.killed || job.died() {
-            self.killed.push_back(id);
-            self.tolerated.retain(|_, job| *job != Some(id));
-            if self.killed.len() > REMEMBERED {
-                self.killed.pop_front();
-            }
+            self.condemn(id);
+        }
+    }
+
+    /// What is left of a job may not stay.
+    fn condemn(&mut self, id: JobId) {
+        self.killed.push_back(id);
+        self.tolerated.retain(|_, job| *job != Some(id));
+        if self.killed.len() > REMEMBERED {
+            self.killed.pop_front();
         }
     }
 
