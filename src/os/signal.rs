@@ -103,6 +103,14 @@ extern "C" fn on_signal(
     info: *const libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
+    note(signal, info);
+    // Whatever it was: of two that come at once the second interrupts the handler of the first, and only the first finds the call.
+    // SAFETY: with SA_SIGINFO the third argument is the context of what was interrupted, which lives until the handler returns.
+    unsafe { super::blocking::leave(context) };
+}
+
+/// What a handler does: async-signal-safe.
+fn note(signal: libc::c_int, info: *const libc::siginfo_t) {
     let bit = if signal == libc::SIGINT {
         // SAFETY: with SA_SIGINFO the kernel gives a pointer to a whole `siginfo_t`, which lives until the handler returns.
         let is_key = unsafe { (*info).si_code } == FROM_KERNEL;
@@ -160,8 +168,6 @@ extern "C" fn on_signal(
         // SAFETY: set_wake_word takes only words that stay mapped; an atomic addition is async-signal-safe.
         unsafe { (*word).fetch_add(1, Ordering::SeqCst) };
     }
-    // SAFETY: with SA_SIGINFO the third argument is the context of what was interrupted, which lives until the handler returns.
-    unsafe { super::blocking::leave(context) };
 }
 
 /// Has a Ctrl-C that nobody looks at end this process in time.
