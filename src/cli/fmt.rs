@@ -6,6 +6,7 @@ use super::report::Reporter;
 use super::run::Input;
 use super::testing::scripts_below;
 use crate::driver::Driver;
+use crate::os::replace;
 use crate::syntax;
 use similar::TextDiff;
 use std::io::Write;
@@ -81,7 +82,12 @@ fn one(file: &Path, check: bool, reporter: &Reporter) -> u8 {
     if same {
         return 0;
     }
-    match std::fs::write(file, &text) {
+    // A script is not lost for want of room, or by a power cut in the middle of it.
+    let written = match replace::is_replaceable(file) {
+        true => replace::replace(file, text.as_bytes(), 0o644),
+        false => std::fs::write(file, &text),
+    };
+    match written {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("par: cannot write {}: {error}", file.display());

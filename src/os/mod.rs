@@ -24,6 +24,7 @@ pub mod name;
 pub mod poll;
 pub mod program;
 pub mod removal;
+pub mod replace;
 pub mod robust;
 pub mod signal;
 pub mod stopped;

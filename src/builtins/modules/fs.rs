@@ -7,6 +7,7 @@ use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::os::name::{self, Name};
 use crate::os::removal::remove_tree;
+use crate::os::replace;
 use crate::process::wait;
 use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, Outcome};
@@ -14,7 +15,6 @@ use crate::value::{Value, operate, show, text};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::Path;
 
 /// The module.
 pub static MODULE: Module = Module {
@@ -89,35 +89,17 @@ fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(atomic) => arguments::boolean("write", "atomic", atomic)?,
         None => false,
     };
-    if atomic {
-        system::retry(context, "write", &path, || write_atomic(path.path(), data))?;
+    if atomic && replace::is_replaceable(path.path()) {
+        // As `open` makes new files: readable for all, less what the umask takes.
+        let mode = 0o666 & !umask();
+        system::retry(context, "write", &path, || {
+            replace::replace(path.path(), data, mode)
+        })?;
     } else {
         let mut file = system::open(context, "write", &path, system::TO_WRITE)?;
         system::retry(context, "write", &path, || file.write_all(data))?;
     }
     Ok(Value::Int(data.len() as i64))
-}
-
-/// Writes a file beside the one that is meant, brings it to the disk, and gives it the other's name: who reads sees the old content or
-/// the new one, after a power cut too.
-fn write_atomic(path: &Path, data: &[u8]) -> io::Result<()> {
-    // A link stays one: what it leads to is changed.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(data)?;
-    let mode = match fs::metadata(&target) {
-        Ok(data) => data.permissions(),
-        // As `open` makes new files: readable for all, less what the umask takes.
-        Err(_) => fs::Permissions::from_mode(0o666 & !umask()),
-    };
-    file.as_file().set_permissions(mode)?;
-    file.as_file().sync_all()?;
-    file.persist(&target).map_err(|error| error.error)?;
-    fs::File::open(folder)?.sync_all()
 }
 
 /// The bits that new files of this process do not get.
