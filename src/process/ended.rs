@@ -91,15 +91,19 @@ impl Ended {
 }
 
 impl Ended {
-    /// As [`Ended::error`] for a program; `limit`: it was ended when so many seconds were over.
-    pub fn program_error(&self, name: &str, pid: i32, limit: Option<f64>) -> Option<Box<Error>> {
-        let expected = format!("`{name}` (pid {pid}) was to exit with 0");
+    /// As [`Ended::error`] for a program; `what`: how the message names it, or its stage that failed; `limit`: it was ended when so many seconds were over.
+    pub fn program_error(
+        &self,
+        what: &str,
+        name: &str,
+        pid: i32,
+        limit: Option<f64>,
+    ) -> Option<Box<Error>> {
+        let expected = format!("{what} was to exit with 0");
         let error = match (self, limit) {
             (Ended::Exited(_) | Ended::Killed(_), Some(seconds)) => Error::new(
                 codes::TIMEOUT,
-                format!(
-                    "`{name}` (pid {pid}) was to end within {seconds} s, but it took longer; it was ended"
-                ),
+                format!("{what} was to end within {seconds} s, but it took longer; it was ended"),
             )
             .with_field("seconds", Field::Float(seconds)),
             (&Ended::Exited(code), _) if code != 0 => {

@@ -371,10 +371,20 @@ impl Process {
             true => {
                 let record = self.record();
                 let limit = (record.flags() & OUT_OF_TIME != 0).then(|| record.limit());
-                ended.program_error(&name, pid, limit)
+                let what = match self.failed_stage() {
+                    Some(stage) if limit.is_none() => stage,
+                    _ => format!("`{name}` (pid {pid})"),
+                };
+                ended.program_error(&what, &name, pid, limit)
             }
             false => ended.error(&name, pid),
         }
+    }
+
+    /// How messages name the stage of a pipeline that failed.
+    fn failed_stage(&self) -> Option<String> {
+        let (arena, block) = (arena::get()?, self.record().result());
+        (block != 0).then(|| String::from_utf8_lossy(arena.message_bytes(block)).into_owned())
     }
 
     /// Looks whether a program has ended: the process that started it says how, unless it is dead; then the kernel has

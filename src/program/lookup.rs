@@ -44,6 +44,8 @@ fn given(stage: &Stage, name: &[u8]) -> Result<PathBuf> {
         _ => path.clone(),
     };
     match std::fs::metadata(&from) {
+        // The kernel says that the folder is none.
+        Err(_) if !has_folder(stage) => Ok(path),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(missing(stage, None)),
         Ok(data) if data.is_dir() || data.permissions().mode() & 0o111 == 0 => {
             Err(not_executable(&from, data.is_dir()))
@@ -53,12 +55,23 @@ fn given(stage: &Stage, name: &[u8]) -> Result<PathBuf> {
     }
 }
 
+/// Whether the folder that it is to run in is there.
+fn has_folder(stage: &Stage) -> bool {
+    let folder = stage.folder.as_deref();
+    folder.is_none_or(|folder| Name::new(folder).path().is_dir())
+}
+
 fn search(stage: &Stage, name: &[u8]) -> Result<PathBuf> {
     let folders = stage.variable("PATH").unwrap_or_else(|| USUAL.into());
     let mut refused = None;
     for folder in std::env::split_paths(&folders) {
         let path = folder.join(std::ffi::OsStr::from_bytes(name));
-        match std::fs::metadata(&path) {
+        // It is executed in the folder that the program runs in.
+        let seen = match &stage.folder {
+            Some(within) if path.is_relative() => Name::new(within).path().join(&path),
+            _ => path.clone(),
+        };
+        match std::fs::metadata(&seen) {
             Ok(data) if data.is_file() && data.permissions().mode() & 0o111 != 0 => {
                 return Ok(path);
             }

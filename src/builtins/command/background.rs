@@ -10,7 +10,7 @@ use crate::builtins::process::ProcessHandle;
 use crate::diag::{self, codes};
 use crate::process::programs::{self, Background};
 use crate::process::{Process, scope};
-use crate::program::{Input, Output, Plan, Running};
+use crate::program::{Input, Output, Plan, Running, Stage};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, show};
 use std::rc::Rc;
@@ -124,7 +124,12 @@ fn launch(
         ..plan
     };
     let mut running = crate::program::start(&handle.command, plan)?;
+    let stages = match &running.stages[..] {
+        [_] => Vec::new(),
+        stages => stages.iter().map(Stage::label).collect(),
+    };
     let background = Background {
+        stages,
         allowed: running
             .stages
             .iter()

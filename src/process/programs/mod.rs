@@ -49,6 +49,8 @@ pub struct JobId(u64);
 pub struct Background {
     /// The codes that each stage may leave with.
     pub allowed: Vec<Vec<i32>>,
+    /// What messages call each stage; none for a program alone, which has the name of the whole.
+    pub stages: Vec<String>,
     /// Whether the innermost scope waits for it.
     pub in_scope: bool,
     /// Seconds that it may take, for messages.
@@ -81,6 +83,7 @@ struct Job {
 struct Spawned {
     hold: Hold,
     allowed: Vec<Vec<i32>>,
+    stages: Vec<String>,
 }
 
 #[derive(Default)]
@@ -340,6 +343,7 @@ pub fn hand_over(job: JobId, background: Background, process: &Process) {
         job.spawned = Some(Spawned {
             hold,
             allowed: background.allowed,
+            stages: background.stages,
         });
         job.programs.first().map(|program| program.started.pid)
     });
@@ -381,8 +385,8 @@ pub(super) fn reap() -> bool {
         sweep::signal_job(*job, *signal);
     }
     set_alarm();
-    for (hold, status, passed) in sealed {
-        seal(hold, status, passed);
+    for verdict in sealed {
+        seal(verdict);
     }
     died
 }
@@ -402,8 +406,8 @@ impl Job {
         signal
     }
 
-    /// The process object of a spawned job that is over, how it ended as a whole, and whether that is well.
-    fn verdict(&self) -> Option<(Hold, WaitStatus, bool)> {
+    /// How a spawned job that is over has ended as a whole.
+    fn verdict(&self) -> Option<Verdict> {
         let spawned = self.spawned.as_ref()?;
         let statuses: Vec<WaitStatus> = self.programs.iter().filter_map(|p| p.status).collect();
         let failed = first_failure(&statuses, &spawned.allowed);
@@ -412,7 +416,17 @@ impl Job {
             .or(statuses.last())
             .copied()
             .unwrap_or(WaitStatus::Exited(0));
-        Some((spawned.hold.clone(), status, failed.is_none()))
+        let stage = |at: usize| Some((at, spawned.stages.get(at)?));
+        let stage = failed.and_then(stage).map(|(at, stage)| {
+            let count = spawned.stages.len();
+            format!("`{stage}` (stage {} of {count})", at + 1)
+        });
+        Some(Verdict {
+            hold: spawned.hold.clone(),
+            status,
+            stage,
+            passed: failed.is_none(),
+        })
     }
 }
 
@@ -432,7 +446,24 @@ pub fn first_failure(statuses: &[WaitStatus], allowed: &[Vec<i32>]) -> Option<us
     })
 }
 
-fn seal(hold: Hold, status: WaitStatus, passed: bool) {
+/// How a spawned job has ended.
+struct Verdict {
+    /// Its process object.
+    hold: Hold,
+    status: WaitStatus,
+    /// How messages name the stage that failed.
+    stage: Option<String>,
+    /// Whether that is well.
+    passed: bool,
+}
+
+fn seal(verdict: Verdict) {
+    let Verdict {
+        hold,
+        status,
+        stage,
+        passed,
+    } = verdict;
     let Some(arena) = arena::get() else {
         return;
     };
@@ -444,7 +475,9 @@ fn seal(hold: Hold, status: WaitStatus, passed: bool) {
         WaitStatus::Exited(code) => Status::Exited(code),
         WaitStatus::Signalled(number) => Status::Killed(number),
     };
-    record.seal(arena, status, 0);
+    // Without room for the name of what failed, the whole is named.
+    let text = stage.and_then(|stage| arena.write_message(stage.as_bytes(), &[]).ok());
+    record.seal(arena, status, text.unwrap_or(0));
     scope::note_bad_end();
     if super::reaper::is_news(&record) {
         super::reaper::note_failure(hold);
