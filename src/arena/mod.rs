@@ -70,7 +70,10 @@ struct Header {
     chunk_mutex: RobustMutex,
     /// Writing to standard output, once texts are written that the kernel may cut.
     output: RobustMutex,
+    errors: RobustMutex,
     long_output: AtomicU32,
+    /// The same for standard error, where that is another file.
+    long_errors: AtomicU32,
     /// Processes spawned in the tree.
     serial: AtomicU64,
     /// The process that made the arena.
@@ -235,6 +238,7 @@ impl Arena {
         header.world.initialise();
         header.chunk_mutex.initialise();
         header.output.initialise();
+        header.errors.initialise();
         header.main_pid.store(fork::pid(), Ordering::Relaxed);
         header.made_at.store(clock::now(), Ordering::Relaxed);
         header.object_hint.store(1, Ordering::Relaxed);
@@ -293,15 +297,19 @@ impl Arena {
         self.at(0)
     }
 
-    /// The turn to write `length` bytes to standard output, to be taken first. Texts of up to 4 KiB (`PIPE_BUF`) are never cut by
-    /// the kernel and need none, until some process of the tree has written a longer one.
-    pub fn output_turn(&self, length: usize) -> Option<&RobustMutex> {
+    /// The turn to write `length` bytes to standard output, or to a standard error that leads elsewhere, to be taken first. Texts of up
+    /// to 4 KiB (`PIPE_BUF`) are never cut by the kernel and need none, until some process of the tree has written a longer one.
+    pub fn output_turn(&self, is_error: bool, length: usize) -> Option<&RobustMutex> {
         const NEVER_CUT: usize = 4096;
         let header = self.header();
+        let (turn, has_long) = match is_error {
+            true => (&header.errors, &header.long_errors),
+            false => (&header.output, &header.long_output),
+        };
         if length > NEVER_CUT {
-            header.long_output.store(1, Ordering::SeqCst);
+            has_long.store(1, Ordering::SeqCst);
         }
-        (header.long_output.load(Ordering::SeqCst) != 0).then_some(&header.output)
+        (has_long.load(Ordering::SeqCst) != 0).then_some(turn)
     }
 
     /// Holds and slots are cleared, and garbage is collected, under this lock. What it guards needs no repair: each

@@ -15,11 +15,13 @@ use crate::os::{blocking, clock, name};
 use crate::process::pool::outlet;
 use crate::process::{finish, scope, signals, tenders};
 use crate::source::Span;
+use nix::sys::stat::fstat;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::OnceLock;
 
 /// How long the turn to print is waited for without a look at anything else: who has it is in the middle of a long text.
 const TURN: u64 = 20_000_000;
@@ -44,16 +46,32 @@ fn heard<T>(mut call: impl FnMut() -> io::Result<T>) -> Result<io::Result<T>> {
 }
 
 /// Writes all bytes to standard output or standard error (`descriptor`): with one `write(2)`, unless the kernel takes them in parts.
-/// Long texts of several processes take turns on standard output. What was closed when this program was started takes anything.
+/// Long texts of several processes take turns. What was closed when this program was started takes anything.
 ///
 /// # Errors
 /// Outside those of a wait (`Interrupted` and the like; some of the bytes may be written then), inside those of the system.
 pub fn write(descriptor: RawFd, bytes: &[u8]) -> Result<io::Result<()>> {
-    outlet::settle();
-    let _turn = match arena::get().filter(|_| descriptor == libc::STDOUT_FILENO) {
-        Some(arena) => take_turn(arena, bytes.len())?,
+    let _turn = match arena::get() {
+        Some(arena) => take_turn(arena, is_apart(descriptor), bytes.len())?,
         None => None,
     };
+    put(descriptor, bytes)
+}
+
+/// Whether it is a standard error that does not lead where standard output does: there the two take turns with each other.
+fn is_apart(descriptor: RawFd) -> bool {
+    static LEAD_TO_ONE: OnceLock<bool> = OnceLock::new();
+    let place = |number: BorrowedFd<'_>| {
+        let there = fstat(number).ok()?;
+        Some((there.st_dev, there.st_ino))
+    };
+    let lead_to_one = || place(io::stdout().as_fd()) == place(io::stderr().as_fd());
+    descriptor == libc::STDERR_FILENO && !*LEAD_TO_ONE.get_or_init(lead_to_one)
+}
+
+/// Writes without a turn.
+fn put(descriptor: RawFd, bytes: &[u8]) -> Result<io::Result<()>> {
+    outlet::settle();
     let mut rest = bytes;
     while !rest.is_empty() {
         match heard(|| blocking::write(descriptor, rest))? {
@@ -83,7 +101,8 @@ pub fn report(bytes: &[u8]) {
             let look = || signals::check().map(|()| true);
             has_room = poll::wait(&[end], Some(until), look) == Ok(true);
         }
-        report_piece(piece);
+        // Who has the turn may wait for the same reader.
+        let _ = put(libc::STDERR_FILENO, piece);
     }
 }
 
@@ -95,8 +114,8 @@ fn report_piece(bytes: &[u8]) {
     }
 }
 
-fn take_turn(arena: &Arena, length: usize) -> Result<Option<Guard<'_>>> {
-    let Some(turn) = arena.output_turn(length) else {
+fn take_turn(arena: &Arena, is_error: bool, length: usize) -> Result<Option<Guard<'_>>> {
+    let Some(turn) = arena.output_turn(is_error, length) else {
         return Ok(None);
     };
     let mut taken = turn.try_lock();
