@@ -111,7 +111,10 @@ fn do_at_end() {
 /// Tells of what this process could not write, now that nobody uses its files any more; the exit status of the main process is 1
 /// then.
 fn tell_of_lost() {
-    let lost = held::take_lost();
+    tell_lost(&held::take_lost());
+}
+
+fn tell_lost(lost: &[diag::Error]) {
     if let Some(hooks) = hooks() {
         lost.iter().for_each(|error| (hooks.report_lost)(error));
     }
@@ -288,6 +291,9 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
     let workers: Vec<&Process> = daemons.iter().filter(|child| is_worker(child)).collect();
     end_workers(&workers, deadline);
     programs::end_all(of_line);
+    if !of_line {
+        settle_outputs(cancels || by_interrupt);
+    }
     for daemon in &daemons {
         daemon.kill();
     }
@@ -307,6 +313,16 @@ fn end_below(cancels: bool, of_line: bool) -> usize {
         reaper::end_all_strays();
     }
     count
+}
+
+/// What programs have written goes where it is to go as well; who takes it slowly is waited for, but not by what was told to end.
+fn settle_outputs(is_told: bool) {
+    let deadline = is_told.then(|| signals::grace_ends().unwrap_or_else(clock::now));
+    match flow::settle(deadline) {
+        Ok(lost) => tell_lost(&lost),
+        Err(error) if error.code == codes::INTERRUPTED => note_interrupted(),
+        Err(_) => {}
+    }
 }
 
 /// Tells of children that failed and that nobody joined.

@@ -6,8 +6,9 @@ use super::deadlock;
 use super::pool::outlet;
 use super::record::ENDED;
 use super::spawn::Process;
+use super::wait::{self, Operation, WaitSpec};
 use crate::arena::{Arena, HandleId};
-use crate::diag::Result;
+use crate::diag::{Error, Result};
 use crate::os::arrival::Arrivals;
 use crate::os::poll::Interest;
 use std::cell::{Cell, RefCell};
@@ -41,12 +42,26 @@ pub trait Talk {
 
     /// Nobody will ask for what it writes.
     fn read_for_nobody(&self);
+
+    /// Whether what it writes goes elsewhere as well, and more of that may come.
+    fn goes_elsewhere(&self) -> bool;
+
+    /// Whether, behind a move, nothing is on its way there.
+    fn is_settled(&self) -> bool;
+
+    /// What keeps it from going there, once.
+    ///
+    /// # Errors
+    /// A file takes no more.
+    fn check(&self) -> Result<()>;
 }
 
 thread_local! {
     static TALKS: RefCell<Vec<Weak<dyn Talk>>> = const { RefCell::new(Vec::new()) };
     /// Whether there is any: most processes have none, and look at this only.
     static ANY: Cell<bool> = const { Cell::new(false) };
+    /// Whether this process is at its end.
+    static IS_ENDING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Adds a program, until it is dropped.
@@ -71,15 +86,20 @@ pub(super) fn may_begin() -> bool {
     ANY.get()
 }
 
-/// The programs that this process talks with and that somebody waits for.
-fn awaited() -> Vec<Rc<dyn Talk>> {
-    if !ANY.get() {
-        return Vec::new();
+/// The programs that this process talks with.
+fn all() -> Vec<Rc<dyn Talk>> {
+    match ANY.get() {
+        true => TALKS.with_borrow(|talks| talks.iter().filter_map(Weak::upgrade).collect()),
+        false => Vec::new(),
     }
-    let mut talks: Vec<_> =
-        TALKS.with_borrow(|talks| talks.iter().filter_map(Weak::upgrade).collect());
-    talks.retain(|talk: &Rc<dyn Talk>| {
-        talk.program().awaited().object.events[ENDED].waiting() > 0 && talk.program().alive()
+}
+
+/// Those of them that somebody waits for; at the end of this process also those whose output goes elsewhere.
+fn awaited() -> Vec<Rc<dyn Talk>> {
+    let mut talks = all();
+    talks.retain(|talk| {
+        let is_awaited = talk.program().awaited().object.events[ENDED].waiting() > 0;
+        is_awaited && talk.program().alive() || IS_ENDING.get() && talk.goes_elsewhere()
     });
     talks
 }
@@ -95,10 +115,48 @@ pub(super) fn serve_awaited(interests: &mut Vec<Interest>) {
 /// their ends, and is nobody's.
 pub(super) fn read_for_nobody() {
     if ANY.get() {
-        let talks = TALKS.with_borrow(|talks| talks.iter().filter_map(Weak::upgrade).collect());
-        let talks: Vec<Rc<dyn Talk>> = talks;
-        talks.iter().for_each(|talk| talk.read_for_nobody());
+        IS_ENDING.set(true);
+        all().iter().for_each(|talk| talk.read_for_nobody());
     }
+}
+
+/// What the programs of this process have written on its way to where it goes as well, once they have ended.
+struct Rest(Vec<Rc<dyn Talk>>);
+
+impl Flow for Rest {
+    fn serve(&self, interests: &mut Vec<Interest>) -> Result<()> {
+        self.0.iter().for_each(|talk| talk.move_on(interests));
+        Ok(())
+    }
+
+    fn can_end_wait(&self) -> bool {
+        true
+    }
+
+    fn is_settled(&self) -> bool {
+        self.0.iter().all(|talk| talk.is_settled())
+    }
+}
+
+/// Behind [`read_for_nobody`], when its programs have ended: waits until what they wrote is where it goes as well, until the deadline
+/// (monotonic nanoseconds) at most. What nobody was told of that does not take it.
+///
+/// # Errors
+/// What ends the wait.
+pub(super) fn settle(deadline: Option<u64>) -> Result<Vec<Error>> {
+    let mut rest = all();
+    IS_ENDING.set(false);
+    rest.retain(|talk| talk.goes_elsewhere());
+    if rest.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rest = Rest(rest);
+    let mut spec = WaitSpec::new(Operation::Outside, &[], None);
+    spec.deadline = deadline;
+    spec.flow = Some(&rest);
+    wait::wait(&spec, || Ok(rest.is_settled().then_some(())))?;
+    let lost = rest.0.iter().filter_map(|talk| talk.check().err());
+    Ok(lost.map(|error| *error).collect())
 }
 
 /// When `me` cannot go on before a program ends to which only it could write: ends the input of that. Nobody is left who could

@@ -230,6 +230,11 @@ impl Source {
         self.tees.push(tee);
     }
 
+    /// Whether it goes somewhere else as well, and more may.
+    pub fn has_tees(&self) -> bool {
+        !self.tees.is_empty()
+    }
+
     /// Nobody takes it here, from now on.
     pub fn keep_nothing(&mut self) {
         self.kept = false;

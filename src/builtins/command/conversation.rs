@@ -180,6 +180,18 @@ pub(super) fn output(method: &str, value: &Value) -> Outcome<Option<(Rc<Conversa
     Ok(Some(found).filter(|(_, which)| *which != Which::Input))
 }
 
+impl Drop for Conversation {
+    /// Nobody refers to it any more: what has come goes where it goes as well, as far as there is room.
+    fn drop(&mut self) {
+        if self.is_own() {
+            let running = self.running.get_mut();
+            if running.output.as_ref().is_some_and(Source::has_tees) {
+                running.drain_errors();
+            }
+        }
+    }
+}
+
 impl Conversation {
     /// Whether this process can talk with it.
     pub fn is_own(&self) -> bool {

@@ -10,6 +10,7 @@ use crate::os::poll::Interest;
 use crate::process::Process;
 use crate::process::flow::{self, Flow, Talk};
 use crate::program::Running;
+use crate::program::streams::Source;
 use crate::value::Value;
 use crate::value::native::{Context, Outcome};
 use std::cell::Cell;
@@ -121,6 +122,19 @@ impl Talk for Conversation {
         if let Ok(mut running) = self.running.try_borrow_mut() {
             running.end_input();
         }
+    }
+
+    fn goes_elsewhere(&self) -> bool {
+        let running = self.running.try_borrow();
+        running.is_ok_and(|running| running.output.as_ref().is_some_and(Source::has_tees))
+    }
+
+    fn is_settled(&self) -> bool {
+        Conversation::is_settled(self)
+    }
+
+    fn check(&self) -> diag::Result<()> {
+        self.check_tees()
     }
 
     fn read_for_nobody(&self) {
