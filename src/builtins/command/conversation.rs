@@ -49,9 +49,6 @@ pub(super) enum Kind {
 /// What to do where what is read is no text.
 const IS_NO_TEXT: &str = "start the program with start(encoding: \"latin-1\"), start(errors: \"replace\") or start(binary: true)";
 
-/// Seconds until a program whose time is over is looked at again: the alarm is about to end it.
-const UNTIL_ITS_END: f64 = 0.05;
-
 /// Which of its streams.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Which {
@@ -178,18 +175,6 @@ pub(super) fn output(method: &str, value: &Value) -> Outcome<Option<(Rc<Conversa
     }
     let found = conversation(method, value)?;
     Ok(Some(found).filter(|(_, which)| *which != Which::Input))
-}
-
-impl Drop for Conversation {
-    /// Nobody refers to it any more: what has come goes where it goes as well, as far as there is room.
-    fn drop(&mut self) {
-        if self.is_own() {
-            let running = self.running.get_mut();
-            if running.output.as_ref().is_some_and(Source::has_tees) {
-                running.drain_errors();
-            }
-        }
-    }
 }
 
 impl Conversation {
@@ -432,31 +417,6 @@ impl Conversation {
                 Err(error.with_field("seconds", Field::Float(seconds)).into())
             }
             _ => Ok(()),
-        }
-    }
-
-    /// Whether the time of the program is over, and it has ended, but not what it left behind and what holds its outputs open. When to
-    /// ask again (monotonic nanoseconds), if that is of use.
-    fn check_time(&self, running: &mut Running) -> diag::Result<Option<u64>> {
-        let Some(deadline) = running.deadline() else {
-            return Ok(None);
-        };
-        // Its own end, by the alarm, comes first; its outputs end with it then.
-        if self.process.had_its_time() {
-            return Ok(None);
-        }
-        if deadline <= clock::now() && self.process.alive() {
-            return Ok(Some(clock::deadline(UNTIL_ITS_END)));
-        }
-        running.check_rest()?;
-        Ok(running.deadline())
-    }
-
-    /// As [`Conversation::check_time`], for a wait that somebody else makes.
-    pub(super) fn check_its_time(&self) -> diag::Result<Option<u64>> {
-        match self.running.try_borrow_mut() {
-            Ok(mut running) => self.check_time(&mut running),
-            Err(_) => Ok(None),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::builtins::arguments;
 use crate::builtins::process::ProcessHandle;
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::os::clock;
 use crate::os::poll::Interest;
 use crate::process::Process;
 use crate::process::flow::{self, Flow, Talk};
@@ -15,6 +16,9 @@ use crate::value::Value;
 use crate::value::native::{Context, Outcome};
 use std::cell::Cell;
 use std::rc::Rc;
+
+/// Seconds until a program whose time is over is looked at again: the alarm is about to end it.
+const UNTIL_ITS_END: f64 = 0.05;
 
 /// The programs whose streams are served in one wait.
 #[derive(Default)]
@@ -100,12 +104,49 @@ impl Flow for Talks {
     }
 }
 
+impl Drop for Conversation {
+    /// Nobody refers to it any more: what has come goes where it goes as well, as far as there is room.
+    fn drop(&mut self) {
+        if self.is_own() {
+            let running = self.running.get_mut();
+            if running.output.as_ref().is_some_and(Source::has_tees) {
+                running.drain_errors();
+            }
+        }
+    }
+}
+
 impl Conversation {
     /// Has it served where another process waits for its end.
     pub(super) fn keep_going(self) -> Rc<Conversation> {
         let talk = Rc::new(self);
         flow::add(&(talk.clone() as Rc<dyn Talk>));
         talk
+    }
+
+    /// Whether the time of the program is over, and it has ended, but not what it left behind and what holds its outputs open. When to
+    /// ask again (monotonic nanoseconds), if that is of use.
+    pub(super) fn check_time(&self, running: &mut Running) -> diag::Result<Option<u64>> {
+        let Some(deadline) = running.deadline() else {
+            return Ok(None);
+        };
+        // Its own end, by the alarm, comes first; its outputs end with it then.
+        if self.process().had_its_time() {
+            return Ok(None);
+        }
+        if deadline <= clock::now() && self.process().alive() {
+            return Ok(Some(clock::deadline(UNTIL_ITS_END)));
+        }
+        running.check_rest()?;
+        Ok(running.deadline())
+    }
+
+    /// As [`Conversation::check_time`], for a wait that somebody else makes.
+    pub(super) fn check_its_time(&self) -> diag::Result<Option<u64>> {
+        match self.running.try_borrow_mut() {
+            Ok(mut running) => self.check_time(&mut running),
+            Err(_) => Ok(None),
+        }
     }
 }
 
