@@ -4,6 +4,7 @@
 
 use super::arguments;
 use crate::diag::{self, codes};
+use crate::process::signals;
 use crate::program::streams::Transform;
 use crate::value::Value;
 use crate::value::native::{Fault, Outcome};
@@ -38,6 +39,9 @@ pub struct Coding {
 /// What the help of an error says about an output or a file that is no UTF-8.
 pub const OTHERS: &str =
     "say what it is, as encoding: \"latin-1\", or take any bytes with errors: \"replace\"";
+
+/// How much is made at a time, in bytes: room for all that may come would be cleared anew behind each misfit.
+const ROOM: usize = 4096;
 
 impl Encoding {
     fn named(name: &str) -> Option<Encoding> {
@@ -207,20 +211,18 @@ impl Coding {
     ) -> Outcome<Vec<u8>> {
         let mut encoder = encoding.new_encoder();
         let mut data = Vec::with_capacity(text.len());
+        let mut room = [0; ROOM];
         loop {
-            let before = data.len();
-            let room = encoder.max_buffer_length_from_utf8_without_replacement(text.len());
-            data.resize(before + room.unwrap_or(text.len()).max(16), 0);
-            let to = data.get_mut(before..).unwrap_or_default();
             let (result, read, written) =
-                encoder.encode_from_utf8_without_replacement(text, to, true);
-            data.truncate(before + written);
+                encoder.encode_from_utf8_without_replacement(text, &mut room, true);
+            data.extend_from_slice(room.get(..written).unwrap_or_default());
             text = text.get(read..).unwrap_or_default();
             match result {
                 EncoderResult::InputEmpty => return Ok(data),
                 EncoderResult::OutputFull => {}
                 EncoderResult::Unmappable(c) => self.leave_out(function, c, &mut data)?,
             }
+            signals::check_urgent()?;
         }
     }
 
@@ -290,14 +292,11 @@ impl Transform for Reader {
         if self.decoder.is_none() {
             return self.take_narrow(raw, to);
         }
+        let mut room = [0; ROOM];
         while let Some(decoder) = &mut self.decoder {
-            let before = to.len();
-            let room = decoder.max_utf8_buffer_length_without_replacement(raw.len());
-            to.resize(before + room.unwrap_or(raw.len()).max(16), 0);
-            let free = to.get_mut(before..).unwrap_or_default();
             let (result, read, written) =
-                decoder.decode_to_utf8_without_replacement(raw, free, is_last);
-            to.truncate(before + written);
+                decoder.decode_to_utf8_without_replacement(raw, &mut room, is_last);
+            to.extend_from_slice(room.get(..written).unwrap_or_default());
             raw = raw.get(read..).unwrap_or_default();
             self.seen += read;
             match result {

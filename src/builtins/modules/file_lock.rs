@@ -11,7 +11,8 @@ use crate::value::native::{Args, Context, Fault, Native, Outcome};
 use crate::value::show;
 use std::any::Any;
 use std::cell::RefCell;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::rc::Rc;
 
 /// The methods of a lock that is held.
@@ -79,7 +80,11 @@ pub fn lock(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    let file = system::retry(context, "lock", &path, || options.open(&path))?;
+    // The lock itself asks for no right to write: a file that may only be read is opened so.
+    let file = system::retry(context, "lock", &path, || match options.open(&path) {
+        Err(error) if shared && error.kind() == ErrorKind::PermissionDenied => File::open(&path),
+        opened => opened,
+    })?;
     let place = context.place();
     let file = Rc::new(file);
     let mut taken = file_lock::take(&file, &path, shared, Some(0.0), place)?;

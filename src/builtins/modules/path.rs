@@ -127,13 +127,21 @@ fn splitext(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(pair(context, parts))
 }
 
+/// A path without the slash that says that it is of a folder: its name counts, as in `pathlib`.
+fn of_folder(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" => path,
+        named => named,
+    }
+}
+
 fn stem(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let (path, _) = extension(argument("stem", args)?);
+    let (path, _) = extension(of_folder(argument("stem", args)?));
     Ok(Value::str(context.heap(), parts(path).1))
 }
 
 fn suffix(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let (_, suffix) = extension(argument("suffix", args)?);
+    let (_, suffix) = extension(of_folder(argument("suffix", args)?));
     Ok(Value::str(context.heap(), suffix))
 }
 
@@ -258,17 +266,17 @@ fn names_on(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn with_suffix(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let path = Path::new(argument("with_suffix", args)?);
+    let path = of_folder(argument("with_suffix", args)?);
     let suffix = arguments::text("with_suffix", "suffix", &args[1])?;
     let good = suffix.is_empty() || (suffix.starts_with('.') && suffix.len() > 1);
     if !good || suffix.contains('/') {
         let rule = "must be empty or begin with a dot, such as \".txt\"";
         return Err(arguments::refuse("with_suffix", "suffix", rule, &args[1]));
     }
-    if path.file_name().is_none() {
+    if Path::new(path).file_name().is_none() {
         let rule = "must end with the name of a file";
         return Err(arguments::refuse("with_suffix", "path", rule, &args[0]));
     }
-    let suffix = suffix.strip_prefix('.').unwrap_or(suffix);
-    text(context, &path.with_extension(suffix))
+    let (path, _) = extension(path);
+    text(context, Path::new(&format!("{path}{suffix}")))
 }

@@ -36,7 +36,7 @@ pub fn new_path(
     prefix: &str,
     suffix: &str,
 ) -> Outcome<PathBuf> {
-    let root = std::env::temp_dir();
+    let root = root();
     let shown = name::text(&root);
     system::retry(context, function, &shown, || {
         let mut own = OWN.lock().map_err(|_| io::Error::other("in use"))?;
@@ -67,6 +67,15 @@ pub fn new_path(
             .path
             .join(name::os(&format!("{prefix}{}{suffix}", own.count))))
     })
+}
+
+/// The folder for what is temporary: TMPDIR, from the root, since the current folder may be another one later; `/tmp` where that is empty.
+fn root() -> PathBuf {
+    let root = std::env::temp_dir();
+    match root.as_os_str().is_empty() {
+        true => PathBuf::from("/tmp"),
+        false => std::path::absolute(&root).unwrap_or(root),
+    }
 }
 
 /// Makes a directory that only this user can enter, and locks it.

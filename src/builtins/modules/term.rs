@@ -6,6 +6,7 @@ use crate::os::terminal;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, compare, operate, show, text};
 use std::ops::ControlFlow;
+use std::str::Chars;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The module.
@@ -81,27 +82,33 @@ fn size(side: fn((usize, usize)) -> usize, variable: &str, otherwise: i64) -> Ou
     Ok(Value::Int(size.map_or(otherwise, |size| size as i64)))
 }
 
-/// The text without escape sequences: `ESC [ ... letter`, and `ESC ] ... BEL` (titles, links).
+/// Goes behind the rest of an escape sequence: `ESC [ ... letter`, and `ESC ] ... BEL` (titles, links); whether it is of the latter kind.
+fn pass_mark(rest: &mut Chars<'_>) -> bool {
+    match rest.next() {
+        Some('[') => drop(rest.find(|c| ('@'..='~').contains(c))),
+        Some(']') => {
+            let mut last = ' ';
+            for c in rest.by_ref() {
+                if c == '\x07' || (last == '\x1b' && c == '\\') {
+                    break;
+                }
+                last = c;
+            }
+            return true;
+        }
+        _ => {}
+    }
+    false
+}
+
+/// The text without escape sequences.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
-        if c != '\x1b' {
-            out.push(c);
-            continue;
-        }
-        match rest.next() {
-            Some('[') => drop(rest.find(|c| ('@'..='~').contains(c))),
-            Some(']') => {
-                let mut last = ' ';
-                for c in rest.by_ref() {
-                    if c == '\x07' || (last == '\x1b' && c == '\\') {
-                        break;
-                    }
-                    last = c;
-                }
-            }
-            _ => {}
+        match c {
+            '\x1b' => drop(pass_mark(&mut rest)),
+            c => out.push(c),
         }
     }
     out
@@ -130,16 +137,23 @@ fn clipped(text: &str, columns: usize) -> String {
         return text.to_string();
     }
     let (mut out, mut used, mut marked) = (String::new(), 0, false);
+    // The link that is open: an address in its mark opens one, and none closes it.
+    let mut linked = false;
     let mut rest = text.chars();
-    while let Some(c) = rest.next() {
+    loop {
+        let before = rest.as_str();
+        let Some(c) = rest.next() else { break };
         if c == '\x1b' {
-            marked = true;
-            out.push(c);
-            for c in rest.by_ref() {
-                out.push(c);
-                if c.is_ascii_alphabetic() {
-                    break;
+            let is_title_or_link = pass_mark(&mut rest);
+            let mark = before.get(..before.len() - rest.as_str().len());
+            let mark = mark.unwrap_or_default();
+            out.push_str(mark);
+            match mark.strip_prefix("\x1b]8;") {
+                Some(link) => {
+                    let address = link.split_once(';').map_or("", |(_, address)| address);
+                    linked = !address.starts_with(['\x07', '\x1b']);
                 }
+                None => marked |= !is_title_or_link,
             }
             continue;
         }
@@ -151,6 +165,9 @@ fn clipped(text: &str, columns: usize) -> String {
     }
     if columns > 0 {
         out.push('…');
+    }
+    if linked {
+        out.push_str("\x1b]8;;\x1b\\");
     }
     if marked {
         out.push_str("\x1b[0m");

@@ -19,6 +19,8 @@ const LAST_COMMENT_COLUMN: usize = 72;
 pub struct Line {
     indent: usize,
     code: String,
+    /// How much of the code was counted, in bytes and in characters: a line may be as long as a table of data.
+    counted: (usize, usize),
     comment: Option<String>,
     /// An empty line stands before it.
     apart: bool,
@@ -133,7 +135,11 @@ impl<'a> Writer<'a> {
     }
 
     fn column(&mut self) -> usize {
-        self.line().code.chars().count()
+        let line = self.line();
+        let (bytes, chars) = line.counted;
+        let news = line.code.get(bytes..).unwrap_or_default().chars().count();
+        line.counted = (line.code.len(), chars + news);
+        line.counted.1
     }
 
     /// Appends a token, with a blank before it where one belongs.
@@ -162,11 +168,12 @@ impl<'a> Writer<'a> {
 
     /// The statements of a block (or of the text).
     fn block(&mut self, nodes: &'a [Node], indent: usize) {
+        let mut known = 0;
         for (at, node) in nodes.iter().enumerate() {
             let first = node.first();
             if first.is_comment() {
                 // One inside of a statement stands where its next part will.
-                let next = following(nodes, at).filter(|next| at > 0 && !next.starts);
+                let next = following(nodes, at, &mut known).filter(|next| at > 0 && !next.starts);
                 self.comment(first, indent + next.map_or(0, further), at == 0);
                 continue;
             }
@@ -323,11 +330,12 @@ impl<'a> Writer<'a> {
     fn items(&mut self, group: &'a Group, indent: usize) {
         let marked = self.marks.groups.contains(&group.open.id);
         let mut previous: Option<&Node> = None;
+        let mut known = 0;
         for (at, node) in group.inner.iter().enumerate() {
             let first = node.first();
             let after_comma = previous.is_none_or(|p| p.first().token == Token::Comma);
             if first.is_comment() {
-                let next = following(&group.inner, at).filter(|next| {
+                let next = following(&group.inner, at, &mut known).filter(|next| {
                     !after_comma && next.token != Token::Comma && !begins_clause(group, next)
                 });
                 self.comment(first, indent + next.map_or(0, |_| INDENT), at == 0);
@@ -348,10 +356,14 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The first token behind a comment that is no comment.
-fn following(nodes: &[Node], at: usize) -> Option<&Leaf> {
-    let mut behind = nodes.get(at + 1..)?.iter().map(Node::first);
-    behind.find(|leaf| !leaf.is_comment())
+/// The first token behind a comment that is no comment; `known` is where it was for the comment before.
+fn following<'n>(nodes: &'n [Node], at: usize, known: &mut usize) -> Option<&'n Leaf> {
+    *known = (*known).max(at + 1);
+    let is_comment = |at: usize| nodes.get(at).is_some_and(|node| node.first().is_comment());
+    while is_comment(*known) {
+        *known += 1;
+    }
+    nodes.get(*known).map(Node::first)
 }
 
 /// How much further inside than its statement a line stands that goes on with it.
@@ -370,14 +382,14 @@ fn ends_by_word(leaf: &Leaf) -> bool {
 
 /// The `for` and the `if` of a comprehension.
 fn begins_clause(group: &Group, leaf: &Leaf) -> bool {
-    let words = || group.inner.iter().map(Node::first);
-    let comprehension = group.kind == Kind::Square && words().any(|l| l.token == Token::For);
-    comprehension
+    let first_clause = |leaf: &Leaf| {
+        let mut before = group.inner.iter().map(Node::first);
+        before.find(|l| l.id >= leaf.id || l.token == Token::For)
+    };
+    group.kind == Kind::Square
         && match leaf.token {
             Token::For => true,
-            Token::If => words()
-                .take_while(|l| l.id < leaf.id)
-                .any(|l| l.token == Token::For),
+            Token::If => first_clause(leaf).is_some_and(|l| l.token == Token::For),
             _ => false,
         }
 }

@@ -5,6 +5,18 @@ use super::places::hint;
 use crate::syntax::explain::{self, Context};
 use crate::syntax::token::Token;
 
+/// The name of a test with a value in it: `test` is a name then.
+pub fn test_name(context: &Context) -> Option<Hint> {
+    if context.token(0) != Some(&Token::StrStart) || context.name(-1) != Some("test") {
+        return None;
+    }
+    hint(
+        context,
+        "expected a plain string as the name of a test, found one with a value in it",
+        r#"write test "name" { ... }; a brace that stands for itself is \{"#,
+    )
+}
+
 /// `:` behind a head, of a type, in a slice.
 pub fn colon(context: &Context) -> Option<Hint> {
     if context.token(0) != Some(&Token::Colon) {

@@ -11,6 +11,7 @@ const RULES: &[Rule] = &[
     prefixed_string,
     comment,
     string_braces,
+    heads::test_name,
     heads::colon,
     equals,
     shared_value,

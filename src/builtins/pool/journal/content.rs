@@ -13,6 +13,7 @@ use crate::value::heap::Gc;
 use crate::value::list::Items;
 use crate::value::native::{Context, Native};
 use crate::value::structure::StructType;
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// What a search has found.
@@ -179,6 +180,41 @@ impl Search {
     }
 }
 
+/// Entries in the order of their keys: maps and sets that are equal are told alike, in whatever order they were filled. Keys that have no
+/// order of their own leave them as they are.
+fn in_order(entries: impl Iterator<Item = (Value, Value)>) -> Vec<(Value, Value)> {
+    let mut entries: Vec<_> = entries.collect();
+    if entries.iter().all(|(key, _)| rank(key).is_some()) {
+        entries.sort_by(|(a, _), (b, _)| compare(a, b));
+    }
+    entries
+}
+
+/// Where the kind of a key stands among the others; `None` for those without an order.
+fn rank(key: &Value) -> Option<u8> {
+    Some(match key {
+        Value::Nil => 0,
+        Value::Bool(_) => 1,
+        Value::Int(_) => 2,
+        Value::Float(_) => 3,
+        Value::Short(_) | Value::Str(_) => 4,
+        Value::Bytes(_) => 5,
+        _ => return None,
+    })
+}
+
+fn compare(a: &Value, b: &Value) -> Ordering {
+    match (a, b) {
+        (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+        (Value::Int(a), Value::Int(b)) => a.cmp(b),
+        (Value::Float(a), Value::Float(b)) => a.total_cmp(b),
+        (Value::Bytes(a), Value::Bytes(b)) => a.data().cmp(b.data()),
+        _ => rank(a)
+            .cmp(&rank(b))
+            .then_with(|| a.as_str().cmp(&b.as_str())),
+    }
+}
+
 /// Writes down one value.
 struct Reader<'a> {
     search: &'a mut Search,
@@ -305,14 +341,14 @@ impl Reader<'_> {
             }
             Value::Map(map) if self.is_new(map.address()) => {
                 self.number(b'{', map.table().len() as u64);
-                let pairs = map.table().iter().rev();
+                let pairs = in_order(map.table().iter()).into_iter().rev();
                 self.rest
                     .extend(pairs.flat_map(|(key, value)| [value, key]));
             }
             Value::Set(set) if self.is_new(set.address()) => {
                 self.number(b'<', set.table().len() as u64);
-                self.rest
-                    .extend(set.table().iter().rev().map(|(key, _)| key));
+                let keys = in_order(set.table().iter()).into_iter().rev();
+                self.rest.extend(keys.map(|(key, _)| key));
             }
             Value::Instance(instance) if self.is_new(instance.address()) => {
                 self.bytes(b'(', instance.of.name.as_bytes());
