@@ -151,9 +151,17 @@ pub fn never_ready(process: &Process, ended: &Ended) -> Box<Error> {
         Ended::Killed(number) => format!("was killed by {}", signal::name_of(*number)),
         other => format!("left with exit({})", other.exitcode()),
     };
-    Error::new(
-        codes::PROCESS_DIED,
+    let (kind, code) = match ended {
+        Ended::Killed(_) => (codes::PROCESS_DIED, None),
+        other => (codes::EXIT, Some(i64::from(other.exitcode()))),
+    };
+    let error = Error::new(
+        kind,
         format!("the workers of the pool were to begin, but {MAX_UNREADY} in a row ended before that; the last, {name} (pid {pid}), {how}"),
     )
-    .with_help("look at what `init` does, and at what the workers inherit")
+    .with_help("look at what `init` does, and at what the workers inherit");
+    match code {
+        Some(code) => error.with_field("code", Field::Int(code)),
+        None => error,
+    }
 }

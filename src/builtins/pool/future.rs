@@ -326,17 +326,44 @@ impl Several {
                 .map(|handle| handle.future.awaited())
                 .or_else(|| process.map(|handle| handle.process.awaited()))
         };
-        let all: Vec<Awaited<'_>> = self.values.iter().filter_map(awaited).collect();
-        let pool = self
-            .values
-            .iter()
-            .filter_map(|value| value.as_handle::<FutureHandle>())
-            .find_map(|handle| handle.pool.as_deref());
-        let ready = || self.values.iter().position(is_over);
+        let futures = self.values.iter();
+        let futures = futures.filter_map(|value| value.as_handle::<FutureHandle>());
+        let mut pools: Vec<Rc<Pool>> = Vec::new();
+        for pool in futures.filter_map(|handle| handle.pool.as_ref()) {
+            if !pools.iter().any(|known| Rc::ptr_eq(known, pool)) {
+                pools.push(pool.clone());
+            }
+        }
+        // One of the pools calls its callbacks wherever it is waited for; this wakes for those of the others.
+        let others = pools.iter().skip(1).filter(|pool| pool.has_callbacks());
+        let mut all: Vec<Awaited<'_>> = others.clone().map(|pool| pool.tasks.awaited(1)).collect();
+        all.extend(self.values.iter().filter_map(awaited));
+        let ready = || match self.values.iter().position(is_over) {
+            None if others.clone().any(|pool| pool.are_callbacks_due()) => Some(None),
+            at => at.map(Some),
+        };
         // Callbacks that run meanwhile may take them out of the script's list.
         let protected = context.protected();
         self.values.iter().for_each(|&value| context.protect(value));
-        let first = wait_for(context, pool, &all, deadline, ready);
+        let first = loop {
+            match wait_for(
+                context,
+                pools.first().map(|pool| &**pool),
+                &all,
+                deadline,
+                ready,
+            ) {
+                Ok(Some(None)) => {}
+                Ok(over) => break Ok(over.flatten()),
+                Err(fault) => break Err(fault),
+            }
+            if let Err(fault) = others
+                .clone()
+                .try_for_each(|pool| pool.run_due_callbacks(context))
+            {
+                break Err(fault);
+            }
+        };
         context.release(protected);
         first
     }

@@ -350,6 +350,16 @@ impl Pool {
         self.callbacks.add(future, value, error);
     }
 
+    /// Whether the task of one is finished.
+    pub fn are_callbacks_due(&self) -> bool {
+        self.callbacks.are_due()
+    }
+
+    /// Calls those whose tasks are finished.
+    pub fn run_due_callbacks(&self, context: &mut dyn Context) -> Outcome<()> {
+        self.callbacks.run(context)
+    }
+
     /// Waits until everything that `then` was given has been called; false when the deadline came first.
     pub fn run_callbacks(&self, context: &mut dyn Context, deadline: Option<u64>) -> Outcome<bool> {
         let none_left = || self.callbacks.is_empty().then_some(());
