@@ -100,3 +100,9 @@ pub const MAX_UNTOLD: u64 = 16;
 /// Keys of a map among which the nearest to a missing one is looked for ("did you mean"): a lookup that fails is an everyday thing,
 /// and among more keys than these the nearest says little.
 pub const MAX_SUGGESTED: usize = 200;
+/// Nanoseconds that a search for handles may take each time that a function is sent: less than a message of some hundred kilobytes.
+pub const SHORT_SEARCH: u64 = 100_000;
+/// A longer one is not done again before so many times its length has passed: it may take 2 % of the time.
+pub const PART_OF_TIME: u64 = 50;
+/// So many of these are remembered: more than a script sends functions that use different variables.
+pub const MAX_SEARCHES_KEPT: usize = 64;

@@ -5,6 +5,8 @@ use super::lease::LeaseHandle;
 use super::{MODULES, Table};
 use crate::arena::{self, HandleId as ArenaId, ObjectKind};
 use crate::diag::ProcessTag;
+use crate::limits::{MAX_SEARCHES_KEPT, PART_OF_TIME, SHORT_SEARCH};
+use crate::os::{clock, fork};
 use crate::process::channel::{Prepared, Taken};
 use crate::process::{self, Message};
 use crate::value::Value;
@@ -18,7 +20,7 @@ use crate::value::structure::StructType;
 use crate::wire::{self, Bulk, Encoder, Receiver, Sender};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// A value as a message: bytes, and the handles in them.
@@ -71,11 +73,76 @@ fn handles_of(context: &dyn Context, value: Value, encoder: &Encoder) -> Vec<Are
     let mut handles: Vec<ArenaId> = encoder.handles.iter().filter_map(to_arena).collect();
     let [functions, _] = encoder.code;
     if functions > 0 {
-        handles.extend(holds(context, &[value]));
+        let mut search = Search::of_message(context, value);
+        search.run();
+        handles.append(&mut search.found);
+        handles.extend(in_globals(context, &search.globals));
         handles.sort_unstable();
         handles.dedup();
     }
     handles
+}
+
+/// What handles global variables lead to. To go through large ones takes milliseconds, and functions are sent again and again: what was
+/// found holds for as long as keeps the search to a part of the time. (Of what is put there meanwhile others learn that much later.)
+fn in_globals(context: &dyn Context, slots: &HashSet<u32>) -> Vec<ArenaId> {
+    let Some(arena) = arena::get() else {
+        return Vec::new();
+    };
+    let key = sorted(slots);
+    let known = LOOKED.with_borrow(|looked| looked.known(&key).map(<[ArenaId]>::to_vec));
+    if let Some(mut known) = known {
+        known.retain(|&id| arena.holds(arena::me(), id));
+        return known;
+    }
+    let begin = clock::now();
+    let values: Vec<Value> = key
+        .iter()
+        .filter_map(|&slot| context.global(slot))
+        .collect();
+    let found = holds(context, &values);
+    LOOKED.with_borrow_mut(|looked| looked.note(key, &found, begin));
+    found
+}
+
+fn sorted(slots: &HashSet<u32>) -> Vec<u32> {
+    let mut slots: Vec<u32> = slots.iter().copied().collect();
+    slots.sort_unstable();
+    slots
+}
+
+thread_local! {
+    static LOOKED: RefCell<Looked> = RefCell::default();
+}
+
+/// Searches of global variables that took long, of this process.
+#[derive(Default)]
+struct Looked {
+    process: i32,
+    all: HashMap<Vec<u32>, (u64, Vec<ArenaId>)>,
+}
+
+impl Looked {
+    /// What was found a moment ago.
+    fn known(&self, slots: &[u32]) -> Option<&[ArenaId]> {
+        let (until, found) = self.all.get(slots)?;
+        (self.process == fork::pid() && clock::now() < *until).then_some(found)
+    }
+
+    /// Keeps what a search since a time has found, when it took long.
+    fn note(&mut self, slots: Vec<u32>, found: &[ArenaId], begin: u64) {
+        let took = clock::now() - begin;
+        if self.process != fork::pid() || self.all.len() >= MAX_SEARCHES_KEPT {
+            *self = Looked {
+                process: fork::pid(),
+                all: HashMap::new(),
+            };
+        }
+        if took > SHORT_SEARCH {
+            let until = begin + took * PART_OF_TIME;
+            self.all.insert(slots, (until, found.to_vec()));
+        }
+    }
 }
 
 /// As [`pack`], and the global variables that functions in the value use travel with it: for processes that run already.
@@ -109,11 +176,23 @@ fn hold_globals_of(context: &dyn Context, value: Value) {
     let Some(arena) = arena::get() else {
         return;
     };
-    let mut search = Search::new(context, &[value]);
+    let mut search = Search::of_message(context, value);
     search.run();
-    for id in search.found {
+    let key = sorted(&search.globals);
+    if LOOKED.with_borrow(|looked| looked.known(&key).is_some()) {
+        return;
+    }
+    let begin = clock::now();
+    let values: Vec<Value> = key
+        .iter()
+        .filter_map(|&slot| context.global(slot))
+        .collect();
+    let mut search = Search::new(context, &values);
+    search.run();
+    for &id in &search.found {
         arena.hold_if_live(id);
     }
+    LOOKED.with_borrow_mut(|looked| looked.note(key, &search.found, begin));
     for (id, handle) in search.boxes {
         if arena.object(id).is_none() {
             handle.exchange(Rc::new(Gone));
@@ -337,6 +416,8 @@ struct Search<'a> {
     found: Vec<ArenaId>,
     /// The handle values among them.
     boxes: Vec<(ArenaId, Gc<HandleBox>)>,
+    /// Global variables are not gone through, only noted.
+    stays: bool,
 }
 
 impl<'a> Search<'a> {
@@ -348,6 +429,15 @@ impl<'a> Search<'a> {
             rest: values.to_vec(),
             found: Vec::new(),
             boxes: Vec::new(),
+            stays: false,
+        }
+    }
+
+    /// Of what a message itself has, with the global variables that its functions use.
+    fn of_message(context: &'a dyn Context, value: Value) -> Search<'a> {
+        Search {
+            stays: true,
+            ..Search::new(context, &[value])
         }
     }
 
@@ -404,7 +494,7 @@ impl<'a> Search<'a> {
                 self.rest
                     .extend(closure.captures().iter().map(|capture| capture.get()));
                 for &slot in &closure.proto.globals {
-                    if self.globals.insert(slot) {
+                    if self.globals.insert(slot) && !self.stays {
                         self.rest.extend(self.context.global(slot));
                     }
                 }
