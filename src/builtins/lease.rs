@@ -1,6 +1,6 @@
 //! Leases as values: items of a queue that stay the queue's until their taker has dealt with them.
 
-use super::queue::{QueueHandle, ends};
+use super::queue::{QueueHandle, ends, still_there};
 use super::{Table, arguments, spawn, travel, willing};
 use crate::arena;
 use crate::diag::{self, codes};
@@ -160,6 +160,7 @@ impl NativeIter for Leases {
         {
             last.lease.done()?;
         }
+        still_there(self.queue.id())?;
         match take(context, &self.queue, None) {
             Ok(value) => {
                 self.last.set(value);

@@ -79,6 +79,7 @@ struct Messages {
 
 impl NativeIter for Messages {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        queue::still_there(self.end.id())?;
         match take(context, &self.end, None) {
             Ok(value) => Ok(Some(value)),
             Err(fault) if queue::ends(&fault) => Ok(None),

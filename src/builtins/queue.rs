@@ -109,6 +109,7 @@ struct Items {
 
 impl NativeIter for Items {
     fn next(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
+        still_there(self.queue.id())?;
         match take(context, &self.queue, None) {
             Ok(value) => Ok(Some(value)),
             Err(fault) if ends(&fault) => Ok(None),
@@ -122,6 +123,18 @@ impl NativeIter for Items {
 
     fn trace(&self, marker: &mut Marker<'_>) {
         marker.handle(Some(travel::from_arena(self.queue.id(), 0)));
+    }
+}
+
+/// Refuses to go over an object that was freed before this process came to use it, by a function from elsewhere: another may stand in its
+/// place.
+pub fn still_there(id: ArenaId) -> Outcome<()> {
+    match arena::get().and_then(|arena| arena.object(id)) {
+        Some(_) => Ok(()),
+        None => {
+            let message = "an iterator needs what it goes over, but that is gone";
+            Err(Error::new(codes::CLOSED, message).into())
+        }
     }
 }
 

@@ -155,6 +155,12 @@ fn check_blocks() -> Result<()> {
     reading::check()
 }
 
+/// Whether something has come that ends what this process is at: for those who can only look, for they hold an object's mutex.
+/// Whoever sees it calls [`check`] when he has let go.
+pub fn is_urgent() -> bool {
+    signal::poll_word().load(Ordering::Relaxed) & signal::URGENT != 0
+}
+
 /// As [`check`] when something has come that ends what this process is at; else one load. For the loops of native code that
 /// have no machine at hand: unlike a poll of the machine it collects nothing, so values may lie anywhere.
 ///

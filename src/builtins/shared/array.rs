@@ -1,6 +1,7 @@
 //! Typed arrays as values: each element is atomic by itself.
 
 use super::{copy, identity, look};
+use crate::builtins::queue::still_there;
 use crate::builtins::{Table, arguments, gather};
 use crate::diag::{self, codes};
 use crate::operator::BinaryOp;
@@ -145,6 +146,7 @@ struct Elements {
 
 impl NativeIter for Elements {
     fn next(&self, _: &mut dyn Context) -> Outcome<Option<Value>> {
+        still_there(self.array.id())?;
         let at = self.next.get();
         self.next.set(at + 1);
         Ok(self.words.get(at).map(|&word| element(&self.array, word)))

@@ -366,30 +366,35 @@ fn pop(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn remove(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let list = receiver("remove", &args[0])?;
-    let mut looked = Ok(());
-    let find = |list: &Locked<'_>| {
-        for at in 0..list.len() {
-            match list.content(at).map(|content| unpack(context, content))? {
-                Ok(item) if compare::equals(item, args[1]) => return Some(at..at + 1),
-                Ok(_) => {}
-                Err(fault) => {
-                    looked = Err(fault);
+    loop {
+        let (mut looked, mut is_left) = (Ok(()), false);
+        let find = |list: &Locked<'_>| {
+            for at in 0..list.len() {
+                match list.content(at).map(|content| unpack(context, content))? {
+                    Ok(item) if compare::equals(item, args[1]) => return Some(at..at + 1),
+                    Ok(_) => {}
+                    Err(fault) => {
+                        looked = Err(fault);
+                        return None;
+                    }
+                }
+                if at % BETWEEN_LOOKS == 0 && signals::is_urgent() {
+                    is_left = true;
                     return None;
                 }
             }
-            if at % BETWEEN_LOOKS == 0
-                && let Err(error) = signals::check_urgent()
-            {
-                looked = Err(error.into());
-                return None;
-            }
+            None
+        };
+        let found = list.splice(&[], find, |_| ())?;
+        looked?;
+        if found {
+            return Ok(Value::Nil);
         }
-        None
-    };
-    let found = list.splice(&[], find, |_| ())?;
-    looked?;
-    if found {
-        return Ok(Value::Nil);
+        if !is_left {
+            break;
+        }
+        // What has come is dealt with outside of the mutex only; where it ends nothing, this begins again.
+        signals::check()?;
     }
     let item = show::repr(args[1]);
     let message = format!("remove: `item` must be in the shared list, but {item} is not");
@@ -417,14 +422,27 @@ fn sort(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         tries.again(context)?;
     }
     // Others write faster than it is sorted: without them, then.
-    let mut sorted = Ok(());
-    list.reorder(None, |list| {
-        let order = decode(context, list).and_then(|values| {
-            sorting::order_of(&values, reverse, &mut || Ok(signals::check_urgent()?))
-        });
-        order.map_err(|fault| sorted = Err(fault)).ok()
-    })?;
-    sorted.map(|()| Value::Nil)
+    loop {
+        let (mut sorted, mut is_left) = (Ok(()), false);
+        list.reorder(None, |list| {
+            let mut look = || {
+                is_left = signals::is_urgent();
+                match is_left {
+                    // Never told: see below.
+                    true => Err(diag::Error::new(codes::INTERNAL, "sort: left").into()),
+                    false => Ok(()),
+                }
+            };
+            let order = decode(context, list)
+                .and_then(|values| sorting::order_of(&values, reverse, &mut look));
+            order.map_err(|fault| sorted = Err(fault)).ok()
+        })?;
+        if !is_left {
+            return sorted.map(|()| Value::Nil);
+        }
+        // As in `remove`.
+        signals::check()?;
+    }
 }
 
 fn clear(_: &mut dyn Context, args: Args<'_>) -> Outcome {
