@@ -227,6 +227,24 @@ fn move_over(from: &Path, to: &Path) -> io::Result<()> {
     fs::remove_file(from)
 }
 
+/// Makes a folder anew on another file system, beside its place first: where the copy fails (the disk is full), nothing is left of it.
+fn move_folder(context: &mut dyn Context, from: &Name, to: &Name, there: &Path) -> Outcome<()> {
+    let folder = match there.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // What stands there is refused before anything is copied; the renaming takes the place of an empty folder only.
+    let beside = between(context, "move", from, to, || {
+        match there.symlink_metadata() {
+            Ok(_) => Err(io::Error::from_raw_os_error(libc::EEXIST)),
+            Err(_) => tempfile::TempDir::new_in(folder),
+        }
+    })?;
+    let copied = beside.path().join("copy");
+    copy_all(context, "move", from.path(), &copied)?;
+    between(context, "move", from, to, || fs::rename(&copied, there))
+}
+
 /// `fs.move(from, to)`.
 pub fn move_to(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let (from, to) = both("move", args)?;
@@ -243,7 +261,7 @@ pub fn move_to(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     }
     // On another file system it has to be made anew; what is there stays until it is whole.
     if from.path().is_dir() && !from.path().is_symlink() {
-        copy_all(context, "move", from.path(), &there)?;
+        move_folder(context, &from, &to, &there)?;
         between(context, "move", &from, &to, || {
             remove_tree(from.path(), &mut wait::attend_carried)
         })?;
