@@ -14,10 +14,12 @@ pub enum Setter {
     Grace,
     /// The block of a scope whose time is over.
     Scope,
+    /// Programs whose output this process takes over, while it is in a call of the system.
+    Outlet,
 }
 
 /// How many setters there are.
-const SETTERS: usize = 3;
+const SETTERS: usize = 4;
 
 /// The timer of this process.
 struct Timer {

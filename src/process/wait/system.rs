@@ -9,6 +9,7 @@ use super::record::Record;
 use super::{Operation, WaitSpec};
 use crate::arena::{self, Arena};
 use crate::diag::{self, Result, codes};
+use crate::os::alarm::{self, Setter};
 use crate::os::poll::{self, Interest};
 use crate::os::robust::Guard;
 use crate::os::{blocking, clock, name};
@@ -29,6 +30,39 @@ const TURN: u64 = 20_000_000;
 /// Where there is room for anything at a pipe, there is room for so many bytes (`PIPE_BUF`).
 const NEVER_CUT: usize = 4096;
 
+/// How long programs may wait for room in their pipes while this process is in a call, in nanoseconds.
+const SERVE_EVERY: u64 = 10_000_000;
+
+/// While it is there, calls are cut short again and again where programs print through this process: what the call waits for may be
+/// one of them, which waits for room.
+struct Serving {
+    is_on: bool,
+}
+
+impl Serving {
+    fn begin() -> Serving {
+        Serving {
+            is_on: outlet::is_open(),
+        }
+    }
+
+    /// Before each try of the call.
+    fn serve(&self) {
+        if self.is_on {
+            outlet::settle();
+            alarm::set(Setter::Outlet, Some(clock::now() + SERVE_EVERY));
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if self.is_on {
+            alarm::set(Setter::Outlet, None);
+        }
+    }
+}
+
 /// Looks after all that may end what this process is at.
 fn look() -> Result<()> {
     signals::check()?;
@@ -37,7 +71,9 @@ fn look() -> Result<()> {
 
 /// Makes a call until no signal has cut it short.
 fn heard<T>(mut call: impl FnMut() -> io::Result<T>) -> Result<io::Result<T>> {
+    let serving = Serving::begin();
     loop {
+        serving.serve();
         match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => look()?,
             done => return Ok(done),
@@ -143,6 +179,7 @@ pub fn open(path: &str, flags: i32, place: Option<Span>) -> Result<io::Result<At
     }
     let arena = crate::process::start()?;
     let spec = WaitSpec::new(Operation::File, &[], place);
+    let serving = Serving::begin();
     let since = clock::now();
     loop {
         tenders::tend();
@@ -151,6 +188,7 @@ pub fn open(path: &str, flags: i32, place: Option<Span>) -> Result<io::Result<At
             continue;
         }
         let record = Record::write(arena, &spec, since);
+        serving.serve();
         let opened = call();
         drop(record);
         match opened {
