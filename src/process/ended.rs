@@ -2,7 +2,7 @@
 
 use super::flow::Flow;
 use super::reaper;
-use super::record::{OBSERVED, OUT_OF_TIME, PASSED, Record, Status};
+use super::record::{AWAITED, OBSERVED, OUT_OF_TIME, PASSED, Record, Status};
 use super::signals;
 use super::spawn::{Message, Process};
 use super::wait::{self, Awaited, Operation, WaitSpec};
@@ -286,12 +286,14 @@ struct Seen<'a>(Option<&'a Process>);
 impl<'a> Seen<'a> {
     /// Counts it as seen from now on; who has seen it already keeps that.
     fn by_us(process: &'a Process) -> Seen<'a> {
-        let before = process.record().flag(OBSERVED);
+        let before = process.record().flag(AWAITED);
         Seen((before & OBSERVED == 0).then_some(process))
     }
 
     fn for_good(mut self) {
-        self.0 = None;
+        if let Some(process) = self.0.take() {
+            process.record().flag(OBSERVED);
+        }
     }
 }
 
@@ -300,9 +302,13 @@ impl Drop for Seen<'_> {
         let Some(process) = self.0 else {
             return;
         };
-        let record = process.record();
-        record.unflag(OBSERVED);
-        if record.status() != Status::Open {
+        let (record, awaited) = (process.record(), process.awaited());
+        if awaited.object.events[awaited.side & 1].waiting() > 0 {
+            // Another waits too, and does this if it has to.
+            return;
+        }
+        record.unflag(AWAITED);
+        if record.status() != Status::Open && record.flags() & OBSERVED == 0 {
             // It has ended while this wait was there to tell it, so nobody else did.
             reaper::note_end_unseen(process.hold());
         }

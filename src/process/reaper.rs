@@ -5,7 +5,7 @@
 
 use super::programs;
 use super::record::{
-    self, OBSERVED, OUT_OF_TIME, PASSED, PROGRAM, REPORTED, Record, SIGNALLED, Status,
+    self, OUT_OF_TIME, PASSED, PROGRAM, REPORTED, Record, SEEN, SIGNALLED, Status,
 };
 use super::scope;
 use super::tenders;
@@ -213,7 +213,7 @@ fn note_end(arena: &Arena, slot: SlotRef, hold: Hold, status: WaitStatus) -> boo
 /// Whether an end is a failure that nobody has looked after and nobody has brought about.
 pub(super) fn is_news(record: &Record<'_>) -> bool {
     let flags = record.flags();
-    if flags & OBSERVED != 0 {
+    if flags & SEEN != 0 {
         return false;
     }
     let was_signalled = flags & SIGNALLED != 0;
@@ -274,7 +274,7 @@ pub fn take_failures(wanted: impl Fn(&Record<'_>) -> bool) -> Vec<Hold> {
     let failed: Vec<Hold> = with(|children| children.failed.extract_if(.., is_wanted).collect());
     let untold = |hold: &Hold| {
         let record = Record::of(hold.object());
-        record.flags() & OBSERVED == 0 && record.flag(REPORTED) & REPORTED == 0
+        record.flags() & SEEN == 0 && record.flag(REPORTED) & REPORTED == 0
     };
     failed.into_iter().filter(untold).collect()
 }

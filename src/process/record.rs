@@ -50,8 +50,12 @@ impl Status {
 
 /// Set when the process is a daemon.
 pub const DAEMON: u64 = 1;
-/// Set when somebody joined it or waited for it.
+/// Set when somebody has looked after its end: joined it, waited for it, or brought it about.
 pub const OBSERVED: u64 = 2;
+/// Set while somebody waits for its end, who looks after that then.
+pub const AWAITED: u64 = 256;
+/// Either: nobody else tells of its failure.
+pub const SEEN: u64 = OBSERVED | AWAITED;
 /// Set when a script sent it a signal, so that its death by one is no news.
 pub const SIGNALLED: u64 = 4;
 /// Set when it was started.

@@ -2,7 +2,7 @@
 
 use super::doom::{self, Doomed};
 use super::ended::Ended;
-use super::record::{OBSERVED, OUT_OF_TIME, Record};
+use super::record::{OBSERVED, OUT_OF_TIME, Record, SEEN};
 use super::signals;
 use super::spawn::Process;
 use super::wait::{self, Awaited, Operation, WaitSpec};
@@ -145,7 +145,7 @@ fn look_for_failures() -> Result<()> {
 /// Whether it ended badly, and neither the block nor anybody else has waited for that or brought it about by a signal.
 fn has_failed(child: &Process) -> bool {
     let record = Record::of(child.hold().object());
-    record.flags() & OBSERVED == 0
+    record.flags() & SEEN == 0
         && child
             .ended()
             .is_some_and(|ended| is_failure(record, &ended))
@@ -352,7 +352,7 @@ impl End {
         let handled = match self.observes {
             true => record.flag(OBSERVED),
             false => record.flags(),
-        } & OBSERVED
+        } & SEEN
             != 0;
         let is_told_to_end =
             self.cancelled || process.is_program() && signals::was_interrupted(&record);
