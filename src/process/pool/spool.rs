@@ -189,6 +189,8 @@ impl Spool {
             else {
                 continue;
             };
+            // Somebody may have cut the file meanwhile.
+            *given = read.min(*given);
             if read - *given >= GIVE_BACK {
                 give_back(file, *given, read - *given);
                 *given = read;
