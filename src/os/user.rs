@@ -2,6 +2,8 @@
 //! which a program that has the library inside cannot do.)
 
 use super::program::Ids;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 
 /// A user.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,6 +33,32 @@ pub fn name_of(number: u32) -> Option<String> {
 /// The number of a group.
 pub fn group(name: &str) -> Option<u32> {
     group_in(&groups(), name)
+}
+
+/// The home directory of a user, or of the one that this process belongs to: as `HOME` says, else as the users' file does (services and
+/// jobs of cron have no `HOME`). `None` where nobody says one.
+pub fn home(of: Option<&str>) -> Option<OsString> {
+    if of.is_none()
+        && let Some(home) = std::env::var_os("HOME")
+    {
+        return Some(home);
+    }
+    let own = nix::unistd::getuid().as_raw();
+    let users = std::fs::read("/etc/passwd").ok()?;
+    home_in(&users, |name, number| match of {
+        Some(wanted) => name == wanted.as_bytes(),
+        None => number == own,
+    })
+}
+
+fn home_in(users: &[u8], is_it: impl Fn(&[u8], u32) -> bool) -> Option<OsString> {
+    users.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|&byte| byte == b':');
+        let name = fields.next()?;
+        let number = str::from_utf8(fields.nth(1)?).ok()?.parse().ok()?;
+        let home = fields.nth(2)?;
+        is_it(name, number).then(|| OsString::from_vec(home.to_vec()))
+    })
 }
 
 fn passwords() -> String {
@@ -102,6 +130,9 @@ mod tests {
             })
         );
         assert_eq!(account(PASSWORDS, GROUPS, |name, _| name == "broken"), None);
+        let home = |wanted: u32| home_in(PASSWORDS.as_bytes(), |_, number| number == wanted);
+        assert_eq!(home(1000), Some("/home/ann".into()));
+        assert_eq!(home(7), None);
         assert_eq!(group_in(GROUPS, "audio"), Some(29));
         assert_eq!(group_in(GROUPS, "au"), None);
     }

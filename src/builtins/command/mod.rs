@@ -17,7 +17,7 @@ mod until;
 use super::{Table, arguments};
 use crate::diag::{self, codes};
 use crate::operator::COMMAND_SETTINGS;
-use crate::os::name;
+use crate::os::{name, user};
 use crate::program::{Command, Input, Output};
 use crate::value::handle::{Handle, Parts};
 use crate::value::heap::Marker;
@@ -279,9 +279,9 @@ fn literal(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     ))
 }
 
-/// What `~` stands for.
+/// What `~` stands for: itself where nobody says what the home is.
 fn home() -> Vec<u8> {
-    std::env::var_os("HOME").map_or_else(|| b"/".to_vec(), |home| home.into_vec())
+    user::home(None).map_or_else(|| b"~".to_vec(), OsStringExt::into_vec)
 }
 
 /// A value as an argument of a program.

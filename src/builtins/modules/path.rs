@@ -2,10 +2,9 @@
 
 use crate::builtins::{Module, Table, arguments, system};
 use crate::os::name::{self, Name};
+use crate::os::user;
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 /// The module.
@@ -170,19 +169,6 @@ fn isabs(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Bool(argument("isabs", args)?.starts_with('/')))
 }
 
-/// The home directory of a user in `/etc/passwd`. Not asked of the C library: it would load a library for each other place that
-/// users can be kept in, and a command that has it inside cannot.
-fn home_of(user: &str) -> Option<String> {
-    let users = std::fs::read("/etc/passwd").ok()?;
-    let mut lines = users.split(|&byte| byte == b'\n');
-    lines.find_map(|line| {
-        let mut fields = line.split(|&byte| byte == b':');
-        let is_theirs = fields.next()? == user.as_bytes();
-        let home = fields.nth(4)?;
-        is_theirs.then(|| name::text(OsStr::from_bytes(home)))
-    })
-}
-
 fn expanduser(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let path = argument("expanduser", args)?;
     let Some(named) = path.strip_prefix('~') else {
@@ -190,9 +176,10 @@ fn expanduser(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     let (user, rest) = named.split_at(named.find('/').unwrap_or(named.len()));
     let home = match user {
-        "" => std::env::var_os("HOME").map(name::text),
-        user => home_of(user),
+        "" => user::home(None),
+        named => user::home(Some(named)),
     };
+    let home = home.map(name::text);
     match home {
         Some(home) => {
             let whole = [home.trim_end_matches('/'), rest].concat();
