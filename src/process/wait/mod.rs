@@ -167,6 +167,11 @@ const LEAST_SPINNING: u64 = 2_000;
 
 /// How long this process spins: longer after waits that ended while spinning, shorter after those that did not.
 static SPINNING: AtomicU64 = AtomicU64::new(MOST_SPINNING / 2);
+/// One wait of so many spins as long as any may: two processes that have come down to short spinning would else go on sleeping, though
+/// each came soon enough for the other if both spun. A part of a microsecond for each wait where it is in vain.
+const WAITS_TO_PROBE: u64 = 64;
+/// Waits of this process that came to spinning.
+static WAITS: AtomicU64 = AtomicU64::new(1);
 
 /// Waits until `condition` gives something. `Ok(None)`: the deadline came first. An error of the condition ends the wait
 /// too; other errors are `Interrupted`, `Cancelled`, `Deadlock` and `EndOfStream`.
@@ -287,7 +292,9 @@ fn spin<T>(
     attended: Option<&AtomicU64>,
     condition: &mut impl FnMut() -> Result<Option<T>>,
 ) -> Result<Option<T>> {
-    let budget = SPINNING.load(Ordering::Relaxed);
+    let usual = SPINNING.load(Ordering::Relaxed);
+    let probes = WAITS.fetch_add(1, Ordering::Relaxed) % WAITS_TO_PROBE == 0;
+    let budget = if probes { MOST_SPINNING } else { usual };
     let begin = clock::now();
     let _attends = attended.map(|word| Attends::begin(word, begin + budget));
     let mut pauses = 4;
@@ -296,11 +303,15 @@ fn spin<T>(
             std::hint::spin_loop();
         }
         if let Some(value) = condition()? {
-            SPINNING.store((budget * 2).min(MOST_SPINNING), Ordering::Relaxed);
+            let worth = if probes { clock::now() - begin } else { usual };
+            let next = (worth * 2).clamp(LEAST_SPINNING, MOST_SPINNING);
+            SPINNING.store(next.max(usual), Ordering::Relaxed);
             return Ok(Some(value));
         }
         if clock::now() - begin > budget {
-            SPINNING.store((budget / 2).max(LEAST_SPINNING), Ordering::Relaxed);
+            if !probes {
+                SPINNING.store((usual / 2).max(LEAST_SPINNING), Ordering::Relaxed);
+            }
             return Ok(None);
         }
         pauses = (pauses * 2).min(64);
