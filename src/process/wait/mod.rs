@@ -293,7 +293,9 @@ fn spin<T>(
     condition: &mut impl FnMut() -> Result<Option<T>>,
 ) -> Result<Option<T>> {
     let usual = SPINNING.load(Ordering::Relaxed);
-    let probes = WAITS.fetch_add(1, Ordering::Relaxed) % WAITS_TO_PROBE == 0;
+    let probes = WAITS
+        .fetch_add(1, Ordering::Relaxed)
+        .is_multiple_of(WAITS_TO_PROBE);
     let budget = if probes { MOST_SPINNING } else { usual };
     let begin = clock::now();
     let _attends = attended.map(|word| Attends::begin(word, begin + budget));
