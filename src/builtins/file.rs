@@ -581,7 +581,7 @@ fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let count = if file.binary {
         data.len()
     } else {
-        args[1].text_shape().0
+        args[1].text_len()
     };
     Ok(Value::Int(count as i64))
 }

@@ -88,7 +88,7 @@ fn len(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 /// How many items a value has; `None` when it has no length.
 pub fn length(context: &mut dyn Context, value: Value) -> Outcome<Option<usize>> {
     Ok(Some(match value {
-        Value::Short(_) | Value::Str(_) => value.text_shape().0,
+        Value::Short(_) | Value::Str(_) => value.text_len(),
         Value::List(list) => list.len(),
         Value::Map(map) => map.table().len(),
         Value::Set(set) => set.table().len(),

@@ -56,7 +56,7 @@ fn capitalize(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn chars(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut buffer = [0; 4];
     let heap = context.heap();
-    let mut chars = Vec::with_capacity(args[0].text_shape().0);
+    let mut chars = Vec::with_capacity(args[0].text_len());
     for c in receiver(args).chars() {
         chars.push(Value::str(heap, c.encode_utf8(&mut buffer)));
         signals::check_urgent()?;
@@ -119,7 +119,7 @@ fn isupper(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn len(_: &mut dyn Context, args: Args<'_>) -> Outcome {
-    Ok(Value::Int(args[0].text_shape().0 as i64))
+    Ok(Value::Int(args[0].text_len() as i64))
 }
 
 /// Bytes of a text that are changed between two looks for Ctrl-C.
@@ -296,7 +296,7 @@ fn pad(
             }
         },
     };
-    let rest = width.saturating_sub(args[0].text_shape().0);
+    let rest = width.saturating_sub(args[0].text_len());
     operate::within(
         function,
         receiver(args)
@@ -322,7 +322,7 @@ fn width(function: &str, value: &Value) -> Outcome<usize> {
 fn zfill(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let width = width("zfill", &args[1])?;
     let text = receiver(args);
-    let rest = width.saturating_sub(args[0].text_shape().0);
+    let rest = width.saturating_sub(args[0].text_len());
     operate::within("zfill", text.len().saturating_add(rest), MAX_STRING)?;
     let digits = text.trim_start_matches(['+', '-']);
     let sign = if text.len() - digits.len() <= 1 {

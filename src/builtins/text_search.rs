@@ -39,7 +39,7 @@ fn contains(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 /// The part of the receiver from `start` to `end` (characters, from the end when negative), and the index it begins at;
 /// `None` when it would begin behind its end or that of the text, where not even an empty text stands.
 fn window<'a>(function: &str, args: Args<'a>) -> Outcome<Option<(&'a str, usize)>> {
-    let (len, _) = args[0].text_shape();
+    let len = args[0].text_len();
     let bound = |at: usize, name, default| match arguments::given(&args[at]) {
         None => Ok::<usize, Fault>(default),
         Some(value) => {

@@ -228,19 +228,27 @@ fn is_block(kind: &ExprKind) -> bool {
     )
 }
 
+/// The expressions that have no expression inside: they run nothing.
+fn is_atom(kind: &ExprKind) -> bool {
+    matches!(
+        kind,
+        ExprKind::Nil
+            | ExprKind::Bool(_)
+            | ExprKind::Int(_)
+            | ExprKind::Float(_)
+            | ExprKind::Str(_)
+            | ExprKind::Name(_)
+            | ExprKind::Fn(_)
+    )
+}
+
 /// Whether the code of an expression writes to its destination before it has read everything: such a value is made in a new
 /// register when the destination is a variable.
 pub(super) fn is_gradual(e: &Expr) -> bool {
     match &e.kind {
         ExprKind::Paren(inner) => is_gradual(inner),
-        ExprKind::Nil
-        | ExprKind::Bool(_)
-        | ExprKind::Int(_)
-        | ExprKind::Float(_)
-        | ExprKind::Str(_)
-        | ExprKind::Name(_)
-        | ExprKind::Fn(_)
-        | ExprKind::Unary { .. }
+        kind if is_atom(kind) => false,
+        ExprKind::Unary { .. }
         | ExprKind::Binary { .. }
         | ExprKind::Call { .. }
         | ExprKind::Method { .. }
@@ -267,13 +275,6 @@ fn may_assign(e: &Expr) -> bool {
         }
         ExprKind::Field { object, .. } => may_assign(object),
         ExprKind::Index { object, index } => may_assign(object) || may_assign(index),
-        ExprKind::Nil
-        | ExprKind::Bool(_)
-        | ExprKind::Int(_)
-        | ExprKind::Float(_)
-        | ExprKind::Str(_)
-        | ExprKind::Name(_)
-        | ExprKind::Fn(_) => false,
-        _ => true,
+        kind => !is_atom(kind),
     }
 }

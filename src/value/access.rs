@@ -312,7 +312,7 @@ fn outside(kind: &str, len: usize, key: Value) -> Fault {
 
 fn text_index(heap: &mut Heap, object: Value, key: Value) -> Outcome {
     let text = object.as_str().unwrap_or_default();
-    let (len, _) = object.text_shape();
+    let len = object.text_len();
     if let Value::Range(range) = key {
         let slice = range.select(len);
         if slice.step == 1 {

@@ -95,15 +95,11 @@ impl Value {
         }
     }
 
-    /// How many characters a string value has, and whether each of them is one byte.
-    pub fn text_shape(&self) -> (usize, bool) {
+    /// How many characters a string value has.
+    pub fn text_len(&self) -> usize {
         match self {
-            Value::Str(text) => (text.chars(), text.is_ascii()),
-            _ => {
-                let text = self.as_str().unwrap_or_default();
-                let chars = text::char_count(text);
-                (chars, chars == text.len())
-            }
+            Value::Str(text) => text.chars(),
+            _ => text::char_count(self.as_str().unwrap_or_default()),
         }
     }
 
