@@ -85,6 +85,9 @@ impl Job {
             match next.compare_exchange(start, end, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     crash_point!("job: claim made");
+                    if end >= total {
+                        self.follow();
+                    }
                     return Some((start, end));
                 }
                 Err(now) => start = now,
@@ -140,15 +143,25 @@ impl Job {
         length.clamp(1, left.max(1))
     }
 
+    /// From now on the end of each claim wakes the parent. Before that it cannot be the last of them, so a parent that has nothing else
+    /// to do for each of them is left asleep: it would take the processor from a worker. Whoever claims the last items calls this, and
+    /// so does the parent when such a worker may have died before it could.
+    pub fn follow(&self) {
+        self.word(FOLLOWED).store(1, Ordering::SeqCst);
+    }
+
     /// Says that a worker has worked off a claim of `items` items that it began at the given time.
     pub fn end_claim(&self, worker: u64, items: u64, began: u64) {
         let busy = clock::now().saturating_sub(began);
         self.record(worker, BUSY).fetch_add(busy, Ordering::Relaxed);
-        self.record(worker, TASKS)
-            .fetch_add(items, Ordering::Relaxed);
         self.record(worker, AT).store(0, Ordering::Release);
         self.record(worker, CLAIM_END).store(0, Ordering::Release);
-        self.object().events[0].notify_all();
+        // What the parent counts comes before the look at whether it waits for that: it says that it does before it counts.
+        self.record(worker, TASKS)
+            .fetch_add(items, Ordering::SeqCst);
+        if self.word(FOLLOWED).load(Ordering::SeqCst) != 0 {
+            self.object().events[0].notify_all();
+        }
         if self.word(HUNGRY).load(Ordering::SeqCst) != 0 {
             self.tell_hungry();
         }

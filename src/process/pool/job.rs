@@ -87,6 +87,8 @@ pub(super) mod words {
     pub const RETURNED: u64 = 64;
     /// Of the head: not 0 while somebody waits for what others give back. Not in a line with what changes at each claim.
     pub const HUNGRY: u64 = 72;
+    /// Of the head: not 0 from when on the end of each claim may be what the parent waits for. In the same line as the one above.
+    pub const FOLLOWED: u64 = 80;
     /// How long the longest of its items took, in nanoseconds, and which that was, plus 1.
     pub const LONGEST: u64 = 80;
     pub const LONGEST_AT: u64 = 88;

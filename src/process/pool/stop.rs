@@ -82,6 +82,7 @@ impl Job {
                     word == 0 || is_ordered && broken_at(word).is_some_and(|end| item < end);
                 is_first.then_some(item + BROKEN)
             });
+        self.follow();
         self.object().events[0].notify_all();
         self.tell_hungry();
     }

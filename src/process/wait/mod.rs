@@ -162,11 +162,28 @@ const FIRST_SLICE: u64 = 10_000_000;
 const LAST_SLICE: u64 = 100_000_000;
 /// The longest time to spin before sleeping: a sleep and its waking cost about 50 microseconds.
 const MOST_SPINNING: u64 = 40_000;
+/// The longest for the end of a process: one that does next to nothing has ended after some 100 microseconds, and its parent, that has no
+/// sleep to come out of, makes the next by a quarter sooner.
+const MOST_SPINNING_FOR_ENDS: u64 = 200_000;
 /// The shortest: enough to notice that spinning has become worth while again.
 const LEAST_SPINNING: u64 = 2_000;
 
 /// How long this process spins: longer after waits that ended while spinning, shorter after those that did not.
-static SPINNING: AtomicU64 = AtomicU64::new(MOST_SPINNING / 2);
+struct Spinning {
+    usual: AtomicU64,
+    most: u64,
+}
+
+/// For what other processes bring.
+static FOR_WORK: Spinning = Spinning {
+    usual: AtomicU64::new(MOST_SPINNING / 2),
+    most: MOST_SPINNING,
+};
+/// For their ends, which say nothing of how soon they bring something.
+static FOR_ENDS: Spinning = Spinning {
+    usual: AtomicU64::new(MOST_SPINNING_FOR_ENDS),
+    most: MOST_SPINNING_FOR_ENDS,
+};
 /// One wait of so many spins as long as any may: two processes that have come down to short spinning would else go on sleeping, though
 /// each came soon enough for the other if both spun. A part of a microsecond for each wait where it is in vain.
 const WAITS_TO_PROBE: u64 = 64;
@@ -200,12 +217,16 @@ pub fn wait<T>(
     signals::check()?;
     reading::check_wait()?;
     let arena = super::start()?;
-    // Processes do not end within the time that is worth spinning.
-    let is_soon = !matches!(spec.operation, Operation::Join | Operation::Children);
-    if is_soon
+    let spinning = match spec.operation {
+        Operation::Join => Some(&FOR_ENDS),
+        // Whoever has nothing left but to wait for its children is in no hurry.
+        Operation::Children => None,
+        _ => Some(&FOR_WORK),
+    };
+    if let Some(spinning) = spinning
         && !spec.objects.is_empty()
         && cpu::can_spin()
-        && let Some(value) = spin(spec.attended, &mut condition)?
+        && let Some(value) = spin(spinning, spec.attended, &mut condition)?
     {
         return Ok(Some(value));
     }
@@ -289,14 +310,15 @@ pub fn is_attended(word: &AtomicU64) -> bool {
 
 /// Tries the condition again and again for a short time.
 fn spin<T>(
+    spinning: &Spinning,
     attended: Option<&AtomicU64>,
     condition: &mut impl FnMut() -> Result<Option<T>>,
 ) -> Result<Option<T>> {
-    let usual = SPINNING.load(Ordering::Relaxed);
+    let usual = spinning.usual.load(Ordering::Relaxed);
     let probes = WAITS
         .fetch_add(1, Ordering::Relaxed)
         .is_multiple_of(WAITS_TO_PROBE);
-    let budget = if probes { MOST_SPINNING } else { usual };
+    let budget = if probes { spinning.most } else { usual };
     let begin = clock::now();
     let _attends = attended.map(|word| Attends::begin(word, begin + budget));
     let mut pauses = 4;
@@ -306,13 +328,14 @@ fn spin<T>(
         }
         if let Some(value) = condition()? {
             let worth = if probes { clock::now() - begin } else { usual };
-            let next = (worth * 2).clamp(LEAST_SPINNING, MOST_SPINNING);
-            SPINNING.store(next.max(usual), Ordering::Relaxed);
+            let next = (worth * 2).clamp(LEAST_SPINNING, spinning.most);
+            spinning.usual.store(next.max(usual), Ordering::Relaxed);
             return Ok(Some(value));
         }
         if clock::now() - begin > budget {
             if !probes {
-                SPINNING.store((usual / 2).max(LEAST_SPINNING), Ordering::Relaxed);
+                let shorter = (usual / 2).max(LEAST_SPINNING);
+                spinning.usual.store(shorter, Ordering::Relaxed);
             }
             return Ok(None);
         }

@@ -203,6 +203,9 @@ impl Map {
             // All that a journal had kept.
             return Ok(());
         }
+        if self.journal.is_some() || self.relaying.is_some() {
+            self.job.follow();
+        }
         for worker in 0..workers {
             self.crew.push(None);
             match self.hire(context, worker, Vec::new()) {
@@ -371,6 +374,9 @@ impl Map {
         // One that was told to end between two items has left in order, but not worked off what it had.
         let died = !left;
         self.deaths |= died || self.job.has_claim(worker);
+        if self.deaths {
+            self.job.follow();
+        }
         self.mark_last_prints(worker, item)?;
         let mut lost = self.left_behind(worker, &live);
         if let Some(item) = item.filter(|item| died && lost.contains(item)) {
