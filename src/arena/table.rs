@@ -113,7 +113,7 @@ pub struct Slot {
     /// What it waits for.
     pub wait: WaitRecord,
     /// Words for the layers above: all 0 in a new process.
-    pub cells: [AtomicU64; 9],
+    pub cells: [AtomicU64; 10],
     /// The beginning of its hold set; the rest, which most programs never touch, has a table of its own.
     pub(super) first_holds: [AtomicU64; FIRST_HOLDS],
 }

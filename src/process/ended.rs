@@ -2,15 +2,16 @@
 
 use super::flow::Flow;
 use super::reaper;
-use super::record::{AWAITED, OBSERVED, OUT_OF_TIME, PASSED, Record, Status};
+use super::record::{JOINS_CELL, OBSERVED, OUT_OF_TIME, PASSED, Record, Status};
 use super::signals;
 use super::spawn::{Message, Process};
 use super::wait::{self, Awaited, Operation, WaitSpec};
-use crate::arena::{self, Hold, SlotRef};
+use crate::arena::{self, Arena, HandleId, Hold, SlotRef};
 use crate::diag::{Error, Field, Result, codes};
 use crate::os::fork::WaitStatus;
 use crate::os::signal;
 use crate::source::Span;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How a process ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -280,38 +281,64 @@ impl Process {
 }
 
 /// The end of a process counts as seen while somebody waits for it: so its failure is told by the wait and by nobody else. A wait that
-/// does not come to it takes that back, for then the failure is still news.
-struct Seen<'a>(Option<&'a Process>);
+/// does not come to it takes that back, for then the failure is still news; so does whoever buries one that died in it ([`joiner_died`]).
+struct Seen<'a> {
+    process: &'a Process,
+    /// What this process waited for before it was called back in the middle of that wait.
+    before: u64,
+    /// There is nothing to take back.
+    for_good: bool,
+}
 
 impl<'a> Seen<'a> {
-    /// Counts it as seen from now on; who has seen it already keeps that.
+    /// Counts it as seen from now on.
     fn by_us(process: &'a Process) -> Seen<'a> {
-        let before = process.record().flag(AWAITED);
-        Seen((before & OBSERVED == 0).then_some(process))
+        let before = joins().swap(process.id().to_bits(), Ordering::SeqCst);
+        Seen {
+            process,
+            before,
+            for_good: false,
+        }
     }
 
     fn for_good(mut self) {
-        if let Some(process) = self.0.take() {
-            process.record().flag(OBSERVED);
-        }
+        self.for_good = true;
+        // Before it says that it waits no more: in between nobody would look after the end.
+        self.process.record().flag(OBSERVED);
     }
 }
 
 impl Drop for Seen<'_> {
     fn drop(&mut self) {
-        let Some(process) = self.0 else {
-            return;
-        };
-        let (record, awaited) = (process.record(), process.awaited());
-        if awaited.object.events[awaited.side & 1].waiting() > 0 {
-            // Another waits too, and does this if it has to.
-            return;
+        joins().store(self.before, Ordering::SeqCst);
+        if !self.for_good {
+            tell_if_unseen(self.process.hold());
         }
-        record.unflag(AWAITED);
-        if record.status() != Status::Open && record.flags() & OBSERVED == 0 {
-            // It has ended while this wait was there to tell it, so nobody else did.
-            reaper::note_end_unseen(process.hold());
-        }
+    }
+}
+
+/// Where this process says for whose end it waits.
+fn joins() -> &'static AtomicU64 {
+    static NOTHING: AtomicU64 = AtomicU64::new(0);
+    match arena::get() {
+        Some(arena) => &arena.slot(arena::me().index).cells[JOINS_CELL],
+        None => &NOTHING,
+    }
+}
+
+/// Somebody waited for the end of a process and does so no more. When it has ended meanwhile, nobody else told of it.
+fn tell_if_unseen(process: &Hold) {
+    let record = Record::of(process.object());
+    if record.status() != Status::Open && !record.is_seen() {
+        reaper::note_end_unseen(process);
+    }
+}
+
+/// Before the burial of a dead process: what it waited for is looked after by this one, if it must be. What ends later tells of itself.
+pub(super) fn joiner_died(arena: &Arena, dead: SlotRef) {
+    let joined = arena.slot(dead.index).cells[JOINS_CELL].load(Ordering::SeqCst);
+    if let Some(process) = HandleId::from_bits(joined).and_then(Hold::adopt) {
+        tell_if_unseen(&process);
     }
 }
 

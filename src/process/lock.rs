@@ -6,7 +6,7 @@
 
 use super::deadlock::{self, Enders, WaitOps};
 use super::wait::{self, Awaited, Operation, WaitSpec};
-use super::{place, record};
+use super::{ended, place, record};
 use crate::arena::kinds::{self, KindOps};
 use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind, SlotRef};
 use crate::crash_point;
@@ -200,6 +200,7 @@ impl Lock {
         if arena.is_alive(owner) {
             return;
         }
+        ended::joiner_died(arena, owner);
         if arena.bury(owner, false) {
             // It may have taken a lock that it did not hold (out of inherited memory): then nobody has marked this one.
             mark(self.hold.object(), bits, 0);

@@ -3,10 +3,9 @@
 //! There is no race with a handler, because the handler only sets a bit; and no child of anybody else is waited for,
 //! unless this process owns itself (then orphans that come to it are taken too).
 
+use super::ended;
 use super::programs;
-use super::record::{
-    self, OUT_OF_TIME, PASSED, PROGRAM, REPORTED, Record, SEEN, SIGNALLED, Status,
-};
+use super::record::{self, OUT_OF_TIME, PASSED, PROGRAM, REPORTED, Record, SIGNALLED, Status};
 use super::scope;
 use super::tenders;
 use crate::arena::{self, Arena, Hold, SlotRef};
@@ -199,6 +198,7 @@ fn note_end(arena: &Arena, slot: SlotRef, hold: Hold, status: WaitStatus) -> boo
     tenders::child_ended();
     let in_order = !record.seal(arena, status, 0);
     record::note_lost(arena, slot);
+    ended::joiner_died(arena, slot);
     arena.bury(slot, true);
     HAS_BURIED.store(true, Ordering::Relaxed);
     if !matches!(record.status(), Status::Returned | Status::Exited(0)) {
@@ -212,10 +212,11 @@ fn note_end(arena: &Arena, slot: SlotRef, hold: Hold, status: WaitStatus) -> boo
 
 /// Whether an end is a failure that nobody has looked after and nobody has brought about.
 pub(super) fn is_news(record: &Record<'_>) -> bool {
+    is_failure_unmeant(record) && !record.is_seen()
+}
+
+fn is_failure_unmeant(record: &Record<'_>) -> bool {
     let flags = record.flags();
-    if flags & SEEN != 0 {
-        return false;
-    }
     let was_signalled = flags & SIGNALLED != 0;
     if flags & PROGRAM != 0 {
         // A code that is no success is the error of a program: who does not join it is told, as of an error of a process. So is one
@@ -262,6 +263,7 @@ pub fn bury_orphans(arena: &Arena) {
             record.seal(arena, Status::Killed(libc::SIGKILL), 0);
         }
         record::note_lost(arena, process);
+        ended::joiner_died(arena, process);
         arena.bury(process, false);
     }
 }
@@ -274,7 +276,7 @@ pub fn take_failures(wanted: impl Fn(&Record<'_>) -> bool) -> Vec<Hold> {
     let failed: Vec<Hold> = with(|children| children.failed.extract_if(.., is_wanted).collect());
     let untold = |hold: &Hold| {
         let record = Record::of(hold.object());
-        record.flags() & SEEN == 0 && record.flag(REPORTED) & REPORTED == 0
+        !record.is_seen() && record.flag(REPORTED) & REPORTED == 0
     };
     failed.into_iter().filter(untold).collect()
 }

@@ -52,10 +52,6 @@ impl Status {
 pub const DAEMON: u64 = 1;
 /// Set when somebody has looked after its end: joined it, waited for it, or brought it about.
 pub const OBSERVED: u64 = 2;
-/// Set while somebody waits for its end, who looks after that then.
-pub const AWAITED: u64 = 256;
-/// Either: nobody else tells of its failure.
-pub const SEEN: u64 = OBSERVED | AWAITED;
 /// Set when a script sent it a signal, so that its death by one is no news.
 pub const SIGNALLED: u64 = 4;
 /// Set when it was started.
@@ -100,6 +96,9 @@ const SIZE: u64 = NAME + MAX_NAME as u64;
 
 /// The event word at which its end is announced.
 pub const ENDED: usize = 0;
+
+/// The cell of a slot that names the process ([`HandleId::to_bits`]) for whose end this one waits in order to look after it; 0 for none.
+pub(super) const JOINS_CELL: usize = 9;
 
 /// Cells of the object: they need no payload, so a status can be read whatever happens.
 const STATUS_CELL: usize = 0;
@@ -230,6 +229,24 @@ impl<'a> Record<'a> {
     /// Whether nobody has asked it to end before: of those who do it at the same time one does it.
     pub fn is_first_to_ask(&self) -> bool {
         self.flag(ASKED) & ASKED == 0
+    }
+
+    /// Whether nobody else is to tell of its failure: somebody has looked after its end, or somebody alive waits for it in order to. It
+    /// is asked at the instant that matters, for who waits may give up, or die, at any time.
+    pub fn is_seen(&self) -> bool {
+        self.flags() & OBSERVED != 0 || self.is_joined()
+    }
+
+    /// Whether somebody alive waits for its end and will look after that. A look at the whole table: only for ends that are failures.
+    pub fn is_joined(&self) -> bool {
+        let Some(arena) = crate::arena::get() else {
+            return false;
+        };
+        let place = arena.place_of(self.object);
+        arena.live_processes().any(|process| {
+            let joins = arena.slot(process.index).cells[JOINS_CELL].load(Ordering::SeqCst);
+            HandleId::from_bits(joins).is_some_and(|joined| joined.index == place)
+        })
     }
 
     /// Notes that it was told to end, and has until an instant (monotonic nanoseconds) to clean up.

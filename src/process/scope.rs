@@ -2,7 +2,7 @@
 
 use super::doom::{self, Doomed};
 use super::ended::Ended;
-use super::record::{OBSERVED, OUT_OF_TIME, Record, SEEN};
+use super::record::{OBSERVED, OUT_OF_TIME, Record};
 use super::signals;
 use super::spawn::Process;
 use super::wait::{self, Awaited, Operation, WaitSpec};
@@ -145,10 +145,10 @@ fn look_for_failures() -> Result<()> {
 /// Whether it ended badly, and neither the block nor anybody else has waited for that or brought it about by a signal.
 fn has_failed(child: &Process) -> bool {
     let record = Record::of(child.hold().object());
-    record.flags() & SEEN == 0
-        && child
-            .ended()
-            .is_some_and(|ended| is_failure(record, &ended))
+    let failed = child
+        .ended()
+        .is_some_and(|ended| is_failure(record, &ended));
+    failed && !record.is_seen()
 }
 
 /// Whether an end is a failure of a scope: a death that another process of the script has brought about is none.
@@ -349,11 +349,10 @@ impl End {
     fn take(&mut self, process: Process, ended: Ended) {
         let record = Record::of(process.hold().object());
         let is_failure = is_failure(record, &ended);
-        let handled = match self.observes {
-            true => record.flag(OBSERVED),
-            false => record.flags(),
-        } & SEEN
-            != 0;
+        let handled = is_failure && record.is_seen();
+        if self.observes {
+            record.flag(OBSERVED);
+        }
         let is_told_to_end =
             self.cancelled || process.is_program() && signals::was_interrupted(&record);
         let is_our_doing =
