@@ -211,7 +211,7 @@ fn a_block_at_the_end_of_arguments_is_no_reason_to_break_them_inside_out() {
     becomes(
         &format!("let big = f(argument_one, argument_two)[{name}].g(x).field ?? {name} or other"),
         &format!(
-            "let big = f(\n  argument_one,\n  argument_two\n)[{name}].g(x).field ?? {name} or\n    other\n"
+            "let big = f(argument_one, argument_two)[{name}].g(x).field ??\n    {name} or\n    other\n"
         ),
     );
 }
@@ -265,6 +265,58 @@ fn long_lines_are_broken_from_the_outside() {
     );
 }
 
+#[test]
+fn the_loosest_operator_outside_of_all_brackets_is_broken_first() {
+    let name = "some_quite_long_name_of_a_thing";
+    for op in [
+        "rescue", "or", "and", "??", "|", "^", "&", "<<", "-", "+", "*", "/", "%",
+    ] {
+        becomes(
+            &format!("let v = {name}_one {op} -{name}_two {op} {name}(1, 2)"),
+            &format!("let v = {name}_one {op}\n    -{name}_two {op}\n    {name}(1, 2)\n"),
+        );
+    }
+    // Before a chain of calls, and before brackets that fit.
+    becomes(
+        &format!("let v = {name}.a(1).b(2).c(3) and {name} and {name}_too"),
+        &format!("let v = {name}.a(1).b(2).c(3) and\n    {name} and\n    {name}_too\n"),
+    );
+    becomes(
+        &format!("let v = \"{name}, {name}\" + call({name}, 2)"),
+        &format!("let v = \"{name}, {name}\" +\n    call({name}, 2)\n"),
+    );
+    // What binds closer stays together as long as it fits.
+    becomes(
+        &format!("let v = {name} * 2 - 3 > 1 or {name} rescue {name}_too * 5 - 1"),
+        &format!("let v = {name} * 2 - 3 > 1 or {name} rescue\n    {name}_too * 5 - 1\n"),
+    );
+    // Brackets around it come first: what is in them may fit then.
+    becomes(
+        &format!("assert({name} + {name} == \"of twenty-one characters\")"),
+        &format!("assert(\n  {name} + {name} == \"of twenty-one characters\"\n)\n"),
+    );
+    // A comparison with something short comes last.
+    becomes(
+        &format!("let v = {name}.aaaaaaaaaaaa(1).bbbbbbbbbbbbbbbbbbbb(2).cccccccccccccccc(3) > 3"),
+        &format!(
+            "let v = {name}\n  .aaaaaaaaaaaa(1)\n  .bbbbbbbbbbbbbbbbbbbb(2)\n  .cccccccccccccccc(3) > 3\n"
+        ),
+    );
+    becomes(
+        &format!("let v = {name}.aaaaaaaaaaaa(1).bbbbb(2) > {name}.aaaaaaaaaaaa(1).bbbbb(2)"),
+        &format!(
+            "let v = {name}.aaaaaaaaaaaa(1).bbbbb(2) >\n    {name}.aaaaaaaaaaaa(1).bbbbb(2)\n"
+        ),
+    );
+    // What the text has broken stays, with its comment.
+    becomes(
+        &format!("let v = {name} - {name} - # one\n{name} - {name} - {name} - 5 # two"),
+        &format!(
+            "let v = {name} - {name} -  # one\n    {name} -\n    {name} -\n    {name} -\n    5  # two\n"
+        ),
+    );
+}
+
 /// Small programs with every construct, in the blanks and newlines that one may write them in.
 fn program() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
@@ -281,6 +333,10 @@ fn program() -> impl Strategy<Value = String> {
         let two = (inner.clone(), inner.clone());
         prop_oneof![
             two.clone().prop_map(|(a, b)| format!("{a}+{b}")),
+            two.clone()
+                .prop_map(|(a, b)| format!("quite_a_long_name_of_something-{a}*{b}")),
+            two.clone()
+                .prop_map(|(a, b)| format!("quite_a_long_name_of_something rescue {a}|{b}")),
             two.clone().prop_map(|(a, b)| format!("({a}  and\n {b})")),
             two.clone().prop_map(|(a, b)| format!("f({a},{b})")),
             two.clone().prop_map(|(a, b)| format!("[{a} ,\n{b},]")),

@@ -13,8 +13,8 @@ use super::{Table, arguments, file_place, gather, system};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::os::fork;
-use crate::process::pool;
 use crate::process::wait::Attentive;
+use crate::process::{held, pool};
 use crate::value::handle::Handle;
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Fault, Native, NativeIter, Outcome};
@@ -389,6 +389,8 @@ impl Inner {
         if self.gather(data) {
             return Ok(());
         }
+        // What other files hold back was written before, perhaps to the same one.
+        held::write_out();
         let mut written = 0;
         while written < data.len() {
             let rest = data.get(written..).unwrap_or_default();

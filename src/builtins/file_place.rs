@@ -2,6 +2,7 @@
 
 use super::arguments;
 use super::file::receiver;
+use crate::process::held;
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
 use std::io::{Seek, SeekFrom};
@@ -37,6 +38,8 @@ pub fn seek(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         }
     };
     file.of_its_own("seek", "moved in")?;
+    // The end of the file is behind what other files of this process have written to it; so is what is cut off.
+    held::write_out();
     let at = file.with(context, "seek", |stream| {
         stream.forget_ahead()?;
         stream.file.seek(target)
@@ -60,6 +63,7 @@ pub fn truncate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(size) => Some(arguments::size("truncate", "size", size)? as u64),
         None => None,
     };
+    held::write_out();
     let size = file.with(context, "truncate", |stream| {
         stream.forget_ahead()?;
         let size = match size {

@@ -3,6 +3,7 @@
 use super::encoding::Reader;
 use super::file_gather::Gathered;
 use super::scarce::Scarce;
+use crate::process::held;
 use crate::process::wait::Attentive;
 use crate::program::streams::Transform;
 use std::fs::File;
@@ -65,6 +66,8 @@ impl Stream {
         let before = self.ahead.len();
         self.ahead.resize(before + CHUNK, 0);
         let room = self.ahead.get_mut(before..).unwrap_or_default();
+        // What another file of this process holds back may be for this one.
+        held::write_out();
         let result = Attentive::new(&self.file).read(room);
         self.ahead.truncate(before + *result.as_ref().unwrap_or(&0));
         match &mut self.reader {

@@ -1,6 +1,7 @@
 //! Where a line that is too long is broken.
 
 use crate::limits::MAX_LINE_WIDTH;
+use crate::syntax::token::Token;
 use std::collections::HashSet;
 
 /// What a place is at which a line could be broken.
@@ -10,14 +11,60 @@ pub enum What {
     Block,
     /// Other brackets with items in them.
     Group,
+    /// Brackets with one thing in them.
+    Single,
     /// The dot of a method call.
     Dot,
-    /// Behind `or`.
+    /// Behind an operator.
+    Operator(Tier),
+}
+
+/// How close an operator binds its sides, the loosest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// `rescue`
+    Rescue,
+    /// `or`
     Or,
-    /// Behind `and`, which binds its sides closer.
+    /// `and`
     And,
-    /// Behind `+`.
+    /// `==`, `<` and their like. (Not `in`, which belongs to a `for` as well.)
+    Comparison,
+    /// `??`
+    Coalesce,
+    /// `|`
+    Bar,
+    /// `^`
+    Caret,
+    /// `&`
+    Amp,
+    /// `<<` and `>>`
+    Shift,
+    /// `+` and `-`
     Sum,
+    /// `*`, `/`, `//` and `%`
+    Product,
+}
+
+impl Tier {
+    /// That of a token between two operands, if a line may be broken behind it.
+    pub fn of(token: &Token) -> Option<Tier> {
+        use Token::*;
+        Some(match token {
+            Rescue => Tier::Rescue,
+            Or => Tier::Or,
+            And => Tier::And,
+            Eq | Ne | Lt | Le | Gt | Ge => Tier::Comparison,
+            Coalesce => Tier::Coalesce,
+            Bar => Tier::Bar,
+            Caret => Tier::Caret,
+            Amp => Tier::Amp,
+            Shl | Shr => Tier::Shift,
+            Plus | Minus => Tier::Sum,
+            Star | Slash | SlashSlash | Percent => Tier::Product,
+            _ => return None,
+        })
+    }
 }
 
 /// A place at which a line could be broken.
@@ -57,42 +104,87 @@ impl Marks {
 
 /// Method calls in a row from which on each gets its line.
 const CHAIN: usize = 3;
-/// Brackets narrower than this, whose last item could be broken, stay whole when there is an `and` or an `or` beside them.
+/// Brackets narrower than this, whose last item could be broken, stay whole when there is an operator beside them.
 const NARROW: usize = 40;
 
-/// Chooses the places at which a line is broken next: as far outside as possible. `indent` is that of the line.
+/// Chooses the places at which a line is broken next: as far outside as possible, and there behind the operators that bind loosest.
+/// `indent` is that of the line.
 pub fn choose(parts: &[Part], indent: usize, marks: &mut Marks) {
     let mut depths: Vec<usize> = parts.iter().map(|part| part.depth).collect();
     depths.sort_unstable();
     depths.dedup();
     for depth in depths {
-        let of = |what: What| {
-            let all = parts.iter();
-            all.filter(move |part| part.depth == depth && part.what == what)
-        };
-        if of(What::Block).next().is_some() {
-            return marks.groups.extend(of(What::Block).map(|part| part.id));
-        }
-        if of(What::Dot).count() >= CHAIN {
-            return marks.before.extend(of(What::Dot).map(|part| part.id));
-        }
-        let widest = of(What::Group).max_by_key(|part| part.end - part.start);
-        let logic = of(What::Or).chain(of(What::And)).next().is_some();
-        if let Some(group) = widest {
-            let inner = innermost(parts, indent, *group);
-            // Beside an `and` or an `or`, which is further outside, only a block or the like at the end of brackets comes first.
-            let comes_first = inner.id != group.id && group.end - group.start >= NARROW;
-            if !logic || comes_first {
-                marks.groups.insert(inner.id);
-                return;
-            }
-        }
-        for what in [What::Or, What::And, What::Sum] {
-            if of(what).next().is_some() {
-                return marks.before.extend(of(what).map(|part| part.id));
-            }
+        let all = parts.iter().filter(|part| part.depth == depth);
+        let beside: Vec<&Part> = all.collect();
+        if choose_of(&beside, parts, indent, marks) {
+            return;
         }
     }
+}
+
+/// Chooses among the places `beside` one another; whether there was anything to choose.
+fn choose_of(beside: &[&Part], parts: &[Part], indent: usize, marks: &mut Marks) -> bool {
+    let of = |what: What| beside.iter().filter(move |part| part.what == what);
+    if of(What::Block).next().is_some() {
+        marks.groups.extend(of(What::Block).map(|part| part.id));
+        return true;
+    }
+    let tiers = beside.iter().filter_map(|part| match part.what {
+        What::Operator(tier) => Some(tier),
+        _ => None,
+    });
+    let loosest = tiers.min();
+    let behind = |tier: Tier, marks: &mut Marks| {
+        let all = of(What::Operator(tier));
+        for part in all {
+            // Brackets around it would be broken with it: perhaps it fits when only they are.
+            let around = parts.iter().find(|single| {
+                single.what == What::Single
+                    && single.depth + 1 == part.depth
+                    && (single.start..single.end).contains(&part.start)
+            });
+            match around {
+                Some(single) => marks.groups.insert(single.id),
+                None => marks.before.insert(part.id),
+            };
+        }
+        true
+    };
+    let widest = of(What::Group).max_by_key(|part| part.end - part.start);
+    let inner = widest.map(|group| innermost(parts, indent, **group));
+    if let Some(tier) = loosest.filter(|tier| !is_tail(*tier, beside)) {
+        // Only a block or the like at the end of brackets comes first, though it is further inside.
+        let ends_in = widest
+            .zip(inner)
+            .filter(|(group, inner)| inner.id != group.id && group.end - group.start >= NARROW);
+        let Some((_, inner)) = ends_in else {
+            return behind(tier, marks);
+        };
+        marks.groups.insert(inner.id);
+        return true;
+    }
+    if of(What::Dot).count() >= CHAIN {
+        marks.before.extend(of(What::Dot).map(|part| part.id));
+        return true;
+    }
+    match (inner, loosest) {
+        (Some(inner), _) => {
+            marks.groups.insert(inner.id);
+            true
+        }
+        (None, Some(tier)) => behind(tier, marks),
+        (None, None) => false,
+    }
+}
+
+/// Whether it is a comparison with something short, as in `f(x).g(y).len() > 3`: what is on its left is broken first.
+fn is_tail(tier: Tier, beside: &[&Part]) -> bool {
+    let behind = beside
+        .iter()
+        .rfind(|part| part.what == What::Operator(tier));
+    let start = behind.map_or(0, |part| part.start);
+    let long = |part: &&Part| matches!(part.what, What::Dot | What::Group) && part.start > start;
+    tier == Tier::Comparison && !beside.iter().any(long)
 }
 
 /// Brackets whose last item is a block are left whole, as are those whose only item has brackets: the inner ones are broken.

@@ -3,7 +3,7 @@
 //! A group of brackets stands in one line when nothing in the text says otherwise. It is *broken* into lines when the text has a newline
 //! directly in it, or a comment, or when its line is too long and [`breaks`] chose it.
 
-use super::breaks::{self, Marks, Part, What};
+use super::breaks::{self, Marks, Part, Tier, What};
 use super::spacing;
 use super::tree::{Group, Kind, Leaf, Node};
 use crate::limits::MAX_LINE_WIDTH;
@@ -215,9 +215,13 @@ impl<'a> Writer<'a> {
             (Token::Dot, Some(_), Some(call)) if call.token == Token::ParenOpen && at > 0 => {
                 (What::Dot, leaf.id)
             }
-            (Token::Or, Some(next), _) => (What::Or, next.id),
-            (Token::And, Some(next), _) => (What::And, next.id),
-            (Token::Plus, Some(next), _) if at > 0 => (What::Sum, next.id),
+            (token, Some(next), _) if !spacing::is_prefix(self.before, leaf) => {
+                match Tier::of(token) {
+                    // Where the text has its newline already, there is nothing to break.
+                    Some(tier) if next.newlines == 0 => (What::Operator(tier), next.id),
+                    _ => return,
+                }
+            }
             _ => return,
         };
         // A place that is broken already is none.
@@ -249,9 +253,9 @@ impl<'a> Writer<'a> {
         }
         if !is_broken(group, self.marks) {
             self.leaf(&group.open);
-            if can_break(group) {
+            if let Some(what) = place(group) {
                 // A line that is too long in spite of what is broken in it is broken here.
-                let (what, id, depth) = (What::Group, group.open.id, self.depth);
+                let (id, depth) = (group.open.id, self.depth);
                 let (start, end) = (self.column() - 1, breaks::OPEN);
                 self.line().parts.push(Part {
                     what,
@@ -286,7 +290,7 @@ impl<'a> Writer<'a> {
         let start = self.column() - 1;
         let block = group.kind == Kind::Block;
         let line = self.lines.len();
-        let place = self.line().parts.len();
+        let at = self.line().parts.len();
         self.deeper(|w| {
             for (at, node) in group.inner.iter().enumerate() {
                 if block {
@@ -308,22 +312,20 @@ impl<'a> Writer<'a> {
         }
         self.leaf(&group.close);
         let end = self.column();
-        let what = match group.kind {
-            Kind::Block => What::Block,
-            _ => What::Group,
-        };
         // A string of several lines in it would have begun another line.
-        if self.lines.len() == line && can_break(group) {
-            let (id, depth) = (group.open.id, self.depth);
-            let part = Part {
-                what,
-                id,
-                depth,
-                start,
-                end,
-            };
-            self.line().parts.insert(place, part);
+        if self.lines.len() != line {
+            return;
         }
+        let Some(what) = place(group) else { return };
+        let (id, depth) = (group.open.id, self.depth);
+        let part = Part {
+            what,
+            id,
+            depth,
+            start,
+            end,
+        };
+        self.line().parts.insert(at, part);
     }
 
     /// What stands in broken brackets that are no block.
@@ -394,12 +396,14 @@ fn begins_clause(group: &Group, leaf: &Leaf) -> bool {
         }
 }
 
-/// Whether breaking it can help: it has items, statements or clauses.
-fn can_break(group: &Group) -> bool {
+/// What its brackets are as a place to break a line, if there is anything in them: statements, items or clauses, or one thing.
+fn place(group: &Group) -> Option<What> {
     let has = |token: Token| group.inner.iter().any(|node| node.first().token == token);
     match group.kind {
-        Kind::Block => !group.inner.is_empty(),
-        _ => has(Token::Comma) || has(Token::For),
+        _ if group.inner.is_empty() => None,
+        Kind::Block => Some(What::Block),
+        _ if has(Token::Comma) || has(Token::For) => Some(What::Group),
+        _ => Some(What::Single),
     }
 }
 

@@ -26,7 +26,7 @@ pub fn blank(before: Option<&Leaf>, left: &Leaf, right: &Leaf) -> bool {
 }
 
 /// Whether an operator stands before its only operand.
-fn is_prefix(before: Option<&Leaf>, leaf: &Leaf) -> bool {
+pub fn is_prefix(before: Option<&Leaf>, leaf: &Leaf) -> bool {
     match leaf.token {
         Token::Tilde => true,
         Token::Minus => !before.is_some_and(|before| ends_operand(&before.token)),
