@@ -3,20 +3,20 @@
 use super::command::{Conversation, Reading, Talks};
 use super::options::Options;
 use super::pipe::EndHandle;
-use super::pool::future::{self, FutureHandle};
+use super::pool::future::{self, Callers, FutureHandle};
 use super::process::ProcessHandle;
 use super::queue::QueueHandle;
-use super::{Table, arguments, lease, spawn, travel, willing};
+use super::willing::collect;
+use super::{Table, arguments, lease, spawn, travel};
 use crate::diag::{self, codes};
 use crate::os::clock;
-use crate::process;
 use crate::process::channel::Prepared;
 use crate::process::pipe::End;
 use crate::process::pool::future::Future;
 use crate::process::queue::{ITEMS, Queue, ROOM};
 use crate::process::select;
 use crate::process::wait::{Awaited, Operation, timed_out};
-use crate::process::{Ended, Process};
+use crate::process::{Ended, Process, willing};
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, show};
 use std::rc::Rc;
@@ -50,24 +50,15 @@ enum Chosen {
 }
 
 fn choose(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    match process::willing::willing(|| choose_once(context, args)) {
-        Some(chosen) => chosen,
-        None => {
-            willing::collect(context)?;
-            choose_once(context, args)
-        }
-    }
-}
-
-fn choose_once(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let options = Options::new("select", &args[0])?;
     let written = arguments::list("select", "cases", &args[1])?;
     let after = arguments::timeout("select", "after", &args[2])?;
     let has_else = matches!(args[3], Value::Bool(true));
     let timeout = options.timeout("timeout")?;
+    let written = written.items().to_values();
     let mut cases = Vec::new();
     let mut talks = Talks::with("select", &[]);
-    for written in written.items().to_values() {
+    for &written in &written {
         let (case, talk) = case(context, written)?;
         match &case {
             Case::Read(reading) => talks.add_read(reading.talk()),
@@ -80,42 +71,13 @@ fn choose_once(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         (false, Some(timeout), Some(after)) => Some(timeout.min(after)),
         (false, timeout, after) => timeout.or(after),
     };
-    let place = context.place();
-    // Cloned, so that what is waited for does not borrow what is tried.
-    let objects = cases.iter().map(Case::holder).collect::<Vec<_>>();
-    let awaited: Vec<Awaited<'_>> = objects.iter().filter_map(Holder::awaited).collect();
-    let count = cases.len();
-    let deadline = limit.map(clock::deadline);
-    let left = |at: u64| at.saturating_sub(clock::now()) as f64 / 1e9;
-    let mut rest = limit;
-    let chosen = loop {
-        // The programs that are read have their own times.
-        let own = talks.check_times()?;
-        let timeout = match (rest, own.map(left)) {
-            (Some(rest), Some(own)) => Some(rest.min(own)),
-            (rest, own) => rest.or(own),
-        };
-        let chosen = select::select(count, &awaited, timeout, place, talks.flow(), |at| {
-            if is_passed_over(&cases, at) {
-                return Ok(None);
-            }
-            match cases.get_mut(at) {
-                Some(case) => attempt(context, case),
-                None => Ok(None),
-            }
-        })?;
-        rest = deadline.map(left);
-        if chosen.is_some() || own.is_none() || rest == Some(0.0) {
-            break chosen;
-        }
-    };
-    let (index, value) = match chosen {
-        Some((index, Ok(Chosen::Value(value)))) => (index as i64, value),
-        Some((index, Ok(Chosen::Ended(ended)))) => match cases.get(index) {
+    let callers = Callers::of(written.iter().filter_map(|case| part(case, 1)));
+    let (index, value) = match first(context, &mut cases, &mut talks, &callers, limit)? {
+        Some((index, Chosen::Value(value))) => (index as i64, value),
+        Some((index, Chosen::Ended(ended))) => match cases.get(index) {
             Some(Case::Join(process)) => (index as i64, spawn::value_of(context, process, ended)?),
             _ => (index as i64, Value::Nil),
         },
-        Some((_, Err(fault))) => return Err(fault),
         None if has_else => (ELSE, Value::Nil),
         None if after.is_some() && limit == after => (AFTER, Value::Nil),
         None => {
@@ -124,6 +86,67 @@ fn choose_once(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         }
     };
     Ok(Value::list(context.heap(), vec![Value::Int(index), value]))
+}
+
+/// What a look at the cases gave.
+enum News {
+    Chosen(Outcome<Chosen>),
+    /// A task is finished for whose result a function of the script waits.
+    Callback,
+}
+
+/// Waits for the first case that can, for so many seconds at most, and calls meanwhile what waits for results of tasks.
+fn first(
+    context: &mut dyn Context,
+    cases: &mut [Case],
+    talks: &mut Talks,
+    callers: &Callers,
+    limit: Option<f64>,
+) -> Outcome<Option<(usize, Chosen)>> {
+    let place = context.place();
+    // Cloned, so that what is waited for does not borrow what is tried.
+    let objects = cases.iter().map(Case::holder).collect::<Vec<_>>();
+    let deadline = limit.map(clock::deadline);
+    let left = |at: u64| at.saturating_sub(clock::now()) as f64 / 1e9;
+    let mut rest = limit;
+    // What is held by nobody but the collector may be what others wait for: it looks once, and again behind callbacks.
+    let mut leavings = true;
+    loop {
+        let mut awaited: Vec<Awaited<'_>> = objects.iter().filter_map(Holder::awaited).collect();
+        awaited.extend(callers.awaited());
+        // The programs that are read have their own times.
+        let own = talks.check_times()?;
+        let timeout = match (rest, own.map(left)) {
+            (Some(rest), Some(own)) => Some(rest.min(own)),
+            (rest, own) => rest.or(own),
+        };
+        let look = |at| {
+            if callers.are_due() {
+                return Ok(Some(News::Callback));
+            }
+            if is_passed_over(cases, at) {
+                return Ok(None);
+            }
+            let case = cases.get_mut(at).map(|case| attempt(context, case));
+            Ok(case.transpose()?.flatten().map(News::Chosen))
+        };
+        let wait = || select::select(objects.len(), &awaited, timeout, place, talks.flow(), look);
+        let news = willing::when(leavings, wait).transpose()?;
+        rest = deadline.map(left);
+        match news {
+            None => {
+                leavings = false;
+                collect(context)?;
+            }
+            Some(Some((_, News::Callback))) => {
+                leavings = true;
+                callers.run(context)?;
+            }
+            Some(Some((index, News::Chosen(chosen)))) => return Ok(Some((index, chosen?))),
+            Some(None) if own.is_none() || rest == Some(0.0) => return Ok(None),
+            Some(None) => {}
+        }
+    }
 }
 
 /// Whether a case is the end of a stream while another case waits for a stream that goes on: who reads both outputs of a program in a
@@ -169,10 +192,17 @@ impl Case {
     }
 }
 
+/// A part of a case as it is written.
+fn part(written: &Value, at: usize) -> Option<Value> {
+    match written {
+        Value::List(parts) => parts.get(at),
+        _ => None,
+    }
+}
+
 /// A case from `[operation, object, arguments]`, with the program that is joined and talked with, whose streams are served meanwhile.
 fn case(context: &mut dyn Context, written: Value) -> Outcome<(Case, Option<Rc<Conversation>>)> {
-    let parts = arguments::list("select", "case", &written)?;
-    let part = |at| parts.get(at).unwrap_or(Value::Nil);
+    let part = |at| part(&written, at).unwrap_or(Value::Nil);
     let (operation, object) = (part(0), part(1));
     let operation = arguments::text("select", "operation", &operation)?.to_string();
     let item = match part(2) {

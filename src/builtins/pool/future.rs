@@ -274,6 +274,50 @@ fn then(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(args[0])
 }
 
+/// The pools of futures that are waited for: what waits for their results is called meanwhile.
+pub struct Callers {
+    pools: Vec<Rc<Pool>>,
+}
+
+impl Callers {
+    /// Those of the futures among some values that were handed in by this process.
+    pub fn of(values: impl Iterator<Item = Value>) -> Callers {
+        let mut pools: Vec<Rc<Pool>> = Vec::new();
+        for value in values {
+            let handle = value.as_handle::<FutureHandle>();
+            if let Some(pool) = handle.and_then(|handle| handle.pool.as_ref())
+                && !pools.iter().any(|known| Rc::ptr_eq(known, pool))
+            {
+                pools.push(pool.clone());
+            }
+        }
+        Callers { pools }
+    }
+
+    /// The first of them, which has a wait of its own, and the others.
+    fn split(mut self) -> (Option<Rc<Pool>>, Callers) {
+        let first = (!self.pools.is_empty()).then(|| self.pools.remove(0));
+        (first, self)
+    }
+
+    /// What to wait at for the results that functions wait for.
+    pub fn awaited(&self) -> impl Iterator<Item = Awaited<'_>> {
+        let pools = self.pools.iter().filter(|pool| pool.has_callbacks());
+        pools.map(|pool| pool.tasks.awaited(1))
+    }
+
+    /// Whether one of these functions can be called.
+    pub fn are_due(&self) -> bool {
+        self.pools.iter().any(|pool| pool.are_callbacks_due())
+    }
+
+    /// Calls those that can be called.
+    pub fn run(&self, context: &mut dyn Context) -> Outcome<()> {
+        let mut pools = self.pools.iter();
+        pools.try_for_each(|pool| pool.run_due_callbacks(context))
+    }
+}
+
 /// Futures and processes, as the functions that wait for the first of several take them.
 struct Several {
     values: Vec<Value>,
@@ -326,41 +370,25 @@ impl Several {
                 .map(|handle| handle.future.awaited())
                 .or_else(|| process.map(|handle| handle.process.awaited()))
         };
-        let futures = self.values.iter();
-        let futures = futures.filter_map(|value| value.as_handle::<FutureHandle>());
-        let mut pools: Vec<Rc<Pool>> = Vec::new();
-        for pool in futures.filter_map(|handle| handle.pool.as_ref()) {
-            if !pools.iter().any(|known| Rc::ptr_eq(known, pool)) {
-                pools.push(pool.clone());
-            }
-        }
+        let callers = Callers::of(self.values.iter().copied());
         // One of the pools calls its callbacks wherever it is waited for; this wakes for those of the others.
-        let others = pools.iter().skip(1).filter(|pool| pool.has_callbacks());
-        let mut all: Vec<Awaited<'_>> = others.clone().map(|pool| pool.tasks.awaited(1)).collect();
+        let (own, others) = callers.split();
+        let mut all: Vec<Awaited<'_>> = others.awaited().collect();
         all.extend(self.values.iter().filter_map(awaited));
         let ready = || match self.values.iter().position(is_over) {
-            None if others.clone().any(|pool| pool.are_callbacks_due()) => Some(None),
+            None if others.are_due() => Some(None),
             at => at.map(Some),
         };
         // Callbacks that run meanwhile may take them out of the script's list.
         let protected = context.protected();
         self.values.iter().for_each(|&value| context.protect(value));
         let first = loop {
-            match wait_for(
-                context,
-                pools.first().map(|pool| &**pool),
-                &all,
-                deadline,
-                ready,
-            ) {
+            match wait_for(context, own.as_deref(), &all, deadline, ready) {
                 Ok(Some(None)) => {}
                 Ok(over) => break Ok(over.flatten()),
                 Err(fault) => break Err(fault),
             }
-            if let Err(fault) = others
-                .clone()
-                .try_for_each(|pool| pool.run_due_callbacks(context))
-            {
+            if let Err(fault) = others.run(context) {
                 break Err(fault);
             }
         };
