@@ -25,6 +25,13 @@ pub struct Word<'a> {
     pub seen: u32,
 }
 
+impl Word<'_> {
+    /// Whether it has another value by now.
+    pub fn has_changed(&self) -> bool {
+        self.word.load(Ordering::SeqCst) != self.seen
+    }
+}
+
 /// The kernel's `struct futex_waitv`.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]

@@ -2,7 +2,7 @@
 
 use super::super::{Table, arguments, spawn, travel};
 use super::death::Death;
-use super::workers::Pool;
+use super::workers::{NAMED, Pool};
 use crate::builtins::process::ProcessHandle;
 use crate::diag::{Error, Field, codes};
 use crate::os::{clock, limit};
@@ -301,9 +301,13 @@ impl Callers {
     }
 
     /// What to wait at for the results that functions wait for.
-    pub fn awaited(&self) -> impl Iterator<Item = Awaited<'_>> {
-        let pools = self.pools.iter().filter(|pool| pool.has_callbacks());
-        pools.map(|pool| pool.tasks.awaited(1))
+    pub fn awaited(&self) -> Vec<Awaited<'_>> {
+        let mut awaited = Vec::new();
+        for pool in self.pools.iter().filter(|pool| pool.has_callbacks()) {
+            awaited.push(pool.tasks.awaited(1));
+            awaited.extend(pool.callback_futures(NAMED));
+        }
+        awaited
     }
 
     /// Whether one of these functions can be called.
@@ -373,7 +377,7 @@ impl Several {
         let callers = Callers::of(self.values.iter().copied());
         // One of the pools calls its callbacks wherever it is waited for; this wakes for those of the others.
         let (own, others) = callers.split();
-        let mut all: Vec<Awaited<'_>> = others.awaited().collect();
+        let mut all = others.awaited();
         all.extend(self.values.iter().filter_map(awaited));
         let ready = || match self.values.iter().position(is_over) {
             None if others.are_due() => Some(None),

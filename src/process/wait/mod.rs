@@ -384,14 +384,14 @@ impl Sleep<'_> {
             }
             awake.store(0, Ordering::SeqCst);
             if reaper::has_buried() && deadlock::was_told_lately(arena) {
-                look_for_deadlock(arena, spec, false)?;
+                look_for_deadlock(arena, spec, &words[1..count], false)?;
             }
             let woken = futex::wait(&words[..count], until);
             if self.willing && record.is_asked_to_collect() {
                 return Err(willing::leave());
             }
             if record.is_asked_to_look() {
-                look_for_deadlock(arena, spec, true)?;
+                look_for_deadlock(arena, spec, &words[1..count], true)?;
             } else if woken == Woken::Time {
                 self.slice = (self.slice * 2).min(LAST_SLICE);
                 reaper::reap();
@@ -402,7 +402,7 @@ impl Sleep<'_> {
                 if spec.operation.is_inside() && !for_outside && ends_by_itself(spec).is_none() {
                     flow::end_needless_inputs(arena);
                 }
-                look_for_deadlock(arena, spec, false)?;
+                look_for_deadlock(arena, spec, &words[1..count], false)?;
             }
         }
     }
@@ -462,11 +462,20 @@ fn words_of<'a>(
 }
 
 /// After a slice in which nothing happened. Waits with a time-out, for time and for the outside end by themselves.
-fn look_for_deadlock(arena: &Arena, spec: &WaitSpec<'_>, asked: bool) -> Result<()> {
+///
+/// `words` is what this process sleeps on. The search does not know each condition; who was woken since his was tried (and waits for a
+/// processor only) may go on, so his is tried first.
+fn look_for_deadlock(
+    arena: &Arena,
+    spec: &WaitSpec<'_>,
+    words: &[Word<'_>],
+    asked: bool,
+) -> Result<()> {
     if ends_by_itself(spec).is_some() || !spec.operation.is_inside() {
         return Ok(());
     }
     match deadlock::look(arena, arena::me(), asked) {
+        Some(Verdict::Deadlock(_)) if words.iter().any(Word::has_changed) => Ok(()),
         Some(Verdict::Deadlock(error)) => Err(error),
         Some(Verdict::Collect) => Err(willing::leave()),
         Some(Verdict::StreamEnded) if spec.ends_stream => Err(stream_ended(spec)),

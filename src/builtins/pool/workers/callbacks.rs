@@ -4,6 +4,7 @@
 use super::super::future;
 use crate::os::fork;
 use crate::process::pool::future::{Future, State};
+use crate::process::wait::Awaited;
 use crate::value::Value;
 use crate::value::heap::Marker;
 use crate::value::native::{Context, Fault, Outcome};
@@ -42,6 +43,14 @@ impl Callbacks {
     /// Whether the task of one is finished.
     pub fn are_due(&self) -> bool {
         self.0.borrow().iter().any(Callback::is_due)
+    }
+
+    /// The futures of those that have not been called, some of many: who looks for deadlocks knows by them that one can be.
+    pub fn awaited(&self, most: usize) -> Vec<Awaited<'static>> {
+        let callbacks = self.0.borrow();
+        let ours = callbacks.iter().filter(|callback| callback.is_ours());
+        let futures = ours.map(|callback| callback.future.awaited());
+        futures.take(most).collect()
     }
 
     /// Calls those whose tasks are finished, in the order in which they were given.

@@ -51,7 +51,7 @@ use std::rc::Rc;
 use telling::Telling;
 
 /// Futures that a wait names beside the pool: with it as many as the search for deadlocks looks at.
-const NAMED: usize = 15;
+pub const NAMED: usize = 15;
 
 /// A pool as its owner and its futures have it.
 pub struct Pool {
@@ -350,6 +350,11 @@ impl Pool {
         self.callbacks.add(future, value, error);
     }
 
+    /// The futures that it calls them for, some of many.
+    pub fn callback_futures(&self, most: usize) -> Vec<Awaited<'static>> {
+        self.callbacks.awaited(most)
+    }
+
     /// Whether the task of one is finished.
     pub fn are_callbacks_due(&self) -> bool {
         self.callbacks.are_due()
@@ -390,16 +395,17 @@ impl Pool {
         }
         // The workers are looked after in the waiting place, as in every other wait; here an error of that is raised.
         let place = context.place();
-        // The pool wakes for each finished task and each death, so a few of many futures are enough to be named.
-        let mut objects = vec![self.tasks.awaited(1)];
-        objects.extend_from_slice(awaited.get(..NAMED).unwrap_or(awaited));
-        let mut spec = WaitSpec::new(Operation::Pool, &objects, place);
-        spec.deadline = deadline;
-        spec.watch = self.tasks.owner().filter(|_| self.owner != fork::pid());
         // What is held by nobody but the collector may be what others wait for: it looks once in each wait, and again when
         // callbacks may have left something.
         let mut leavings = true;
         loop {
+            // The pool wakes for each finished task and each death, so a few of many futures are enough to be named.
+            let mut objects = vec![self.tasks.awaited(1)];
+            objects.extend_from_slice(awaited.get(..NAMED).unwrap_or(awaited));
+            objects.extend(self.callback_futures((NAMED + 1).saturating_sub(objects.len())));
+            let mut spec = WaitSpec::new(Operation::Pool, &objects, place);
+            spec.deadline = deadline;
+            spec.watch = self.tasks.owner().filter(|_| self.owner != fork::pid());
             let news = willing::when(leavings, || {
                 wait::wait(&spec, || {
                     if self.callbacks.are_due() {
