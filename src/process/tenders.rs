@@ -5,10 +5,11 @@
 //! From the moment when the end of a child is taken note of until the tenders have run, this process counts as one that
 //! is busy: nobody takes a group for deadlocked while a worker is about to be replaced.
 
-use crate::arena;
+use super::signals;
+use crate::arena::{self, Arena, SlotRef};
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The cell of a slot that is not 0 while something has happened that its tenders have not looked at.
 pub const PENDING_CELL: usize = 1;
@@ -16,6 +17,8 @@ pub const PENDING_CELL: usize = 1;
 const NEWS: u64 = 1;
 /// In that cell: something could not be done, and is tried again after the next slice of sleep.
 const BEHIND: u64 = 2;
+/// In that cell: the tenders run. What happens meanwhile puts news in its place.
+const AT_IT: u64 = 3;
 
 /// Somebody who looks after something of this process.
 pub trait Tender {
@@ -81,10 +84,7 @@ fn state() -> u64 {
     if !ANY.load(Ordering::Relaxed) || TENDING.get() {
         return 0;
     }
-    arena::get().map_or(0, |arena| {
-        let slot = arena.slot(arena::me().index);
-        slot.cells[PENDING_CELL].load(Ordering::Relaxed)
-    })
+    pending().map_or(0, |cell| cell.load(Ordering::Relaxed))
 }
 
 /// Lets the tenders do what is due. Not to be called while this process is noted down as waiting.
@@ -101,7 +101,7 @@ pub fn tend() {
     if due.is_empty() && !are_behind() {
         return;
     }
-    mark(NEWS);
+    mark(AT_IT);
     TENDING.set(true);
     for tender in &due {
         tender.tend();
@@ -109,12 +109,29 @@ pub fn tend() {
     TENDING.set(false);
     // What could not be done yet stays a reason to go on.
     let is_left = due.iter().any(|tender| tender.is_due());
-    mark(if is_left { BEHIND } else { 0 });
+    if let Some(cell) = pending() {
+        // The end of another tender's child may have been taken note of meanwhile: then all are asked once more.
+        let left = if is_left { BEHIND } else { 0 };
+        let _ = cell.compare_exchange(AT_IT, left, Ordering::SeqCst, Ordering::SeqCst);
+    }
 }
 
-fn mark(pending: u64) {
-    if let Some(arena) = arena::get() {
-        let slot = arena.slot(arena::me().index);
-        slot.cells[PENDING_CELL].store(pending, Ordering::SeqCst);
+/// Tells another process that something has happened that its tenders are to look at: it counts as one that is busy until they have.
+pub(super) fn tell(arena: &Arena, process: SlotRef) {
+    if arena.is_alive(process) {
+        let slot = arena.slot(process.index);
+        slot.cells[PENDING_CELL].store(NEWS, Ordering::SeqCst);
+        signals::nudge(arena, process);
     }
+}
+
+fn mark(news: u64) {
+    if let Some(cell) = pending() {
+        cell.store(news, Ordering::SeqCst);
+    }
+}
+
+fn pending() -> Option<&'static AtomicU64> {
+    let slot = arena::get()?.slot(arena::me().index);
+    Some(&slot.cells[PENDING_CELL])
 }
