@@ -10,7 +10,7 @@ use crate::diag::Result;
 use crate::os::{clock, fork};
 use crate::process::deadlock::{self, Enders, WaitOps};
 use crate::process::wait::Awaited;
-use crate::process::{Process, place, signals};
+use crate::process::{Process, place, signals, tenders};
 use crate::source::Span;
 use std::sync::atomic::Ordering;
 
@@ -129,9 +129,7 @@ pub(super) fn register() {
 static WAIT: WaitOps = WaitOps {
     noun: "future",
     keepers: deadlock::no_keepers,
-    ready: |_, object, _, _, _| {
-        State::from_number(object.cells[STATE].load(Ordering::Acquire)).is_final()
-    },
+    ready: |_, object, _, _, _| state_of(object).is_final(),
     // The worker that is at it holds it; before, it lies in the ring of the pool, which all its workers hold.
     enders: |_, _, _, _, _| Enders::Holders,
 };
@@ -211,8 +209,7 @@ impl Future {
         self.hold.id()
     }
 
-    /// Its object, to wait at: event 0 tells when it is finished.
-    pub fn object(&self) -> &'static Object {
+    fn object(&self) -> &'static Object {
         self.hold.object()
     }
 
@@ -227,7 +224,7 @@ impl Future {
 
     /// Where it stands.
     pub fn state(&self) -> State {
-        State::from_number(self.object().cells[STATE].load(Ordering::Acquire))
+        state_of(self.object())
     }
 
     /// The encoded task.
@@ -241,13 +238,9 @@ impl Future {
     }
 
     fn message(&self, cell: usize) -> &'static [u8] {
-        match (
-            arena::get(),
-            self.object().cells[cell].load(Ordering::Acquire),
-        ) {
-            (Some(arena), block) if block != 0 => arena.message_bytes(block),
-            _ => &[],
-        }
+        let block = self.object().cells[cell].load(Ordering::Acquire);
+        let arena = arena::get().filter(|_| block != 0);
+        arena.map_or(&[], |arena| arena.message_bytes(block))
     }
 
     /// The worker that died at it last, while anybody knows of it.
@@ -363,11 +356,12 @@ impl Future {
     /// Says whether this process is to be woken at its end, whatever it waits for then.
     pub fn wakes_reader(&self, wakes: bool) {
         let reader = if wakes { arena::me().to_bits() } else { 0 };
-        self.detail(|arena, details| {
+        let word = |arena: &Arena, details| {
             arena
                 .word_at(details + READER)
-                .store(reader, Ordering::SeqCst);
-        });
+                .store(reader, Ordering::SeqCst)
+        };
+        self.detail(word);
     }
 
     /// Moves from one state to another; false when it was not in the first.
@@ -395,10 +389,17 @@ impl Future {
 
     /// The first half of that: the worker that is at it, which takes no other task and is to be ended.
     pub fn abandon(&self) -> Option<Process> {
-        give_up(self.object());
-        if !self.step(State::Running, State::Cancelled) {
-            return None;
+        // The burial of its worker may put it back in between, to be tried again.
+        while !self.state().is_final() {
+            give_up(self.object());
+            if self.step(State::Running, State::Cancelled) {
+                return self.doom();
+            }
         }
+        None
+    }
+
+    fn doom(&self) -> Option<Process> {
         crash_point!("future: cancelled");
         announce(self.object());
         let pool = self.detail(|arena, details| arena.get_word(details + POOL));
@@ -451,7 +452,7 @@ fn announce(object: &Object) {
         let reader = arena.word_at(details + READER).load(Ordering::SeqCst);
         let reader = SlotRef::from_bits(reader).filter(|&reader| reader != arena::me());
         if let Some(reader) = reader {
-            signals::nudge(arena, reader);
+            tenders::tell(arena, reader);
         }
     }
 }
@@ -474,13 +475,17 @@ pub(super) fn stand(arena: &Arena, object: &Object, from: u64, to: u64) -> bool 
 
 /// Whether no worker has begun with it.
 pub(super) fn is_waiting(object: &Object) -> bool {
-    object.cells[STATE].load(Ordering::Acquire) == State::Waiting as u64
+    state_of(object) == State::Waiting
 }
 
 /// Whether it is over, and has not failed.
 pub(super) fn is_over_in_order(object: &Object) -> bool {
-    let state = State::from_number(object.cells[STATE].load(Ordering::Acquire));
+    let state = state_of(object);
     matches!(state, State::Value | State::Cancelled)
+}
+
+fn state_of(object: &Object) -> State {
+    State::from_number(object.cells[STATE].load(Ordering::Acquire))
 }
 
 fn step(object: &Object, from: State, to: State) -> bool {
@@ -499,7 +504,7 @@ pub(super) fn give_up(object: &Object) {
 /// Cancels a task because this process terminates its pool, at a place.
 pub(super) fn terminate(arena: &Arena, object: &Object, place: Option<Span>) {
     let details = object.cells[DETAILS].load(Ordering::Acquire);
-    if State::from_number(object.cells[STATE].load(Ordering::Acquire)).is_final() || details == 0 {
+    if state_of(object).is_final() || details == 0 {
         return;
     }
     note_end(arena, details, place, false);
@@ -561,11 +566,11 @@ pub(super) enum Burial {
 
 /// Takes note that the worker at a task has died.
 pub(super) fn worker_died(arena: &Arena, object: &Object, dead: &Dead) -> Burial {
-    if State::from_number(object.cells[STATE].load(Ordering::Acquire)) == State::Waiting {
+    if state_of(object) == State::Waiting {
         // It had the task in its hands but had not begun.
         return Burial::Again;
     }
-    if State::from_number(object.cells[STATE].load(Ordering::Acquire)).is_final() {
+    if state_of(object).is_final() {
         return Burial::Finished;
     }
     let details = object.cells[DETAILS].load(Ordering::Acquire);
@@ -589,9 +594,4 @@ pub(super) fn worker_died(arena: &Arena, object: &Object, dead: &Dead) -> Burial
     step(object, State::Running, State::Died);
     announce(object);
     Burial::Failed
-}
-
-/// The process that an arena slot belongs to, as the records of workers name it.
-pub(super) fn same_process(bits: u64, process: SlotRef) -> bool {
-    bits == process.to_bits()
 }

@@ -78,7 +78,7 @@ pub(super) fn bury(arena: &Arena, object: &Object, dead: SlotRef) {
         return;
     }
     for map in (0..MAX_MAPS_OF_POOL).map(|map| block + MAPS + map * 8) {
-        if future::same_process(arena.get_word(map), dead) {
+        if same_process(arena.get_word(map), dead) {
             arena.put_word(map, 0);
         }
     }
@@ -313,4 +313,9 @@ pub(super) fn orphaned(expected: &str, process: u64) -> String {
         format!(" {} (pid {})", owner.name(), owner.pid().unwrap_or(0))
     });
     format!("{expected}, but the process{who} that made the pool has ended")
+}
+
+/// The process that an arena slot belongs to, as the records of workers name it.
+pub(super) fn same_process(bits: u64, process: SlotRef) -> bool {
+    bits == process.to_bits()
 }

@@ -117,7 +117,7 @@ fn ready(
             1 => !owner::has_maps(arena, object),
             _ => true,
         };
-        return queued || over || spare.any(|bits| future::same_process(bits, waiter));
+        return queued || over || spare.any(|bits| owner::same_process(bits, waiter));
     }
     let mut workers = 0..cell(object, WORKERS);
     let missing = workers.clone().any(|worker| read(worker, PROCESS) == 0);
@@ -227,7 +227,7 @@ fn bury(arena: &Arena, object: &Object, _: HandleId, dead: SlotRef) {
     let records = cell(object, RECORDS);
     for worker in 0..room_of(arena, object) {
         let record = records + worker * RECORD;
-        if !future::same_process(arena.get_word(record + PROCESS), dead) {
+        if !owner::same_process(arena.get_word(record + PROCESS), dead) {
             continue;
         }
         let bits = arena.get_word(record + CURRENT);

@@ -77,22 +77,23 @@ impl Stream {
             Some(reader) if asked_again => Some(reading::begin_for_now(reader)),
             _ => None,
         };
-        let wake = |wakes| {
+        // What comes meanwhile is given out, or written down; and of a worker of another process' pool nobody else hears that it died.
+        let wakes = asked_again || self.has_journal() || !self.plan.pool.is_mine();
+        let before = self.wakes.get();
+        self.wake(wakes || before);
+        let item = self.source.next(context);
+        drop(reading);
+        self.wake(before);
+        item
+    }
+
+    /// Says whether this process is woken by the end of each hand-out, whatever it waits for then.
+    fn wake(&self, wakes: bool) {
+        if self.wakes.replace(wakes) != wakes {
             let running = self.running.borrow();
             let futures = running.iter().map(|part| &part.handle.future);
             futures.for_each(|future| future.wakes_reader(wakes));
-        };
-        // What comes meanwhile is given out, or written down.
-        let wakes = asked_again || self.has_journal();
-        if wakes {
-            wake(true);
         }
-        let item = self.source.next(context);
-        drop(reading);
-        if wakes {
-            wake(false);
-        }
-        item
     }
 
     /// Whether the source is left, when it would wait, for a result that has come. Then its end is none as long as something is at
@@ -244,7 +245,9 @@ impl Stream {
             draft.parcel.collect = self.plan.collect || !self.plan.gathers;
             draft.parcel.retries = 0;
         }
-        Ok((self.plan.pool.hand_in_parcel(&draft.parcel, 0)?, spool))
+        let handle = self.plan.pool.hand_in_parcel(&draft.parcel, 0)?;
+        handle.future.wakes_reader(self.wakes.get());
+        Ok((handle, spool))
     }
 
     /// Keeps an error until the results of what was handed in before have been delivered. What ends this process is not
@@ -312,7 +315,9 @@ impl Tender for Stream {
         }
         if let Ok(mut running) = self.running.try_borrow_mut() {
             for part in running.iter_mut().filter(|part| part.may_go_on(&self.plan)) {
-                let _ = part.go_on(&self.plan);
+                if part.go_on(&self.plan).is_ok() {
+                    part.handle.future.wakes_reader(self.wakes.get());
+                }
             }
         }
     }

@@ -127,6 +127,8 @@ pub struct Stream {
     made_by: (i32, u64),
     /// It is being made: nothing is waited for.
     starting: Cell<bool>,
+    /// The source is asked, and the end of a hand-out is to be heard of meanwhile.
+    wakes: Cell<bool>,
     /// Its function, once something was handed in.
     function: RefCell<Option<Rc<Shared>>>,
     /// What was printed and is not told yet, where that happens in the order of the items.
@@ -171,6 +173,7 @@ impl Stream {
             drained: Cell::new(false),
             made_by: spawn::family(),
             starting: Cell::new(false),
+            wakes: Cell::new(false),
             function: RefCell::default(),
             broken: RefCell::default(),
             read: Cell::new(0),

@@ -522,9 +522,14 @@ impl Pool {
         self.book();
     }
 
+    /// Whether this process made the pool, and looks after its workers.
+    pub fn is_mine(&self) -> bool {
+        self.owner == fork::pid()
+    }
+
     /// An error for what only the process that made the pool can do.
     pub fn check_is_mine(&self, method: &str) -> Result<()> {
-        match self.owner == fork::pid() {
+        match self.is_mine() {
             true => Ok(()),
             false => Err(Error::new(
                 codes::VALUE,
