@@ -52,7 +52,7 @@ pub(super) fn feed(
         way: RefCell::new(way),
     });
     let begin = clock::now();
-    let reading = reading::begin(fed.clone());
+    let reading = reading::begin(fed.clone(), true, false);
     let has_more = gather(&fed, source.as_ref(), context, begin);
     drop(reading);
     let fed = Rc::into_inner(fed);

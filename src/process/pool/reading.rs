@@ -14,15 +14,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub trait Reader {
     /// Whether it needs no more of it. Asked wherever this process waits or polls: a few loads.
     fn needs_no_more(&self) -> bool;
+
+    /// Whether it has something else to do, and asks again later. Asked where this process is about to sleep: a few loads.
+    fn is_wanted_elsewhere(&self) -> bool {
+        false
+    }
 }
 
 /// A reading that has begun.
 struct Open {
     reader: Rc<dyn Reader>,
-    /// The source was told.
-    told: bool,
-    /// Only its waits are broken off, as often as it is asked.
-    waits_only: bool,
+    /// The source may be told that nothing more is needed, and was not yet.
+    ends: bool,
+    /// Its waits may be broken off, as often as it is asked.
+    pauses: bool,
 }
 
 /// Whether anything is being read: most processes look at this only.
@@ -40,22 +45,13 @@ const LATER: &str = "asked_again_later";
 /// A reading, until it is dropped.
 pub struct Reading(());
 
-/// Begins to read.
-pub fn begin(reader: Rc<dyn Reader>) -> Reading {
-    open(reader, false)
-}
-
-/// Begins to read from a source whose waits may be broken off: it is asked again later.
-pub fn begin_for_now(reader: Rc<dyn Reader>) -> Reading {
-    open(reader, true)
-}
-
-fn open(reader: Rc<dyn Reader>, waits_only: bool) -> Reading {
+/// Begins to read. `ends`: until nothing more is needed; `pauses`: from a source whose waits may be broken off, for it is asked again later.
+pub fn begin(reader: Rc<dyn Reader>, ends: bool, pauses: bool) -> Reading {
     OPEN.with_borrow_mut(|open| {
         open.push(Open {
             reader,
-            told: false,
-            waits_only,
+            ends,
+            pauses,
         });
     });
     ANY.store(true, Ordering::Relaxed);
@@ -89,11 +85,9 @@ pub(in crate::process) fn check() -> Result<()> {
 #[cold]
 fn look() -> Result<()> {
     let is_over = OPEN.with_borrow_mut(|open| {
-        let mut open = open
-            .iter_mut()
-            .filter(|open| !open.told && !open.waits_only);
+        let mut open = open.iter_mut().filter(|open| open.ends);
         let over = open.find(|open| open.reader.needs_no_more());
-        over.map(|open| open.told = true).is_some()
+        over.map(|open| open.ends = false).is_some()
     });
     match is_over {
         true => {
@@ -116,8 +110,8 @@ pub(in crate::process) fn check_wait() -> Result<()> {
 #[cold]
 fn look_at_wait() -> Result<()> {
     let is_over = OPEN.with_borrow(|open| {
-        let last = open.last().filter(|open| open.waits_only);
-        last.is_some_and(|open| open.reader.needs_no_more())
+        let last = open.last().filter(|open| open.pauses);
+        last.is_some_and(|open| open.reader.is_wanted_elsewhere())
     });
     match is_over && !tenders::are_tending() {
         true => {

@@ -2,7 +2,7 @@
 
 use super::super::map::value_of;
 use super::super::workers::with_news;
-use super::part::Part;
+use super::part::{Next, Part};
 use super::{Plan, Stream};
 use crate::builtins::progress::{Bar, Progress};
 use crate::diag::codes;
@@ -141,17 +141,22 @@ impl Gathering {
                 context.release(protected);
                 continue;
             }
-            let Some(mut part) = self.stream.next_finished(context)? else {
+            match self.stream.next_finished(context)? {
+                Next::Over(mut part) => {
+                    self.stream.keep_part(&mut part)?;
+                    self.take(context, &part)?;
+                    self.stream.relay(context)?;
+                    self.draw();
+                }
+                Next::Again => {}
                 // Nothing is under way: all was read, or something broke off the reading.
-                return match self.stream.broken.take() {
-                    Some(fault) if self.end.is_none() => Err(fault),
-                    _ => Ok(()),
-                };
-            };
-            self.stream.keep_part(&mut part)?;
-            self.take(context, &part)?;
-            self.stream.relay(context)?;
-            self.draw();
+                Next::Nothing => {
+                    return match self.stream.broken.take() {
+                        Some(fault) if self.end.is_none() => Err(fault),
+                        _ => Ok(()),
+                    };
+                }
+            }
             context.release(protected);
         }
     }

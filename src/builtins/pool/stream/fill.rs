@@ -21,7 +21,6 @@ use crate::process::{Message, scope};
 use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
 use crate::wire;
-use std::rc::Rc;
 
 /// Hand-outs that are read ahead for each worker: one to work on, one to begin with at once.
 pub(super) const AHEAD: usize = 2;
@@ -70,24 +69,21 @@ impl Stream {
     /// Asks the source for an item. What it computes and waits for ends when no more is needed; its waits alone when there is a
     /// result to be given out.
     fn read(&self, context: &mut dyn Context) -> Outcome<Option<Value>> {
-        let reader = self.me.upgrade().map(|me| me as Rc<dyn Reader>);
-        let asked_again = self.is_asked_again();
-        let reading = match reader {
-            Some(reader) if self.plan.gathers => Some(reading::begin(reader)),
-            Some(reader) if asked_again => Some(reading::begin_for_now(reader)),
-            _ => None,
-        };
-        // What comes meanwhile is given out, or written down; and of a worker of another process' pool nobody else hears that it died.
-        let wakes = asked_again || self.has_journal() || !self.plan.pool.is_mine();
-        let before = self.wakes.get();
-        self.wake(wakes || before);
+        let (gathers, pauses) = (self.plan.gathers, self.source.may_break_off());
+        let reader = self.me.upgrade().filter(|_| gathers || pauses);
+        let reading = reader.map(|reader| reading::begin(reader, gathers, pauses));
+        let before = self.asked.replace(true);
         let item = self.source.next(context);
         drop(reading);
-        self.wake(before);
+        self.asked.set(before);
+        if !before {
+            self.wake(false);
+        }
         item
     }
 
-    /// Says whether this process is woken by the end of each hand-out, whatever it waits for then.
+    /// Says whether this process is woken by the end of each hand-out, whatever it waits for then. Begun by the tender: most sources
+    /// have their items without a wait.
     fn wake(&self, wakes: bool) {
         if self.wakes.replace(wakes) != wakes {
             let running = self.running.borrow();
@@ -107,10 +103,11 @@ impl Stream {
         self.running.borrow().is_empty() && self.draft.borrow().is_none()
     }
 
-    /// Whether there is a result to be given out.
+    /// Whether there is a result to be given out, or a hand-out to be looked after that is over.
     fn has_result(&self) -> bool {
         self.running.try_borrow().is_ok_and(|running| {
-            let first = if self.plan.ordered { 1 } else { running.len() };
+            let waits_for_first = self.plan.ordered && !self.plan.gathers;
+            let first = if waits_for_first { 1 } else { running.len() };
             let mut first = running.iter().take(first);
             first.any(|part| part.handle.future.state().is_final())
         })
@@ -278,9 +275,6 @@ impl Stream {
 
 impl Reader for Stream {
     fn needs_no_more(&self) -> bool {
-        if !self.plan.gathers {
-            return self.starting.get() || self.has_result();
-        }
         self.plan.pool.has_failed()
             || self
                 .broken
@@ -292,20 +286,29 @@ impl Reader for Stream {
                     .any(|part| part.has_failed(&self.plan) || part.broken_at().is_some())
             })
     }
+
+    fn is_wanted_elsewhere(&self) -> bool {
+        self.starting.get() || self.has_result()
+    }
 }
 
 impl Tender for Stream {
     fn is_due(&self) -> bool {
         let has_draft = self.draft.try_borrow().is_ok_and(|draft| draft.is_some());
         let has_lost = || {
-            self.running
-                .try_borrow()
-                .is_ok_and(|running| running.iter().any(|part| part.may_go_on(&self.plan)))
+            let goes_on =
+                |part: &Part| part.may_go_on(&self.plan) || self.asked.get() && part.has_rest();
+            let running = self.running.try_borrow();
+            running.is_ok_and(|running| running.iter().any(goes_on))
         };
-        has_draft || has_lost() || self.is_keeping_due()
+        let sleeps = self.asked.get() && !self.wakes.get();
+        sleeps || has_draft || has_lost() || self.is_keeping_due()
     }
 
     fn tend(&self) {
+        if self.asked.get() && self.running.try_borrow().is_ok() {
+            self.wake(true);
+        }
         if self.is_keeping_due() {
             self.keep_meanwhile();
         }
@@ -319,6 +322,11 @@ impl Tender for Stream {
                     part.handle.future.wakes_reader(self.wakes.get());
                 }
             }
+        }
+        if self.asked.get()
+            && let Err(error) = self.share_rests()
+        {
+            self.break_down(error);
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::Stream;
 use super::part::Part;
 use crate::builtins::pool::journal::read_ahead::Journal;
-use crate::diag::Result;
+use crate::diag::{Error, Result};
 use crate::os::clock;
 use crate::value::Value;
 use crate::value::native::{Context, Fault, Outcome};
@@ -101,10 +101,15 @@ impl Stream {
     /// The same where nobody can be told that it failed but the map: that ends.
     pub(super) fn keep_meanwhile(&self) {
         if let Err(error) = self.keep() {
-            self.drained.set(true);
-            if let Ok(mut broken) = self.broken.try_borrow_mut() {
-                broken.get_or_insert(Fault::Error(error));
-            }
+            self.break_down(error);
+        }
+    }
+
+    /// Nothing more is read: what has failed meanwhile is raised when the reading is over.
+    pub(super) fn break_down(&self, error: Box<Error>) {
+        self.drained.set(true);
+        if let Ok(mut broken) = self.broken.try_borrow_mut() {
+            broken.get_or_insert(Fault::Error(error));
         }
     }
 

@@ -28,7 +28,7 @@ use crate::value::Value;
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Fault, IterBox, NativeIter, Outcome};
 use fill::{AHEAD, Draft};
-use part::Part;
+use part::{Next, Part};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
@@ -127,7 +127,9 @@ pub struct Stream {
     made_by: (i32, u64),
     /// It is being made: nothing is waited for.
     starting: Cell<bool>,
-    /// The source is asked, and the end of a hand-out is to be heard of meanwhile.
+    /// The source is being asked.
+    asked: Cell<bool>,
+    /// The end of a hand-out wakes this process.
     wakes: Cell<bool>,
     /// Its function, once something was handed in.
     function: RefCell<Option<Rc<Shared>>>,
@@ -173,6 +175,7 @@ impl Stream {
             drained: Cell::new(false),
             made_by: spawn::family(),
             starting: Cell::new(false),
+            asked: Cell::new(false),
             wakes: Cell::new(false),
             function: RefCell::default(),
             broken: RefCell::default(),
@@ -202,11 +205,15 @@ impl Stream {
             if let Err(fault) = self.fill(context) {
                 self.put_off(fault)?;
             }
-            let Some(part) = self.next_finished(context)? else {
-                self.relay_late(context)?;
-                let broken = self.broken.borrow_mut().take();
-                let told = broken.map_or(Ok(None), Err);
-                return self.plan.pool.told_why(context, told);
+            let part = match self.next_finished(context)? {
+                Next::Over(part) => part,
+                Next::Again => continue,
+                Next::Nothing => {
+                    self.relay_late(context)?;
+                    let broken = self.broken.borrow_mut().take();
+                    let told = broken.map_or(Ok(None), Err);
+                    return self.plan.pool.told_why(context, told);
+                }
             };
             // The next one goes out before the results are looked at, so that no worker waits for the reader.
             if self.source.is_at_hand()

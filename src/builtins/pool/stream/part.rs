@@ -39,6 +39,16 @@ pub(super) struct Part {
     pub(super) is_kept: bool,
 }
 
+/// What came of waiting for a hand-out.
+pub(super) enum Next {
+    /// It is over.
+    Over(Box<Part>),
+    /// What was left of it when its worker died is handed in anew: the source may have more by now.
+    Again,
+    /// Nothing is under way.
+    Nothing,
+}
+
 impl Part {
     /// What was read, handed in.
     pub(super) fn new(draft: Draft, handle: FutureHandle, spool: Option<Spool>) -> Part {
@@ -80,6 +90,17 @@ impl Part {
             let next = job.first_unfinished(0);
             next >= job.total() || job.is_over_at(next)
         })
+    }
+
+    /// Whether its worker has left some of it to others.
+    pub(super) fn has_rest(&self) -> bool {
+        let is_over = self.handle.future.state() == State::Value;
+        let job = self
+            .parcel
+            .job
+            .as_ref()
+            .filter(|job| is_over && !job.stopped());
+        job.is_some_and(|job| job.first_unfinished(0) < self.items.len() as u64)
     }
 
     /// Hands in what is left after the death of a worker.
@@ -182,34 +203,51 @@ impl Stream {
     }
 
     /// The next finished hand-out: the first, or whichever is finished.
-    pub(super) fn next_finished(&self, context: &mut dyn Context) -> Outcome<Option<Part>> {
-        while let Some((at, mut part)) = self.next_over(context)? {
-            // It is nowhere else now, and the script may be called before its results are given out.
-            part.items.iter().for_each(|&item| context.protect(item));
-            match self.look_after(context, &mut part)? {
-                false => {
-                    self.share_out(&mut part, at)?;
-                    self.take_prints(&mut part)?;
-                    return Ok(Some(part));
-                }
-                true => self.running.borrow_mut().insert(at, part),
+    pub(super) fn next_finished(&self, context: &mut dyn Context) -> Outcome<Next> {
+        let Some((at, mut part)) = self.next_over(context)? else {
+            return Ok(Next::Nothing);
+        };
+        // It is nowhere else now, and the script may be called before its results are given out.
+        part.items.iter().for_each(|&item| context.protect(item));
+        match self.look_after(context, &mut part)? {
+            false => {
+                self.share_out(&mut part, at)?;
+                self.take_prints(&mut part)?;
+                Ok(Next::Over(Box::new(part)))
+            }
+            true => {
+                self.running.borrow_mut().insert(at, part);
+                Ok(Next::Again)
             }
         }
-        Ok(None)
+    }
+
+    /// While the source is asked: hands in what workers have left to others.
+    pub(super) fn share_rests(&self) -> Result<()> {
+        loop {
+            let Ok(mut running) = self.running.try_borrow_mut() else {
+                return Ok(());
+            };
+            let Some(at) = running.iter().position(Part::has_rest) else {
+                return Ok(());
+            };
+            let Some(mut part) = running.remove(at) else {
+                return Ok(());
+            };
+            drop(running);
+            let shared = self.share_out(&mut part, at);
+            self.running.borrow_mut().insert(at, part);
+            shared?;
+        }
     }
 
     /// The items that a worker has left to others, because these had nothing to do, are handed in anew, in as many pieces as there are
     /// workers; they stand behind the part, which stood at a place.
     fn share_out(&self, part: &mut Part, place: usize) -> Result<()> {
-        let Some(job) = part.parcel.job.take() else {
+        let Some(job) = part.parcel.job.as_ref().filter(|_| part.has_rest()) else {
             return Ok(());
         };
         let done = job.first_unfinished(0) as usize;
-        let is_over = part.handle.future.state() != State::Value || job.stopped();
-        part.parcel.job = Some(job);
-        if is_over || done >= part.items.len() {
-            return Ok(());
-        }
         let mut items = part.items.split_off(done);
         let mut messages = part.parcel.items.split_off(done);
         let size = items

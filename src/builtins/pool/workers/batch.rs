@@ -159,6 +159,7 @@ impl Batch {
                 .into_iter()
                 .partition(|given| given.future.future.state().is_final());
             self.running = running;
+            let is_late = over.is_empty();
             for given in over {
                 let items = given.range.clone();
                 self.take_prints(given.spool, &given.future, &given.range)?;
@@ -167,7 +168,7 @@ impl Batch {
                 self.done += items.filter(|&item| self.job.is_finished(item)).count() as u64;
             }
             self.keep(false)?;
-            self.relay(context)?;
+            self.relay(context, is_late)?;
             if let Some(bar) = &self.bar {
                 bar.at(self.done, self.job.failures(), self.workers());
             }
@@ -187,15 +188,24 @@ impl Batch {
         Ok(())
     }
 
-    /// Tells what the items have printed that are finished, up to the first that is not.
-    fn relay(&mut self, context: &mut dyn Context) -> Outcome<()> {
+    /// Tells what the items have printed that are finished, up to the first that is not; `looks_inside`: also of hand-outs that are not over.
+    fn relay(&mut self, context: &mut dyn Context, looks_inside: bool) -> Outcome<()> {
         let Some(relay) = &mut self.relay else {
             return Ok(());
         };
-        // What is at work may have finished some items, but what these have printed is not known yet.
-        let at_work = self.running.iter().map(|given| given.range.start);
+        let mut at_work = Vec::new();
+        for given in &mut self.running {
+            let Range { start, end } = given.range;
+            let Some(spool) = given.spool.as_mut().filter(|_| looks_inside) else {
+                at_work.push(start);
+                continue;
+            };
+            // Before the marks are looked at, which are written before an item is finished.
+            at_work.push(self.job.first_unfinished(start).min(end));
+            relay.take(spool)?;
+        }
         let back = self.again.iter().map(|range| range.start);
-        let end = at_work.chain(back).min().unwrap_or(self.next);
+        let end = at_work.into_iter().chain(back).min().unwrap_or(self.next);
         match end.checked_sub(1) {
             Some(last) => relay.print(context, last),
             None => Ok(()),
@@ -325,7 +335,11 @@ impl Batch {
             .iter()
             .map(|given| given.future.future.awaited())
             .collect();
-        let deadline = self.bar.is_some().then(|| clock::deadline(0.1));
+        // Of a long hand-out what is finished is written down and told item by item, though it only tells of its end.
+        let deadline = match self.journal.is_some() || self.relay.is_some() {
+            true => Some(clock::deadline(0.05)),
+            false => self.bar.is_some().then(|| clock::deadline(0.1)),
+        };
         let over = || {
             let any = self
                 .running
