@@ -87,6 +87,9 @@ pub const WORKER_MEMORY: u64 = 32 << 20;
 /// Workers of a pool that may die one after the other before they have begun anything: a kill from outside may hit one in its
 /// `init`, but when this many end there, the next would as well.
 pub const MAX_UNREADY: u32 = 20;
+/// The same where all of them leave by `exit` with one and the same code, and nothing was ever worked off: that is what `init` says, and no
+/// accident. (Some more than one: it may wait for something that comes up beside it.)
+pub const MAX_ALIKE_UNREADY: u32 = 5;
 
 /// Maps that can run over one pool at a time: each is a word of the pool, looked at by a worker that leaves. More processes than
 /// have ever been seen at one pool.

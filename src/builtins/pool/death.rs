@@ -1,7 +1,7 @@
 //! What is told of a worker that did not finish its task: who it was, how it ended, what it was at, what it printed last.
 
 use crate::diag::{Error, Field, codes};
-use crate::limits::MAX_UNREADY;
+use crate::limits::{MAX_ALIKE_UNREADY, MAX_UNREADY};
 use crate::os::{cgroup, signal};
 use crate::process::{Ended, Process, place};
 use crate::source::Span;
@@ -132,20 +132,38 @@ pub struct Fruitless {
     deaths: Cell<u32>,
     /// What had been worked off at the last of them.
     done: Cell<u64>,
+    /// With which code the first of them left, while all have done that.
+    code: Cell<Option<i32>>,
 }
 
 impl Fruitless {
     /// Counts an end; `idly` when it was such a death. True when there were too many.
-    pub fn count(&self, idly: bool, done: u64) -> bool {
+    pub fn count(&self, idly: bool, done: u64, ended: &Ended) -> bool {
         let goes_on = idly && self.done.replace(done) == done;
         let before = if goes_on { self.deaths.get() } else { 0 };
+        let code = match ended {
+            Ended::Exited(code) => Some(*code),
+            _ => None,
+        };
+        let is_alike = before == 0 || self.code.get() == code;
+        self.code.set(code.filter(|_| is_alike));
         self.deaths.set(before + u32::from(idly));
-        self.deaths.get() >= MAX_UNREADY
+        // Who leaves by `exit` was not hit from outside.
+        let most = match self.code.get().filter(|_| done == 0) {
+            Some(_) => MAX_ALIKE_UNREADY,
+            None => MAX_UNREADY,
+        };
+        self.deaths.get() >= most
+    }
+
+    /// How many there were.
+    pub fn deaths(&self) -> u32 {
+        self.deaths.get()
     }
 }
 
-/// The error of a pool whose workers end, one after the other, before they are ready to work; the last of them.
-pub fn never_ready(process: &Process, ended: &Ended) -> Box<Error> {
+/// The error of a pool whose workers end, so many one after the other, before they are ready to work; the last of them.
+pub fn never_ready(deaths: u32, process: &Process, ended: &Ended) -> Box<Error> {
     let (name, pid) = (process.name(), process.pid().unwrap_or(0));
     let how = match ended {
         Ended::Killed(number) => format!("was killed by {}", signal::name_of(*number)),
@@ -157,7 +175,7 @@ pub fn never_ready(process: &Process, ended: &Ended) -> Box<Error> {
     };
     let error = Error::new(
         kind,
-        format!("the workers of the pool were to begin, but {MAX_UNREADY} in a row ended before that; the last, {name} (pid {pid}), {how}"),
+        format!("the workers of the pool were to begin, but {deaths} in a row ended before that; the last, {name} (pid {pid}), {how}"),
     )
     .with_help("look at what `init` does, and at what the workers inherit");
     match code {

@@ -364,8 +364,8 @@ impl Map {
         let left = self.note_failed_exit(worker, process.clone(), ended.clone());
         let idly = progress.ready == 0 || progress.item.is_none();
         let idly = idly && !left;
-        if self.fruitless.count(idly, self.job.done()) {
-            return Err(never_ready(&process, &ended).into());
+        if self.fruitless.count(idly, self.job.done(), &ended) {
+            return Err(never_ready(self.fruitless.deaths(), &process, &ended).into());
         }
         let item = progress.item;
         let live: Vec<u64> = (0..self.crew.len() as u64)

@@ -36,7 +36,8 @@ impl Pool {
                 process.observe();
                 let idly =
                     !matches!(ended, Ended::Returned(_)) && self.tasks.died_idly(worker as u64);
-                let too_many = self.fruitless.count(idly, self.tasks.worked_off());
+                let worked_off = self.tasks.worked_off();
+                let too_many = self.fruitless.count(idly, worked_off, &ended);
                 self.settle(worker);
                 self.seat(worker, None);
                 let is_lost = self.lost_init && !matches!(ended, Ended::Returned(_));
@@ -141,7 +142,7 @@ impl Pool {
             }
             Some((process, ended)) => Err(match self.care.late(&process, &ended, true) {
                 Some(late) => late.into(),
-                None => never_ready(&process, &ended).into(),
+                None => never_ready(self.fruitless.deaths(), &process, &ended).into(),
             }),
             None => Ok(()),
         }
