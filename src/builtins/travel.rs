@@ -2,6 +2,7 @@
 
 use super::condition::ConditionHandle;
 use super::lease::LeaseHandle;
+use super::pool::workers::limited;
 use super::{MODULES, Table};
 use crate::arena::{self, HandleId as ArenaId, ObjectKind};
 use crate::diag::ProcessTag;
@@ -284,7 +285,7 @@ pub fn handle_of(id: HandleId) -> Option<Rc<dyn Handle>> {
         ObjectKind::Event => super::event::from_id(name)?,
         ObjectKind::Condition => super::condition::from_id(name)?,
         ObjectKind::Barrier => super::barrier::from_id(name)?,
-        ObjectKind::Pool => super::pool::workers::from_id(name)?,
+        ObjectKind::Pool => limited::from_id(name)?,
         ObjectKind::Future => super::pool::future::from_id(name)?,
         ObjectKind::Queue => super::queue::from_id(name)?,
         ObjectKind::Pipe => super::pipe::from_id(name)?,
@@ -363,6 +364,7 @@ impl Receiver for Port<'_> {
     fn assemble(&mut self, kind: &str, bytes: &[u8], values: &[Value]) -> Option<Value> {
         let handle = match kind {
             super::command::KIND => super::command::assemble(bytes, values)?,
+            limited::KIND => limited::assemble(bytes, values)?,
             _ => return None,
         };
         Some(Value::handle(self.context.heap(), handle))
@@ -451,12 +453,14 @@ impl<'a> Search<'a> {
         match value {
             Value::Handle(handle) => {
                 let id = handle.get().identity();
-                if let Some(id) = id.as_ref().and_then(to_arena) {
+                let id = id.as_ref().and_then(to_arena);
+                if let Some(id) = id {
                     self.found.push(id);
                     self.boxes.push((id, handle));
-                } else if let Some(parts) = handle.get().parts() {
+                }
+                if let Some(parts) = handle.get().parts() {
                     self.rest.extend(parts.values);
-                } else if self.is_new(handle.address()) {
+                } else if id.is_none() && self.is_new(handle.address()) {
                     self.named(|marker| handle.get().trace(marker));
                 }
                 if let Some(lease) = handle.downcast::<LeaseHandle>() {

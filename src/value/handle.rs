@@ -34,8 +34,8 @@ pub trait Handle: Any {
         None
     }
 
-    /// What a plain value without an identity is made of, to be made again where a message arrives; `None` when it cannot
-    /// leave its process.
+    /// What a plain value is made of, to be made again where a message arrives, also where it is an object with more said about it; `None`
+    /// where its identity says all, or when it cannot leave its process.
     fn parts(&self) -> Option<Parts> {
         None
     }

@@ -232,15 +232,15 @@ impl Encoder {
                 None => return Err(self.refuse(value)),
             },
             Value::Handle(handle) => match handle.get().identity() {
-                Some(id) => {
+                Some(id) if handle.get().parts().is_none() => {
                     self.handles.push(id);
                     out.push(tag::HANDLE);
                     out.extend_from_slice(&id.kind.to_le_bytes());
                     out.extend_from_slice(&id.generation.to_le_bytes());
                     out.extend_from_slice(&id.offset.to_le_bytes());
                 }
-                None if self.parts(handle, out) => {}
-                None => return Err(self.refuse(value)),
+                _ if self.parts(handle, out) => {}
+                _ => return Err(self.refuse(value)),
             },
             _ => return Err(self.refuse(value)),
         }

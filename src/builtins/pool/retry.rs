@@ -92,6 +92,11 @@ impl Retry {
         Ok(retry)
     }
 
+    /// `retry_delay` and `retry_if`.
+    pub fn values(&self) -> [Value; 2] {
+        [self.delay, self.when]
+    }
+
     /// Whether functions of the script decide on it.
     pub fn asks_script(&self) -> bool {
         let is_function = !matches!(self.delay, Value::Nil) && self.delay.as_number().is_none();

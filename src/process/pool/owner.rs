@@ -84,11 +84,16 @@ pub(super) fn bury(arena: &Arena, object: &Object, dead: SlotRef) {
     }
     let owner = SlotRef::from_bits(arena.get_word(block + SLOT));
     if owner.is_some_and(|owner| owner == dead || !arena.is_alive(owner)) {
-        let process = arena.get_word(block + OWNER);
-        tasks::drain(arena, object, |task| {
-            future::lose_owner(arena, task, process)
-        });
+        lose(arena, object, arena.get_word(block + OWNER));
     }
+}
+
+/// The tasks that wait, and those at which workers are, have lost the process that made the pool: its workers end with it. Under the
+/// object's mutex.
+fn lose(arena: &Arena, object: &Object, process: u64) {
+    let lose = |task: &Object| future::lose_owner(arena, task, process);
+    tasks::drain(arena, object, lose);
+    tasks::each_current(arena, object, lose);
 }
 
 /// At the end of this process: the pools that it has made end with it. What waits for a worker, and what workers are at, is lost to whoever
@@ -110,13 +115,7 @@ fn end(arena: &Arena, object: &Object, me: SlotRef) {
     }
     let guard = object.lock();
     arena.put_word(block + ENDING, 1);
-    let process = arena.get_word(block + OWNER);
-    tasks::drain(arena, object, |task| {
-        future::lose_owner(arena, task, process)
-    });
-    tasks::each_current(arena, object, |task| {
-        future::lose_owner(arena, task, process)
-    });
+    lose(arena, object, arena.get_word(block + OWNER));
     drop(guard);
     object.events[0].notify_all();
     object.events[1].notify_all();
@@ -216,7 +215,11 @@ impl Tasks {
         if arena.is_alive(owner) && arena.get_word(block + ENDING) == 0 {
             return Ok(());
         }
-        let process = arena.get_word(tasks::details(self.object()) + OWNER);
+        let process = arena.get_word(block + OWNER);
+        // Its workers end with it, and it may take a while until somebody has buried them.
+        let guard = self.object().lock();
+        lose(arena, self.object(), process);
+        drop(guard);
         Err(
             Error::new(codes::CLOSED, orphaned("a pool was to do a task", process))
                 .with_help("make the pool in a process that lives as long as anybody uses it"),

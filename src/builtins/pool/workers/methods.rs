@@ -9,6 +9,7 @@ use super::super::stream::Plan;
 use super::super::stream::collect::collect;
 use super::super::{settings, stream};
 use super::batch::{self, Wishes};
+use super::limited::limited;
 use super::task::Work;
 use super::{PoolHandle, receiver, with_limits};
 use crate::builtins::modules::random;
@@ -193,19 +194,6 @@ fn terminate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn join(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("join", "timeout", &args[1])?;
     receiver("join", &args[0])?.join(context, timeout)
-}
-
-fn limited(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let (pool, mut limits) = with_limits("limited", &args[0])?;
-    limits.timeout = settings::limit("limited", &args[1])?.or(limits.timeout);
-    limits.retries = settings::count("limited", "retries", &args[2], 0)?.unwrap_or(limits.retries);
-    let retry = retry_for("limited", &args[0], limits.retries, &args[3], &args[4])?;
-    let handle = PoolHandle {
-        pool,
-        limits,
-        retry,
-    };
-    Ok(Value::handle(context.heap(), Rc::new(handle)))
 }
 
 fn resize(context: &mut dyn Context, args: Args<'_>) -> Outcome {

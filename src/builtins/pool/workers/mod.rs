@@ -5,12 +5,13 @@
 //!
 //! Here is the pool as its owner has it; [`methods`] is what scripts call, [`task`] what is handed in and what a worker does with it,
 //! `batch` a map over a pool, `callbacks` what `then` was given, `crew` who works, `open` which pools there are and what ends them,
-//! `one_shot` the pool of a single `pool map`, [`parcel`] what such a map hands in while it reads ([`packed`]: the items in it), [`shared`] the function that all tasks
+//! [`limited`] one with limits of its own and what travels of a pool, `one_shot` the pool of a single `pool map`, [`parcel`] what such a map hands in while it reads ([`packed`]: the items in it), [`shared`] the function that all tasks
 //! of a map have.
 
 mod batch;
 mod callbacks;
 mod crew;
+pub mod limited;
 pub mod methods;
 mod one_shot;
 mod open;
@@ -37,7 +38,7 @@ use crate::process::wait::{self, Awaited, Operation, WaitSpec, timed_out};
 use crate::process::{Ended, Process, signals, willing};
 use crate::source::Span;
 use crate::value::Value;
-use crate::value::handle::{Handle, HandleId};
+use crate::value::handle::{Handle, HandleId, Parts};
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Native, Outcome};
 use crate::value::seat::Seat;
@@ -104,6 +105,8 @@ pub struct PoolHandle {
     pub limits: Limits,
     /// On which terms they are tried again, beside how often.
     pub retry: Retry,
+    /// The pool as it was made, where this has limits of its own; else nil.
+    pub base: Value,
 }
 
 impl Handle for PoolHandle {
@@ -122,6 +125,10 @@ impl Handle for PoolHandle {
 
     fn identity(&self) -> Option<HandleId> {
         Some(travel::from_arena(self.pool.tasks.id(), 0))
+    }
+
+    fn parts(&self) -> Option<Parts> {
+        limited::parts(self)
     }
 
     fn methods(&self) -> &'static [Native] {
@@ -143,6 +150,7 @@ impl Handle for PoolHandle {
     fn trace(&self, marker: &mut Marker<'_>) {
         self.pool.trace(marker);
         self.retry.trace(marker);
+        marker.value(self.base);
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -174,16 +182,6 @@ impl Drop for Pool {
     }
 }
 
-/// The handle of a pool that came in a message.
-pub fn from_id(id: crate::arena::HandleId) -> Option<Rc<dyn Handle>> {
-    let pool = Pool::new(Tasks::from_id(id)?, 0, None);
-    Some(Rc::new(PoolHandle {
-        limits: pool.tasks.limits(),
-        retry: Retry::never(),
-        pool: Rc::new(pool),
-    }))
-}
-
 /// `pool(workers, init:, max_tasks:, ...)`.
 pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let workers = settings::workers(&args[0])?;
@@ -210,6 +208,7 @@ pub fn pool(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         pool: pool.clone(),
         limits,
         retry: Retry::never(),
+        base: Value::Nil,
     };
     let value = Value::handle(context.heap(), Rc::new(handle));
     context.protect(value);
@@ -412,10 +411,15 @@ impl Pool {
                         return Ok(Some(News::Callback));
                     }
                     let is_over = self.failed.borrow().is_some();
-                    let news = ready().map(News::Ready);
-                    if news.is_none() {
-                        self.tasks.check_owner()?;
-                    }
+                    let news = match (ready(), is_over) {
+                        (None, false) => match self.tasks.check_owner() {
+                            Ok(()) => None,
+                            // What the pool was at has failed with its owner.
+                            Err(lost) => Some(ready().ok_or(lost)?),
+                        },
+                        (ready, _) => ready,
+                    };
+                    let news = news.map(News::Ready);
                     Ok(news.or_else(|| is_over.then_some(News::Over)))
                 })
             });
