@@ -71,6 +71,15 @@ fn tests_are_found_in_files_and_folders() {
     assert_eq!(lines(&folder), ["ok      lib/two.par: four"]);
     let filtered = tested(&files, &["-k", "two.par: f"]);
     assert_eq!(lines(&filtered), ["ok      lib/two.par: four"]);
+    // One that is named twice, also by its folder, is run once.
+    let twice = tested(
+        &files,
+        &["one.par", "lib/two.par", "./one.par", ".", "lib/../one.par"],
+    );
+    assert_eq!(
+        lines(&twice),
+        ["ok      lib/two.par: four", "ok      one.par: two"]
+    );
     let list = tested(&files, &["--list", "one.par"]);
     assert_eq!(list.stdout, "one.par:2: two\n");
 }
@@ -116,11 +125,14 @@ test "compares" { print("before"); assert([1, 2, 3] == [1, 3]) }
 test "leaves" { exit(0) }
 test "is killed" { current_process().kill() }
 test "has a child that fails" { spawn { throw error("lost") } }
+test "has a child that leaves" { spawn { exit(3) } }
+test "has a child that kills itself" { spawn(name: "tired") { current_process().signal("USR1") } }
+test "has a child that it ends" { let p = spawn { sleep(100) }; p.kill() }
 test "leaves a program of processes" { spawn(daemon: true) { sleep(100) } }
 "#;
     let run = tested(&[("a.par", text)], &["a.par", "-j", "2"]);
     assert_eq!(run.exit, 1);
-    assert_eq!(last_line(&run), "5 tests: 1 passed, 4 failed");
+    assert_eq!(last_line(&run), "8 tests: 2 passed, 6 failed");
     for wanted in [
         "---- a.par:2: compares\nbefore\n",
         "but the left side is [1, 2, 3] and the right side is [1, 3]",
@@ -128,6 +140,8 @@ test "leaves a program of processes" { spawn(daemon: true) { sleep(100) } }
         "left by exit(0)",
         "SIGKILL",
         "lost",
+        "left with exit(3)",
+        "was killed by SIGUSR1",
     ] {
         assert!(run.stdout.contains(wanted), "{wanted}\n{}", run.stdout);
     }

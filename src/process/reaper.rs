@@ -224,7 +224,7 @@ fn is_failure_unmeant(record: &Record<'_>) -> bool {
         let is_late = flags & OUT_OF_TIME != 0;
         return match record.status() {
             Status::Open => false,
-            Status::Exited(_) if flags & PASSED != 0 => is_late,
+            _ if flags & PASSED != 0 => is_late,
             _ => is_late || !was_signalled,
         };
     }
@@ -232,8 +232,10 @@ fn is_failure_unmeant(record: &Record<'_>) -> bool {
         Status::Raised => true,
         // It printed when nobody was reading any more: that is how programs before `head` end.
         Status::Killed(libc::SIGPIPE) if terminal::output_gone() => false,
-        Status::Killed(_) => !was_signalled,
-        _ => false,
+        Status::Exited(0) => false,
+        // By its own hand, whether by `exit` or by a signal, it has failed.
+        Status::Exited(_) | Status::Killed(_) => !record.is_ended_by_another(),
+        Status::Open | Status::Returned => false,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::cli::report::Reporter;
 use crate::cli::run::Input;
 use crate::driver::Driver;
 use crate::syntax;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold what other programs made.
@@ -23,13 +24,20 @@ pub(super) fn find(paths: &[PathBuf], reporter: &Reporter) -> Found {
     let here = [PathBuf::from(".")];
     let paths = if paths.is_empty() { &here[..] } else { paths };
     let mut found = Found::default();
+    let mut seen = HashSet::new();
+    let mut is_new = |file: &Path| {
+        let known = file.canonicalize();
+        seen.insert(known.unwrap_or_else(|_| file.to_path_buf()))
+    };
     for path in paths {
         if !path.is_dir() {
-            look_into(path, reporter, &mut found);
+            if is_new(path) {
+                look_into(path, reporter, &mut found);
+            }
             continue;
         }
         for file in scripts_below(path) {
-            if may_have_tests(&file) {
+            if may_have_tests(&file) && is_new(&file) {
                 look_into(&file, reporter, &mut found);
             }
         }
