@@ -22,7 +22,8 @@ pub enum Ended {
     Raised(Message),
     /// It left by `exit(code)`.
     Exited(i32),
-    /// A program left with a code that it may leave with: 0, or one of `ok_codes`.
+    /// A program left with a code that it may leave with: 0, or one of `ok_codes`; or minus SIGPIPE, because the script had closed what
+    /// it wrote.
     Passed(i32),
     /// A signal ended it.
     Killed(i32),
@@ -37,6 +38,7 @@ impl Ended {
             Status::Returned => Ended::Returned(message(&record)),
             Status::Raised => Ended::Raised(message(&record)),
             Status::Exited(code) if record.flags() & PASSED != 0 => Ended::Passed(code),
+            Status::Killed(number) if record.flags() & PASSED != 0 => Ended::Passed(-number),
             Status::Exited(code) => Ended::Exited(code),
             Status::Killed(number) => Ended::Killed(number),
         })
@@ -179,7 +181,8 @@ impl Process {
         }
         match record.status() {
             Status::Open | Status::Returned => false,
-            Status::Exited(code) => code != 0 && record.flags() & PASSED == 0,
+            _ if record.flags() & PASSED != 0 => false,
+            Status::Exited(code) => code != 0,
             Status::Raised | Status::Killed(_) => true,
         }
     }

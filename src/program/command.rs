@@ -33,6 +33,8 @@ pub struct Stage {
     pub called: Option<Vec<u8>>,
     /// The codes other than 0 that it may leave with.
     pub allowed: Vec<i32>,
+    /// What messages call it in a pipeline, if not by its text.
+    pub name: Option<String>,
 }
 
 /// Whose rights a program has.
@@ -168,12 +170,16 @@ impl Command {
 }
 
 impl Stage {
-    /// How messages call it.
+    /// How messages call it in a pipeline.
     pub fn label(&self) -> String {
-        clip(self.text())
+        match &self.name {
+            Some(name) => name.clone(),
+            None => clip(self.text()),
+        }
     }
 
-    fn text(&self) -> String {
+    /// Its text as a shell would take it.
+    pub fn text(&self) -> String {
         let words: Vec<String> = self.words.iter().map(|word| quoted(word)).collect();
         words.join(" ")
     }

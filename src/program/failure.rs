@@ -30,7 +30,8 @@ pub fn judge(running: &Running) -> Result<Verdict> {
     let ended = running.statuses().into_iter();
     let statuses: Vec<WaitStatus> = ended.map(|s| s.unwrap_or(WaitStatus::Exited(0))).collect();
     let allowed: Vec<Vec<i32>> = running.stages.iter().map(|s| s.allowed.clone()).collect();
-    let failed = programs::first_failure(&statuses, &allowed);
+    let readers = statuses.len().saturating_sub(1);
+    let failed = programs::first_failure(&statuses, &allowed, readers);
     statuses
         .iter()
         .try_for_each(|&status| signals::check_shared(status, None))?;

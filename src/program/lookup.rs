@@ -103,7 +103,7 @@ fn of_the_shell(stage: &Stage, name: &str) -> Option<String> {
         return Some(format!("commands are joined outside: `{left}` | `{right}`"));
     }
     if name.contains([';', '&', '>', '<']) {
-        let text = stage.label().replace('\'', "");
+        let text = stage.text().replace('\'', "");
         return Some(format!(
             "only a shell knows what that means: sh(\"{text}\")"
         ));
@@ -114,7 +114,7 @@ fn of_the_shell(stage: &Stage, name: &str) -> Option<String> {
             "a variable is set by a method: `...`.env({NAME: \"value\"}), or for the script: os.setenv(name, value)".into()
         }
         "source" | "." | "eval" | "alias" | "ulimit" | "umask" | "trap" | "exec" | "shopt" | "declare" | "local" => {
-            format!("only a shell knows it: sh(\"{}\")", stage.label().replace('\'', ""))
+            format!("only a shell knows it: sh(\"{}\")", stage.text().replace('\'', ""))
         }
         "exit" | "return" => "leave the script by exit(code)".into(),
         "wait" | "jobs" | "fg" | "bg" => "`join p` waits for what `spawn` gave".into(),

@@ -10,7 +10,7 @@ use crate::diag::{self, Field, codes};
 use crate::limits::MAX_STRING;
 use crate::os::poll::Interest;
 use crate::os::{clock, fork, name};
-use crate::process::Process;
+use crate::process::{Process, programs};
 use crate::program::streams::Source;
 use crate::program::{Pumped, Running};
 use crate::value::handle::Handle;
@@ -109,7 +109,7 @@ pub static STDIN: Table = natives! {
 
 /// What can be done with what a program writes, sorted by name.
 pub static STDOUT: Table = natives! {
-    "close" () close, "Reads no more: a program that writes on is ended by SIGPIPE.";
+    "close" () close, "Reads no more: a program that writes on is ended by SIGPIPE, which is no failure then.";
     "lines" () lines, "Goes through the lines that are left, without their ends.";
     "read" ("size?", "timeout?") read, "What is left until the program ends its output, or at most so many bytes as soon as there are some.";
     "read_until" ("what", "timeout?") until::read_until, "What comes up to a str, bytes or a compiled pattern and with it, as soon as it has come; EndOfStream where it does not.";
@@ -494,6 +494,7 @@ fn close(_: &mut dyn Context, args: Args<'_>) -> Outcome {
         Which::Output | Which::Errors => {
             if let Some(source) = which.source(&mut running) {
                 source.close();
+                programs::note_unread(running.job());
             }
         }
     }

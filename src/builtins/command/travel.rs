@@ -88,6 +88,7 @@ fn put_stage(out: &mut Vec<u8>, stage: &Stage) -> Option<()> {
     for code in &stage.allowed {
         out.extend_from_slice(&code.to_le_bytes());
     }
+    put_optional(out, stage.name.as_ref(), |out, name| put_text(out, name));
     Some(())
 }
 
@@ -299,6 +300,9 @@ fn stage(reader: &mut Reader<'_>) -> Result<Option<Stage>> {
     }
     for _ in 0..reader.count_of(4)? {
         stage.allowed.push(i32::from_le_bytes(reader.array()?));
+    }
+    if reader.byte()? != 0 {
+        stage.name = Some(reader.text()?.to_string());
     }
     Ok((!stage.words.is_empty()).then_some(stage))
 }

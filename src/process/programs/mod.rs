@@ -76,6 +76,8 @@ struct Job {
     late: bool,
     /// Until when it has time to clean up, because it was told to end (monotonic nanoseconds).
     obeys: u64,
+    /// The script has closed what the last of it writes.
+    unread: bool,
     /// For spawned ones.
     spawned: Option<Spawned>,
 }
@@ -168,6 +170,7 @@ pub fn begin(deadline: Option<u64>, is_apart: bool) -> Result<(JobId, Mark)> {
             obeys: 0,
             deadline,
             late: false,
+            unread: false,
             spawned: None,
         };
         state.jobs.insert(job, begun);
@@ -230,6 +233,15 @@ pub fn ignore_interrupt(job: JobId) -> bool {
     !open.is_empty() && open.iter().all(|&pid| tree::ignores(pid, libc::SIGINT))
 }
 
+/// The script reads no more of what a job writes: who dies of that has not failed.
+pub fn note_unread(job: JobId) {
+    with(|state| {
+        if let Some(job) = state.jobs.get_mut(&job) {
+            job.unread = true;
+        }
+    });
+}
+
 /// How many programs of a job are known to have ended.
 pub fn known_ends(job: JobId) -> usize {
     with(|state| {
@@ -259,12 +271,17 @@ impl Job {
         self.open().next().is_none()
     }
 
-    /// Whether a program of it died by a signal that is no news: an earlier stage whose reader had enough.
+    /// How many of its programs, from the first on, have readers that may have enough.
+    fn read_by_others(&self) -> usize {
+        self.programs.len() - usize::from(!self.unread && !self.programs.is_empty())
+    }
+
+    /// Whether a program of it died by a signal that is news: not by SIGPIPE, because its reader had enough.
     fn died(&self) -> bool {
-        let last = self.programs.len().saturating_sub(1);
+        let readers = self.read_by_others();
         let mut all = self.programs.iter().enumerate();
         all.any(|(at, program)| match program.status {
-            Some(WaitStatus::Signalled(number)) => at == last || number != libc::SIGPIPE,
+            Some(WaitStatus::Signalled(number)) => at >= readers || number != libc::SIGPIPE,
             _ => false,
         })
     }
@@ -410,7 +427,7 @@ impl Job {
     fn verdict(&self) -> Option<Verdict> {
         let spawned = self.spawned.as_ref()?;
         let statuses: Vec<WaitStatus> = self.programs.iter().filter_map(|p| p.status).collect();
-        let failed = first_failure(&statuses, &spawned.allowed);
+        let failed = first_failure(&statuses, &spawned.allowed, self.read_by_others());
         let status = failed
             .and_then(|at| statuses.get(at))
             .or(statuses.last())
@@ -430,11 +447,15 @@ impl Job {
     }
 }
 
-/// The first stage that failed. A stage before the last that dies because its reader has ended has not.
-pub fn first_failure(statuses: &[WaitStatus], allowed: &[Vec<i32>]) -> Option<usize> {
-    let last = statuses.len().saturating_sub(1);
+/// The first stage that failed. One of the first `readers`, whose output goes to somebody who may have enough, has not when it dies
+/// of that.
+pub fn first_failure(
+    statuses: &[WaitStatus],
+    allowed: &[Vec<i32>],
+    readers: usize,
+) -> Option<usize> {
     statuses.iter().enumerate().position(|(at, status)| {
-        let unread = at < last;
+        let unread = at < readers;
         match *status {
             WaitStatus::Exited(code) => {
                 let may = allowed.get(at).is_some_and(|codes| codes.contains(&code));
