@@ -18,7 +18,7 @@ use super::{Table, arguments};
 use crate::diag::{self, codes};
 use crate::operator::COMMAND_SETTINGS;
 use crate::os::{name, user};
-use crate::program::{Command, Input, Output};
+use crate::program::{Command, Input, Output, Stage};
 use crate::value::handle::{Handle, Parts};
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Native, Outcome};
@@ -59,16 +59,16 @@ pub static METHODS: Table = natives! {
     "limit" ("core?", "cpu?", "file_size?", "files?", "memory?") settings::limit, "With limits that the system holds each program to: seconds of the processor, open files, bytes of memory, of a file, of a core dump.";
     "lines" ("encoding?", "errors?") lines::lines, "Runs it and goes through the lines of its standard output while it runs; leaving the loop ends it.";
     "merge" () settings::merge, "With its standard error going where its standard output goes.";
-    "name" ("text") settings::name, "With a name for messages and process handles.";
+    "name" ("text") settings::name, "With a name for messages and process handles; in a pipeline that of the stage.";
     "nice" ("by?") settings::nice, "With so much less of the processor than others get, from 1 to 19 (10).";
     "ok_codes" ("codes") settings::ok_codes, "With exit codes other than 0 that are no failure.";
     "run" () run::run, "Runs it with its output to the terminal and gives {code, ok, ...} without raising.";
     "session" () settings::session, "In a session of its own: no key of the terminal reaches it, and it cannot ask there for a password.";
     "spawn" ("name?") background::spawn, "Runs it in the background and gives its process handle, as `spawn` does.";
     "start" ("stderr?", "binary?", "encoding?", "errors?") background::start, "Runs it in the background and gives its process handle with `stdin` to write and `stdout` to read, with `stderr: true` also `stderr`; with `binary: true` they give bytes.";
-    "stderr" ("target", "append?") settings::stderr, "With its standard error going to a file (a path or an open file), or nowhere (nil).";
+    "stderr" ("target", "append?", "default?") settings::stderr, "With its standard error going to a file (a path or an open file), or nowhere (nil); with `default` only where nothing else was said.";
     "stdin" ("source") settings::stdin, "With its standard input coming from a file (a path or an open file), or from nowhere (nil).";
-    "stdout" ("target", "append?") settings::stdout, "With its standard output going to a file (a path or an open file), or nowhere (nil).";
+    "stdout" ("target", "append?", "default?") settings::stdout, "With its standard output going to a file (a path or an open file), or nowhere (nil); with `default` only if nothing else was said.";
     "tee" ("target", "append?") settings::tee, "With its standard output going to a file (a path or an open file) as well.";
     "terminal" ("columns?", "rows?", "echo?") settings::terminal, "With a terminal of its own (80 columns, 24 rows) in place of what of its streams goes nowhere else; with `echo: false` it does not show what is typed.";
     "text" ("encoding?", "errors?") run::text, "Runs it and gives its standard output as a str; ExitError when it fails.";
@@ -130,6 +130,7 @@ impl Handle for CommandHandle {
                 .map(|stage| {
                     let command = Command {
                         stages: vec![stage.clone()],
+                        name: stage.name.clone(),
                         ..Command::default()
                     };
                     let feed = None;
@@ -182,7 +183,10 @@ impl CommandHandle {
             (Some(first), Some(then)) => Some(first.min(then)),
             (first, then) => first.or(then),
         };
-        let stages = first.stages.iter().chain(&then.stages).cloned().collect();
+        let stages = [first, then]
+            .into_iter()
+            .flat_map(CommandHandle::named_stages)
+            .collect();
         let command = Command {
             stages,
             input: first.input.clone(),
@@ -190,10 +194,19 @@ impl CommandHandle {
             tees: then.tees.clone(),
             terminal: None,
             timeout,
-            name: then.name.clone().or(first.name.clone()),
+            name: None,
         };
         let feed = self.feed;
         Ok(CommandHandle { command, feed })
+    }
+
+    /// The stages of a part of a pipeline; the name of one alone is that of the stage there.
+    fn named_stages(command: &Command) -> Vec<Stage> {
+        let mut stages = command.stages.clone();
+        if let ([stage], Some(name)) = (&mut stages[..], &command.name) {
+            stage.name = Some(name.clone());
+        }
+        stages
     }
 
     /// A changed copy, as a value.

@@ -129,9 +129,21 @@ fn target(method: &str, args: Args<'_>) -> Outcome<Output> {
     })
 }
 
+/// Whether a place is only for a stream of which nothing else was said.
+fn is_default(method: &str, args: Args<'_>) -> Outcome<bool> {
+    arguments::given(&args[3]).map_or(Ok(false), |default| {
+        arguments::boolean(method, "default", default)
+    })
+}
+
 pub(super) fn stdout(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let target = target("stdout", args)?;
-    Ok(receiver("stdout", &args[0])?.with(context, |handle| handle.command.output = target))
+    let is_default = is_default("stdout", args)?;
+    Ok(receiver("stdout", &args[0])?.with(context, |handle| {
+        if !is_default || matches!(handle.command.output, Output::Default) {
+            handle.command.output = target;
+        }
+    }))
 }
 
 pub(super) fn tee(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -218,8 +230,11 @@ pub(super) fn called(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 pub(super) fn stderr(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let target = target("stderr", args)?;
+    let is_default = is_default("stderr", args)?;
     Ok(receiver("stderr", &args[0])?.with(context, |handle| {
-        for (at, stage) in handle.command.stages.iter_mut().enumerate() {
+        let stages = handle.command.stages.iter_mut();
+        let wanted = stages.filter(|s| !is_default || matches!(s.errors, Errors::Default));
+        for (at, stage) in wanted.enumerate() {
             stage.errors = Errors::To(match &target {
                 // The first begins the file anew.
                 Output::Path { path, append } => Output::Path {
