@@ -31,9 +31,10 @@ static FUNCTIONS: Table = natives! {
     "copytree" ("from", "to") copying::copytree, "Copies a directory with everything in it, modes and times too, to a path where nothing is yet.";
     "disk_usage" ("path?") disk_usage, "The bytes of the file system that the path is on, as a map: total, used, free.";
     "exists" ("path") path::exists, "Whether there is something at the path.";
-    "glob" ("pattern") glob_files, "A sorted list of the paths that fit a pattern with `*`, `?`, `[abc]` and `**`.";
+    "glob" ("pattern") glob_files, "A sorted list of the paths that fit a pattern with `*`, `?`, `[abc]` and `**`; directories only when it ends with a slash.";
     "isdir" ("path") path::isdir, "Whether there is a directory at the path.";
     "isfile" ("path") path::isfile, "Whether there is a file at the path.";
+    "islink" ("path") path::islink, "Whether there is a link at the path, wherever it leads.";
     "lines" ("path", "encoding?", "errors?") lines, "A list of the lines of a file, without their ends.";
     "listdir" ("path?") listdir, "A sorted list of the names in a directory.";
     "lock" ("path", "timeout?", "shared?") file_lock::lock, "Takes the lock of a file, which is made if it is not there; `with fs.lock(path) as l { ... }`. It counts between programs too.";

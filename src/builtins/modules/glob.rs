@@ -1,5 +1,5 @@
-//! Patterns of file names: `*` and `?` inside of one name, `[abc]` and `[!abc]`, `**` for any number of directories.
-//! Names that begin with a dot fit only patterns that do.
+//! Patterns of file names: `*` and `?` inside of one name, `[abc]` and `[!abc]`, `**` for any number of directories, a slash at the end for
+//! directories only. Names that begin with a dot fit only patterns that do.
 
 use crate::diag::Result;
 use crate::os::name::{self, Name};
@@ -25,6 +25,11 @@ pub fn expand(pattern: &str) -> Result<Vec<String>> {
     };
     search.descend(root, &parts)?;
     let mut found = search.found;
+    if pattern.ends_with('/') {
+        // Only directories fit it, and they show that.
+        found.retain(|path| Name::new(path).path().is_dir());
+        found.iter_mut().for_each(|path| *path = join(path, ""));
+    }
     found.sort();
     found.dedup();
     Ok(found)
@@ -153,11 +158,14 @@ fn fits(pattern: &[char], text: &[char]) -> bool {
 /// The length of the class at the start of the pattern when the character fits it. A bracket that is not closed stands
 /// for itself.
 fn one_of(pattern: &[char], c: char) -> Option<usize> {
-    let close = pattern
-        .iter()
-        .skip(2)
-        .position(|&c| c == ']')
-        .map(|at| at + 2);
+    // A bracket that stands first in it is one of its characters.
+    let first = if matches!(pattern.get(1), Some('!' | '^')) {
+        2
+    } else {
+        1
+    };
+    let mut behind = pattern.iter().enumerate().skip(first + 1);
+    let close = behind.find(|(_, c)| **c == ']').map(|(at, _)| at);
     let Some(close) = close else {
         return (c == '[').then_some(1);
     };
@@ -217,6 +225,8 @@ mod tests {
         assert!(fits("a?c", "abc") && !fits("a?c", "ac"));
         assert!(fits("[a-c]x", "bx") && !fits("[!a-c]x", "bx") && fits("[!a-c]x", "dx"));
         assert!(fits("*a*b*", "xaxxbx") && !fits("*a*b", "xaxxbx"));
+        assert!(fits("[]]", "]") && fits("[!]]", "a") && !fits("[!]]", "]") && fits("[^]a]", "b"));
+        assert!(fits("[!]", "[!]") && fits("[]-a]", "_") && !fits("[]", "]"));
         assert!(fits("[", "[") && fits("**", "") && !fits("", "x"));
     }
 }

@@ -5,6 +5,7 @@ use crate::os::name::{self, Name};
 use crate::os::user;
 use crate::value::Value;
 use crate::value::native::{Args, Context, Outcome};
+use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 
 /// The module.
@@ -24,8 +25,9 @@ static FUNCTIONS: Table = natives! {
     "isabs" ("path") isabs, "Whether the path begins at the root.";
     "isdir" ("path") isdir, "Whether there is a directory at the path.";
     "isfile" ("path") isfile, "Whether there is a file at the path.";
+    "islink" ("path") islink, "Whether there is a link at the path, wherever it leads.";
     "join" ("...parts") join, "The parts with slashes between them; an absolute part begins anew.";
-    "normpath" ("path") normpath, "The path without `.`, `..` and doubled slashes.";
+    "normpath" ("path") normpath, "The path without `.`, `..` and doubled slashes (but two at its beginning).";
     "parts" ("path") names_on, "A list of the names on the path, with \"/\" first when it begins at the root.";
     "realpath" ("path") realpath, "The path from the root with all links followed.";
     "relpath" ("path", "start?") relpath, "The path as seen from a directory, the current one when none is given.";
@@ -165,6 +167,13 @@ pub fn isfile(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     ))
 }
 
+/// Whether there is a link at the path (also `fs.islink`).
+pub fn islink(_: &mut dyn Context, args: Args<'_>) -> Outcome {
+    Ok(Value::Bool(
+        Name::new(argument("islink", args)?).path().is_symlink(),
+    ))
+}
+
 fn isabs(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::Bool(argument("isabs", args)?.starts_with('/')))
 }
@@ -208,8 +217,13 @@ fn join(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn normpath(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let path = normal(Path::new(argument("normpath", args)?));
-    text(context, &path)
+    let given = argument("normpath", args)?;
+    let mut path = normal(Path::new(given)).into_os_string();
+    if given.starts_with("//") && !given.starts_with("///") {
+        // Two slashes at the beginning, and only two, may mean something of their own, says POSIX.
+        path = OsString::from_iter([OsStr::new("/"), &path]);
+    }
+    text(context, Path::new(&path))
 }
 
 fn realpath(context: &mut dyn Context, args: Args<'_>) -> Outcome {

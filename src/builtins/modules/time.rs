@@ -2,9 +2,10 @@
 
 use super::durations;
 use crate::builtins::{Module, Table, arguments, control};
+use crate::diag::{self, codes};
 use crate::value::map::{Map, Table as Entries};
 use crate::value::native::{Args, Context, Outcome};
-use crate::value::{Value, text};
+use crate::value::{Value, show, text};
 use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use std::time::Duration;
@@ -154,6 +155,9 @@ fn iso(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     Ok(Value::str(context.heap(), &text))
 }
 
+/// What a time also has and what follows from the rest.
+const FOLLOWING: [&str; 5] = ["weekday", "yearday", "offset", "zone", "timestamp"];
+
 fn timestamp(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     let map = arguments::map("timestamp", "parts", &args[0])?;
     let refuse = || {
@@ -173,7 +177,15 @@ fn timestamp(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut dated = false;
     for (key, value) in map.table().iter() {
         let Some(at) = names.iter().position(|name| key.as_str() == Some(name)) else {
-            continue;
+            if key.as_str().is_some_and(|name| FOLLOWING.contains(&name)) {
+                continue;
+            }
+            let message = format!(
+                "timestamp: a key of `parts` must be one of {}, but is {}",
+                names.join(", "),
+                show::repr(key)
+            );
+            return Err(diag::Error::new(codes::VALUE, message).into());
         };
         dated |= at == 0;
         if let Some(number) = numbers.get_mut(at) {

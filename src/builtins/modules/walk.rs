@@ -25,30 +25,39 @@ impl Walk {
         }
     }
 
-    /// Takes up the directories that the script has left in the list.
+    /// Takes up the directories that the script has left in the list; no links to some, or a ring would have no end.
     fn go_below(&self) {
         let Some((path, list)) = self.given.borrow_mut().take() else {
             return;
         };
         let names = (0..list.len()).rev().filter_map(|at| list.get(at));
         let paths = names.filter_map(|name| {
-            let name = name.as_str()?;
-            Some(match path.ends_with('/') {
-                true => format!("{path}{name}"),
-                false => format!("{path}/{name}"),
-            })
+            let below = below(&path, name.as_str()?);
+            let data = std::fs::symlink_metadata(name::os(&below));
+            let is_link = data.is_ok_and(|data| data.is_symlink());
+            (!is_link).then_some(below)
         });
         self.open.borrow_mut().extend(paths);
     }
 }
 
-/// The names of the directories (links to some are files here: no ring has an end) and of the files in a directory, sorted.
+fn below(path: &str, name: &str) -> String {
+    match path.ends_with('/') {
+        true => format!("{path}{name}"),
+        false => format!("{path}/{name}"),
+    }
+}
+
+/// The names of the directories (and of links to some) and of the files in a directory, sorted.
 fn read(path: &str) -> io::Result<(Vec<String>, Vec<String>)> {
     let (mut directories, mut files) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(name::os(path))? {
         let entry = entry?;
         let name = name::text(entry.file_name());
-        match entry.file_type()?.is_dir() {
+        let kind = entry.file_type()?;
+        let leads_to_one =
+            || kind.is_symlink() && std::fs::metadata(entry.path()).is_ok_and(|data| data.is_dir());
+        match kind.is_dir() || leads_to_one() {
             true => directories.push(name),
             false => files.push(name),
         }
