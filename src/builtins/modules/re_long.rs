@@ -26,7 +26,7 @@ pub struct Compiled {
     /// The letters it was compiled with: a pattern that is made of it needs them too.
     pub flags: String,
     syntax: syntax::Config,
-    /// Made for the first long text; `None` for what they cannot do (matches of nothing).
+    /// Made for the first long text; `None` where it cannot be, or need not: what finds nothing at every place never goes far.
     walker: OnceCell<Option<Walker>>,
     /// Whether a `$` may be in it that is meant as in Python, Perl and grep: before the newline that ends the text, too.
     ends: bool,
@@ -86,6 +86,7 @@ impl Compiled {
                 walker,
                 text,
                 at: 0,
+                last: None,
             },
             (None, None) => Way::Plain(of.captures_iter(text)),
         })
@@ -104,6 +105,8 @@ enum Way<'r, 't> {
         walker: &'r Walker,
         text: &'t str,
         at: usize,
+        /// Where the last match has ended.
+        last: Option<usize>,
     },
     /// In a text that ends with a newline, by a pattern with `$`: in the text without the newline and in the whole one. What
     /// begins first is the match; of two that begin at one place it is that of the whole text, which has taken the newline.
@@ -152,7 +155,7 @@ fn look<'t>(
     }
     let start = match walker {
         None => at,
-        Some(walker) => match walker.next_start(text.as_bytes(), at)? {
+        Some(walker) => match walker.next_start(text, at)? {
             Ok(None) => return Ok(None),
             Ok(Some(start)) => start,
             Err(GaveUp) => at,
@@ -175,13 +178,21 @@ impl<'t> Matches<'_, 't> {
                 walker,
                 text,
                 at,
-            } => {
-                let found = look(of, Some(walker), text, *at)?;
-                // It is not empty: a pattern that matches nothing has no walker.
-                let whole = found.as_ref().and_then(|found| found.get(0));
-                *at = whole.map_or(text.len(), |whole| whole.end());
-                Ok(found)
-            }
+                last,
+            } => loop {
+                let Some(found) = look(of, Some(walker), text, *at)? else {
+                    return Ok(None);
+                };
+                let Some(range) = found.get(0).map(|whole| whole.range()) else {
+                    return Ok(None);
+                };
+                if is_doubled(&range, *last) {
+                    *at = behind(text, range.end);
+                    continue;
+                }
+                (*at, *last) = (range.end, Some(range.end));
+                return Ok(Some(found));
+            },
             Way::Ends {
                 of,
                 walker,
@@ -201,10 +212,8 @@ impl<'t> Matches<'_, 't> {
                     (Some(first), Some(second)) if first.start < second.start => (without, first),
                     (_, Some(second)) => (whole, second),
                 };
-                if range.is_empty() && *last == Some(range.end) {
-                    // As the crate does it: nothing is found empty where another match has just ended.
-                    let next = text.get(range.end..).and_then(|rest| rest.chars().next());
-                    *at = range.end + next.map_or(1, char::len_utf8);
+                if is_doubled(&range, *last) {
+                    *at = behind(text, range.end);
                     continue;
                 }
                 (*at, *last) = (range.end, Some(range.end));
@@ -217,14 +226,23 @@ impl<'t> Matches<'_, 't> {
     }
 }
 
+/// As the crate does it: nothing is found empty where another match has just ended.
+fn is_doubled(range: &Range<usize>, last: Option<usize>) -> bool {
+    range.is_empty() && last == Some(range.end)
+}
+
+/// The place behind the character at a place.
+fn behind(text: &str, at: usize) -> usize {
+    let next = text.get(at..).and_then(|rest| rest.chars().next());
+    at + next.map_or(1, char::len_utf8)
+}
+
 impl Walker {
     fn new(pattern: &str, syntax: syntax::Config) -> Option<Walker> {
         let hir = syntax::parse_with(pattern, &syntax).ok()?;
-        if hir
-            .properties()
-            .minimum_len()
-            .is_none_or(|length| length == 0)
-        {
+        let properties = hir.properties();
+        let may_be_empty = properties.minimum_len().is_none_or(|length| length == 0);
+        if may_be_empty && properties.look_set().is_empty() {
             return None;
         }
         // They know word boundaries among ASCII letters, and give up where others stand.
@@ -238,16 +256,20 @@ impl Walker {
     }
 
     /// Where the next match from a place on begins.
-    fn next_start(&self, text: &[u8], from: usize) -> Result<Found> {
+    fn next_start(&self, text: &str, from: usize) -> Result<Found> {
         let caches = &mut *self.caches.borrow_mut();
         let (forward, backward) = caches.as_parts_mut();
-        let end = match first_end(self.automata.forward(), forward, text, from)? {
+        let bytes = text.as_bytes();
+        let end = match first_end(self.automata.forward(), forward, bytes, from)? {
             Ok(Some(end)) => end,
             none => return Ok(none),
         };
-        let start = start_of(self.automata.reverse(), backward, text, from, end)?;
-        // There is one, or the automata contradict each other.
-        Ok(start.and_then(|start| start.map(Some).ok_or(GaveUp)))
+        let start = start_of(self.automata.reverse(), backward, bytes, from, end)?;
+        // There is one, or the automata contradict each other. They would find nothing in the middle of a character, too.
+        Ok(start.and_then(|start| match start {
+            Some(start) if text.is_char_boundary(start) => Ok(Some(start)),
+            _ => Err(GaveUp),
+        }))
     }
 }
 
@@ -369,19 +391,29 @@ mod tests {
             r"\b[a-z]+\b",
             r"[a-z]\b.",
             r"\Bb+",
+            "(?m)^$",
+            "(?m)a*$",
+            "(?m)^ *",
+            r"\b",
+            r"\B",
+            r"(?-u:\B)",
+            r"z?\z",
+            r"a|\b",
+            "(?:^|b)a?",
         ];
         let texts = random_texts();
         for pattern in patterns {
             let of = Regex::new(pattern).unwrap();
             let walker = Walker::new(pattern, syntax::Config::new()).unwrap();
             for text in &texts {
-                let (walker, at) = (&walker, 0);
+                let (walker, at, last) = (&walker, 0, None);
                 let of = &of;
                 let mut matches = Matches(Way::Long {
                     of,
                     walker,
                     text,
                     at,
+                    last,
                 });
                 let mut walked = Vec::new();
                 while let Some(found) = matches.next().unwrap() {
@@ -391,7 +423,7 @@ mod tests {
                 assert_eq!(walked, plain, "{pattern:?} in {text:?}");
             }
         }
-        for none in ["a*", "", r"\b"] {
+        for none in ["a*", "", "a|"] {
             assert!(Walker::new(none, syntax::Config::new()).is_none());
         }
     }
