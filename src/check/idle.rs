@@ -1,4 +1,5 @@
-//! Warnings of commands that nothing runs: as a statement, as a condition, in a text, and methods that are named and not called.
+//! Warnings of commands that nothing runs: as a statement, as a condition, in a text, and methods that are named and not called; and of
+//! conditions that are always true, because they ask for how a command ended and not whether well.
 
 use super::walk::Checker;
 use crate::diag::{self, codes};
@@ -35,6 +36,12 @@ impl Checker<'_> {
                 let help = "`.run().ok` runs it and is true when it succeeds";
                 self.idle(expr, "a command itself is always true", help);
             }
+            _ if self.is_outcome(expr) => self.always_true(expr),
+            ExprKind::Field { object, name }
+                if &*name.name == "code" && self.is_outcome(object) =>
+            {
+                self.always_true(expr);
+            }
             _ => self.uncalled(expr),
         }
     }
@@ -57,6 +64,26 @@ impl Checker<'_> {
         {
             let label = "this is the method itself: it is not called";
             self.idle(expr, label, &format!("write .{}()", name.name));
+        }
+    }
+
+    fn always_true(&mut self, expr: &Expr) {
+        let label = "0 is true as well, and so is any map";
+        let warning = diag::Error::new(codes::ALWAYS_TRUE, "this condition is always true")
+            .with_span(expr.span)
+            .with_label(label)
+            .with_help("`.ok` is true when the command has succeeded: `...`.run().ok");
+        self.facts.warnings.push(*warning);
+    }
+
+    /// Whether it is how a command ended: a map.
+    fn is_outcome(&self, expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::Method { receiver, name, .. } => {
+                matches!(&*name.name, "run" | "capture") && self.is_command(receiver)
+            }
+            ExprKind::Paren(inner) => self.is_outcome(inner),
+            _ => false,
         }
     }
 

@@ -81,6 +81,7 @@ reference! {
     UNKNOWN_KIND "W002" "Warning" "an error kind that nothing raises";
     UNREACHABLE "W003" "Warning" "code that can never run";
     IDLE_COMMAND "W004" "Warning" "a command that nothing runs";
+    ALWAYS_TRUE "W005" "Warning" "a condition that is always true";
     // Runtime.
     TYPE "R001" "TypeError" "a value of the wrong kind";
     VALUE "R002" "ValueError" "a value out of its range";

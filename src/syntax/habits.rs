@@ -37,7 +37,27 @@ impl Hint {
 
 /// The habit that explains why the parser stopped where it did, when it is one.
 pub fn find(context: &Context) -> Option<Hint> {
-    word(context).or_else(|| places::find(context))
+    let found = block_behind_arrow(context);
+    found
+        .or_else(|| word(context))
+        .or_else(|| places::find(context))
+}
+
+/// `fn(x) => { let y = x; y }`: these braces are a map.
+fn block_behind_arrow(context: &Context) -> Option<Hint> {
+    context.token(0)?;
+    let open = context.open_bracket()?;
+    let is_map = context.at_index(open) == Some(&Token::MapOpen);
+    let arrow = open.checked_sub(1).and_then(|i| context.at_index(i));
+    // What has a key, or several names, was meant to be one.
+    let has_keys = (open + 1..context.at)
+        .any(|i| matches!(context.at_index(i), Some(Token::Colon | Token::Comma)));
+    if !is_map || arrow != Some(&Token::Arrow) || has_keys {
+        return None;
+    }
+    let message = "expected an expression behind `=>`, found braces with statements";
+    let help = "a function of statements has no arrow: fn(x) { ... }; braces behind `=>` are a map";
+    Some(Hint::new(open, message, help))
 }
 
 /// A word of another language: the token itself, the one before it, the first of the statement or the one called.

@@ -218,7 +218,7 @@ impl<'s> Lexer<'s> {
             None => line_end,
         };
         self.at = end;
-        let error = habits::single_quotes(&self.text[start..end]);
+        let error = habits::single_quotes(&self.text[..start], &self.text[start..end]);
         self.bad(error, start, end);
     }
 

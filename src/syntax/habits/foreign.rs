@@ -81,12 +81,21 @@ fn is_macro(before: &str, after: &str) -> bool {
 }
 
 /// The report about `'text'`.
-pub fn single_quotes(found: &str) -> Box<Error> {
-    let inner = found.trim_matches('\'').replace('"', "\\\"");
+pub fn single_quotes(before: &str, found: &str) -> Box<Error> {
+    let inner = found.trim_matches('\'');
+    let word = |c: char| c == '_' || c.is_alphanumeric();
+    let prefix = before.rsplit(|c| !word(c)).next();
+    // Par has the letters of raw strings and of bytes as well.
+    let write = match prefix {
+        Some("r") if inner.contains('"') => format!("r\"\"\"{inner}\"\"\""),
+        Some("r") => format!("r\"{inner}\""),
+        Some("b") => format!("b\"{}\"", inner.replace('"', "\\\"")),
+        _ => format!("\"{}\"", inner.replace('"', "\\\"")),
+    };
     Error::new(
         codes::HABIT,
         "expected a string in double quotes, found single quotes",
     )
     .with_label("Par writes this differently")
-    .with_help(format!("write \"{inner}\""))
+    .with_help(format!("write {write}"))
 }
