@@ -370,11 +370,11 @@ impl Range {
         let end = i128::from(self.end?);
         let (start, step) = (i128::from(self.start), i128::from(self.step));
         let span = if step > 0 { end - start } else { start - end };
-        let step = step.abs();
-        let count = if self.inclusive {
-            span.div_euclid(step) + 1
-        } else {
-            (span + step - 1).div_euclid(step)
+        let count = match (step.abs(), self.inclusive) {
+            // Nearly all, and each index into a range asks: a division of such numbers takes longer than all the rest.
+            (1, inclusive) => span + i128::from(inclusive),
+            (step, true) => span.div_euclid(step) + 1,
+            (step, false) => (span + step - 1).div_euclid(step),
         };
         Some(count.clamp(0, i128::from(u64::MAX)) as u64)
     }
