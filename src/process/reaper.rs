@@ -180,8 +180,7 @@ fn reap_ended(patience: Patience) {
         Record::of(hold.object()).note_peak(peak);
         killed |= note_end(arena, slot, hold, status);
     }
-    reap_orphans();
-    if killed {
+    if reap_orphans() || killed {
         // What a killed child has left behind: its children die with it, and their slots come to nobody else.
         bury_orphans(arena);
     }
@@ -283,10 +282,11 @@ pub fn take_failures(wanted: impl Fn(&Record<'_>) -> bool) -> Vec<Hold> {
     failed.into_iter().filter(untold).collect()
 }
 
-/// Takes the ends of processes of Par that came to us when their parents were killed.
-fn reap_orphans() {
+/// Takes the ends of processes of Par that came to us when their parents were killed. Whether there was any.
+fn reap_orphans() -> bool {
+    let mut found = false;
     if !owns_process() {
-        return;
+        return found;
     }
     while let Some(pid) = fork::peek_ended() {
         if is_child(pid) || programs::is_program(pid) {
@@ -294,7 +294,9 @@ fn reap_orphans() {
         }
         fork::wait_for(pid, false);
         programs::forget_stray(pid);
+        found = true;
     }
+    found
 }
 
 /// At the end of this process: kills everything that came to us, until nothing is left.
