@@ -110,6 +110,7 @@ pub mod spawn;
 pub mod state;
 mod system;
 mod text;
+mod text_pieces;
 mod text_search;
 mod transforms;
 pub mod travel;

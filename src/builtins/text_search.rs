@@ -1,6 +1,7 @@
 //! Methods of strings that look for parts: find, count, replace, split, join.
 
 use super::text::receiver;
+use super::text_pieces::{lines, max_split, split, splitlines};
 use super::{Table, arguments, gather};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
@@ -71,18 +72,6 @@ fn count(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn places<'t>(text: &'t str, part: &'t str) -> impl Iterator<Item = usize> + 't {
     let found = memmem::find_iter(text.as_bytes(), part);
     found.filter(|&at| text.is_char_boundary(at))
-}
-
-/// The pieces of a text between separators, of which the first `most` count.
-fn pieces<'t>(text: &'t str, sep: &'t str, most: usize) -> impl Iterator<Item = &'t str> {
-    let mut ends = places(text, sep).take(most);
-    let mut rest = Some(0);
-    std::iter::from_fn(move || {
-        let from = rest?;
-        let end = ends.next();
-        rest = end.map(|end| end + sep.len());
-        text.get(from..end.unwrap_or(text.len()))
-    })
 }
 
 /// How often a part stands in a text, without overlaps.
@@ -237,7 +226,7 @@ pub fn strings<'a>(context: &mut dyn Context, parts: impl IntoIterator<Item = &'
     Ok(Value::list(heap, list))
 }
 
-fn separator<'a>(function: &str, value: &'a Value) -> Outcome<&'a str> {
+pub fn separator<'a>(function: &str, value: &'a Value) -> Outcome<&'a str> {
     match arguments::text(function, "sep", value)? {
         "" => Err(arguments::refuse(
             function,
@@ -276,52 +265,6 @@ fn replace(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     checked(context.heap(), replaced)
 }
 
-fn split(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let text = receiver(args);
-    let limit = max_split("split", &args[2])?;
-    let Some(sep) = arguments::given(&args[1]) else {
-        let mut words = Vec::new();
-        let mut rest = skip_space(text);
-        while !rest.is_empty() && words.len() < limit {
-            let (word, after) = rest.split_at(word_end(rest));
-            words.push(Value::str(context.heap(), word));
-            signals::check_urgent()?;
-            rest = skip_space(after);
-        }
-        if !rest.is_empty() {
-            words.push(Value::str(context.heap(), rest));
-        }
-        return Ok(Value::list(context.heap(), words));
-    };
-    let sep = separator("split", sep)?;
-    strings(context, pieces(text, sep, limit))
-}
-
-/// A text without the white space that it begins with. Nearly all text is ASCII there, which needs no decoding.
-fn skip_space(text: &str) -> &str {
-    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
-    let count = text.bytes().take_while(|byte| is_space(byte)).count();
-    let rest = text.get(count..).unwrap_or_default();
-    match rest.as_bytes().first() {
-        Some(0x80..) => rest.trim_start(),
-        _ => rest,
-    }
-}
-
-/// Where the first white space of a text is, or its end.
-fn word_end(text: &str) -> usize {
-    let ends = |byte: u8| matches!(byte, b' ' | b'\t'..=b'\r' | 0x80..);
-    match text.bytes().position(ends) {
-        Some(at) if text.as_bytes().get(at).is_some_and(u8::is_ascii) => at,
-        Some(at) => {
-            let rest = text.get(at..).unwrap_or_default();
-            rest.find(char::is_whitespace)
-                .map_or(text.len(), |end| at + end)
-        }
-        None => text.len(),
-    }
-}
-
 fn rsplit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let text = receiver(args);
     let limit = max_split("rsplit", &args[2])?;
@@ -348,35 +291,4 @@ fn rsplit(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     };
     parts.reverse();
     strings(context, parts)
-}
-
-/// How often to cut; negative is without limit, as in Python.
-fn max_split(function: &str, value: &Value) -> Outcome<usize> {
-    match arguments::given(value) {
-        Some(value) => {
-            let limit = arguments::int(function, "maxsplit", value)?;
-            Ok(usize::try_from(limit).unwrap_or(usize::MAX))
-        }
-        None => Ok(usize::MAX),
-    }
-}
-
-/// As everywhere the end of a line is a newline, or a carriage return and a newline.
-fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    strings(context, receiver(args).lines())
-}
-
-fn splitlines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    let mut lines = Vec::new();
-    let mut rest = receiver(args);
-    while !rest.is_empty() {
-        signals::check_urgent()?;
-        let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
-        let (line, after) = rest.split_at(end);
-        lines.push(line);
-        rest = after
-            .strip_prefix("\r\n")
-            .unwrap_or_else(|| after.get(1..).unwrap_or_default());
-    }
-    strings(context, lines)
 }

@@ -130,6 +130,8 @@ operations! {
     IterPrep "ra" "make an iteration of the value in A; A+1 is its state";
     IterNext "ra rb wj" "B = the next item of the iteration in A; jump back if there is one";
     IterNext2 "ra rb wj" "B and B+1 = the next key and value or pair of the iteration in A; jump back if there is one";
+    PiecesPrep "ra" "as IterPrep, of what a method gave for this loop alone: A+2 is where more of its items come from, or nil";
+    PiecesNext "ra wj" "the next items of A+2 into the list A; jump back if there are any";
 
     NewList "ra rb nc" "A = a list of the C values from B on";
     ListPush "ra rb" "append B to the list A";

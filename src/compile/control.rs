@@ -208,9 +208,14 @@ impl<'a> Compiler<'a> {
         iterable: &'a Expr,
         body: impl FnOnce(&mut Self, u8),
     ) {
-        let state = self.f.temps(2);
+        let in_pieces = gives_pieces(iterable) && patterns.len() == 1;
+        let state = self.f.temps(if in_pieces { 3 } else { 2 });
         self.expr_to(iterable, state);
-        self.f.emit(Op::IterPrep, state, 0, 0);
+        let prepare = match in_pieces {
+            true => Op::PiecesPrep,
+            false => Op::IterPrep,
+        };
+        self.f.emit(prepare, state, 0, 0);
         match reads_lines(iterable) {
             true => self.guarded(Leave::Loop, state, |this| {
                 this.iterate(patterns, iterable, state, body)
@@ -239,7 +244,11 @@ impl<'a> Compiler<'a> {
             _ => Op::IterNext2,
         };
         let before = self.f.at(iterable.span);
+        let next = self.f.here();
         self.f.jump_to(op, state, items, top);
+        if gives_pieces(iterable) && op == Op::IterNext {
+            self.f.jump_to(Op::PiecesNext, state, 0, next);
+        }
         self.f.at(before);
         self.f.patch(breaks);
     }
@@ -453,6 +462,15 @@ fn reads_lines(iterable: &Expr) -> bool {
         }
         ExprKind::Call { args, .. } => args.iter().any(|arg| reads_lines(&arg.value)),
         ExprKind::Paren(inner) => reads_lines(inner),
+        _ => false,
+    }
+}
+
+/// Whether what a loop goes over is made by a method that may give it piece by piece where nobody but the loop sees it
+/// (see [`crate::value::native::Context::is_for_loop`]).
+fn gives_pieces(iterable: &Expr) -> bool {
+    match &iterable.kind {
+        ExprKind::Method { name, .. } => matches!(&*name.name, "split" | "lines" | "splitlines"),
         _ => false,
     }
 }

@@ -100,6 +100,11 @@ pub trait Context {
     /// by one call more. Whoever says so polls before: a loop may come to no other safe point.
     fn hold_off(&mut self) {}
 
+    /// Whether what the running native method gives goes to a loop that takes it piece by piece, and to nobody else.
+    fn is_for_loop(&self) -> bool {
+        false
+    }
+
     /// Where this machine is while it runs: for code that is called in the waiting place, where nobody hands a context on.
     fn seat(&self) -> Seat;
 
@@ -109,6 +114,9 @@ pub trait Context {
     /// State of the builtins that lives as long as the engine (random stream, open files, scopes), made at first use.
     fn state(&mut self, make: fn() -> Box<dyn Any>) -> &mut dyn Any;
 }
+
+/// So many items come at a time where a loop takes them piece by piece: they stay in the cache, and what each time costs is not felt.
+pub const PIECES: usize = 256;
 
 /// Between two looks at what wants attention (Ctrl-C, limits) a native loop may go through this many items.
 const LOOK_EVERY: usize = 1024;
@@ -196,6 +204,12 @@ pub trait NativeIter {
     /// takes.
     fn value(&self) -> Option<Value> {
         None
+    }
+
+    /// Appends its next items, [`PIECES`] at most, for a loop that has asked for it ([`Context::is_for_loop`]); false when there are
+    /// none, or when it gives them one by one.
+    fn refill(&self, _heap: &mut Heap, _items: &mut Vec<Value>) -> Outcome<bool> {
+        Ok(false)
     }
 
     /// Whether its items are at hand: there is an end to them, and to get them all neither waits for anything nor calls the

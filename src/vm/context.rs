@@ -1,5 +1,6 @@
 //! What the machine offers to native code.
 
+use super::frames::Frame;
 use super::state::Machine;
 use crate::diag::{self, codes};
 use crate::process::wait;
@@ -44,6 +45,13 @@ impl Context for Machine {
 
     fn release(&mut self, protected: usize) {
         self.protected.truncate(protected);
+    }
+
+    fn is_for_loop(&self) -> bool {
+        self.frames
+            .running()
+            .next()
+            .is_some_and(Frame::comes_to_pieces)
     }
 
     fn place(&self) -> Option<Span> {

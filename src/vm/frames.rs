@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)]
 
+use crate::compile::code::Op;
 use crate::limits::MAX_CALL_DEPTH;
 use crate::value::Value;
 use crate::value::function::Proto;
@@ -94,6 +95,13 @@ impl Frame {
             let start = (*self.proto).code.as_ptr();
             (self.pc.offset_from(start) as usize).saturating_sub(1)
         }
+    }
+
+    /// Whether the instruction that it waits in is a call, and the next takes what that gives piece by piece. (Compiled code
+    /// says where it is before it calls, too.)
+    pub(super) fn comes_to_pieces(&self) -> bool {
+        let next = self.code().and_then(|code| code.code.get(self.at() + 1));
+        next.and_then(|&word| Op::decode(word)) == Some(Op::PiecesPrep)
     }
 
     /// Its code.

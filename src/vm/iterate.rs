@@ -1,7 +1,8 @@
 //! Iteration: what `for` goes over. Native iterators are made in `value::iterate`.
 //!
 //! A loop has two registers of state. The first holds what is gone through: a list, map, set, str, bytes, range, native
-//! iterator, or an int, the next number of a count whose last is in the second. The second holds the position.
+//! iterator, or an int, the next number of a count whose last is in the second. The second holds the position. A loop over what
+//! a method gives piece by piece has a third, where the pieces come from.
 
 #![allow(unsafe_code)]
 
@@ -9,7 +10,8 @@ use super::raw;
 use super::state::Machine;
 use crate::diag::{self, codes};
 use crate::value::iterate::{changed, not_iterable, start, step};
-use crate::value::native::{IterBox, Outcome};
+use crate::value::list::{Items, List};
+use crate::value::native::{IterBox, Outcome, PIECES};
 use crate::value::{Value, show};
 
 impl Machine {
@@ -60,6 +62,38 @@ impl Machine {
             }
             _ => Err(not_iterable(value)),
         }
+    }
+
+    /// As [`Machine::iterate_prepare`], of what a method gave for this loop alone. Where that gives its items by many, the loop goes
+    /// through a list of some of them, which it gets anew: nobody else has it.
+    pub(super) fn pieces_prepare(&mut self, state: *mut Value) -> Outcome<()> {
+        // SAFETY: the compiler keeps three registers for the state.
+        let (value, pieces) = unsafe { (&mut *state, &mut *state.add(2)) };
+        *pieces = Value::Nil;
+        if let Value::Iter(iterator) = *value {
+            let mut items = Vec::with_capacity(PIECES);
+            if iterator.iter.refill(&mut self.heap, &mut items)? {
+                *pieces = *value;
+                *value = Value::List(List::from_items(&mut self.heap, Items::Any(items)));
+            }
+        }
+        self.iterate_prepare(state)
+    }
+
+    /// Fills the list that such a loop goes through with the next items; false when there are none.
+    pub(super) fn pieces_next(&mut self, state: *mut Value) -> Outcome<bool> {
+        // SAFETY: as above.
+        let (value, pieces) = unsafe { (*state, *state.add(2)) };
+        let (Value::List(list), Value::Iter(iterator)) = (value, pieces) else {
+            return Ok(false);
+        };
+        // SAFETY: the list is this loop's alone, stays one of any values, and gets back the memory that it had.
+        let items = unsafe { &mut *list.raw() }.general();
+        items.clear();
+        let found = iterator.iter.refill(&mut self.heap, items)?;
+        // SAFETY: as above.
+        unsafe { raw::set_int(state.add(1), 0) };
+        Ok(found)
     }
 
     /// `to =` the next item; false at the end.

@@ -608,6 +608,15 @@ impl Machine {
                                 }
                             }
 
+                            Op::PiecesPrep => slow!(m => m.pieces_prepare(a!())),
+                            Op::PiecesNext => {
+                                let offset = next_word!() as i32 as isize;
+                                if slow!(m => m.pieces_next(a!())) {
+                                    pc = pc.offset(offset);
+                                    break 'back;
+                                }
+                            }
+
                             Op::NewList => self.new_list(a!(), b!(), number_c!()),
                             Op::ListPush => {
                                 if !list_push(a!(), b!()) {
