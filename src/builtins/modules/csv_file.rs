@@ -60,7 +60,7 @@ impl NativeIter for Rows {
 fn open(context: &mut dyn Context, function: &'static str, args: Args<'_>, maps: bool) -> Outcome {
     let path = arguments::path(function, "path", &args[0])?;
     let dialect = Dialect::new(function, &args[1], &args[2])?;
-    let file = system::open(context, function, &path, system::TO_READ)?;
+    let file = system::open(context, function, &path, system::TO_READ)?.kept();
     let mut reader = csv_lines::Rows::new(&dialect, file);
     let header = match maps {
         false => None,

@@ -81,7 +81,7 @@ impl NativeIter for Lines {
 /// `json.lines(path)`.
 pub fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let path = arguments::path("lines", "path", &args[0])?;
-    let file = system::open(context, "lines", &path, system::TO_READ)?;
+    let file = system::open(context, "lines", &path, system::TO_READ)?.kept();
     let lines = Lines {
         path: path.to_string(),
         reader: RefCell::new(BufReader::with_capacity(64 * 1024, file)),

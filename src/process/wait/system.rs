@@ -21,7 +21,7 @@ use std::ffi::{CStr, CString};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
 /// How long the turn to print is waited for without a look at anything else: who has it is in the middle of a long text.
@@ -69,13 +69,19 @@ fn look() -> Result<()> {
     scope::check_deadline()
 }
 
-/// Makes a call until no signal has cut it short.
-fn heard<T>(mut call: impl FnMut() -> io::Result<T>) -> Result<io::Result<T>> {
+/// Makes a call until no signal has cut it short. `tends`: what this process looks after is looked after meanwhile; not where it is in
+/// the middle of something that a child would find half done.
+fn heard<T>(tends: bool, mut call: impl FnMut() -> io::Result<T>) -> Result<io::Result<T>> {
     let serving = Serving::begin();
     loop {
         serving.serve();
         match call() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => look()?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                look()?;
+                if tends && tenders::have_news() {
+                    tenders::tend();
+                }
+            }
             done => return Ok(done),
         }
     }
@@ -87,11 +93,15 @@ fn heard<T>(mut call: impl FnMut() -> io::Result<T>) -> Result<io::Result<T>> {
 /// # Errors
 /// Outside those of a wait (`Interrupted` and the like; some of the bytes may be written then), inside those of the system.
 pub fn write(descriptor: RawFd, bytes: &[u8]) -> Result<io::Result<()>> {
+    write_in_turn(descriptor, bytes, true)
+}
+
+fn write_in_turn(descriptor: RawFd, bytes: &[u8], tends: bool) -> Result<io::Result<()>> {
     let _turn = match arena::get() {
         Some(arena) => take_turn(arena, is_apart(descriptor), bytes.len())?,
         None => None,
     };
-    put(descriptor, bytes)
+    put(descriptor, bytes, tends)
 }
 
 /// Whether it is a standard error that does not lead where standard output does: there the two take turns with each other.
@@ -106,11 +116,11 @@ fn is_apart(descriptor: RawFd) -> bool {
 }
 
 /// Writes without a turn.
-fn put(descriptor: RawFd, bytes: &[u8]) -> Result<io::Result<()>> {
+fn put(descriptor: RawFd, bytes: &[u8], tends: bool) -> Result<io::Result<()>> {
     outlet::settle();
     let mut rest = bytes;
     while !rest.is_empty() {
-        match heard(|| blocking::write(descriptor, rest))? {
+        match heard(tends, || blocking::write(descriptor, rest))? {
             Ok(0) => return Ok(Err(ErrorKind::WriteZero.into())),
             Ok(count) => rest = rest.get(count..).unwrap_or_default(),
             Err(error) if error.raw_os_error() == Some(libc::EBADF) => break,
@@ -138,12 +148,13 @@ pub fn report(bytes: &[u8]) {
             has_room = poll::wait(&[end], Some(until), look) == Ok(true);
         }
         // Who has the turn may wait for the same reader.
-        let _ = put(libc::STDERR_FILENO, piece);
+        let _ = put(libc::STDERR_FILENO, piece, false);
     }
 }
 
 fn report_piece(bytes: &[u8]) {
-    if let Err(error) = write(libc::STDERR_FILENO, bytes)
+    // The collector may be what reports.
+    if let Err(error) = write_in_turn(libc::STDERR_FILENO, bytes, false)
         && error.code == codes::INTERRUPTED
     {
         finish::note_interrupted();
@@ -173,9 +184,13 @@ pub fn open(path: &str, flags: i32, place: Option<Span>) -> Result<io::Result<At
     let Ok(path) = &CString::new(&*name::bytes(path)) else {
         return Ok(Err(ErrorKind::InvalidInput.into()));
     };
-    let call = || blocking::open(path, flags, MODE).map(|file| Attentive::new(file.into()));
+    let new = |file: OwnedFd| Attentive {
+        tends: true,
+        ..Attentive::new(file.into())
+    };
+    let call = || blocking::open(path, flags, MODE).map(new);
     if !is_pipe(path) {
-        return heard(call);
+        return heard(false, call);
     }
     let arena = crate::process::start()?;
     let spec = WaitSpec::new(Operation::File, &[], place);
@@ -210,16 +225,27 @@ fn is_pipe(path: &CStr) -> bool {
 /// inside of the one that a read or a write gives ([`broken_off`]), because much of the standard library passes on only such.
 pub struct Attentive<F = File> {
     file: F,
+    /// What this process looks after is looked after while it waits.
+    tends: bool,
     /// A write has been broken off: whoever throws the rest away by trying once more (as buffers do) must not wait again.
     is_broken: bool,
 }
 
 impl<F: AsFd> Attentive<F> {
-    /// A file of which nothing has been broken off.
+    /// A file of which nothing has been broken off. It may be a part of what children inherit: they must not find it in use for good.
     pub fn new(file: F) -> Attentive<F> {
         Attentive {
             file,
+            tends: false,
             is_broken: false,
+        }
+    }
+
+    /// The same file, now a part of what children inherit.
+    pub fn kept(self) -> Attentive<F> {
+        Attentive {
+            tends: false,
+            ..self
         }
     }
 
@@ -235,7 +261,9 @@ impl<F: AsFd> Attentive<F> {
 
 impl<F: AsFd> io::Read for Attentive<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        carried(heard(|| blocking::read(self.descriptor(), buffer)))
+        carried(heard(self.tends, || {
+            blocking::read(self.descriptor(), buffer)
+        }))
     }
 }
 
@@ -244,7 +272,7 @@ impl<F: AsFd> io::Write for Attentive<F> {
         if self.is_broken {
             return Ok(bytes.len());
         }
-        let done = heard(|| blocking::write(self.descriptor(), bytes));
+        let done = heard(self.tends, || blocking::write(self.descriptor(), bytes));
         self.is_broken = done.is_err();
         carried(done)
     }

@@ -233,7 +233,12 @@ impl Stream {
 
     pub(super) fn hand_in(&self, draft: &mut Draft) -> Result<(FutureHandle, Option<Spool>)> {
         let relay = self.relay.as_ref();
-        let spool = relay.map(|relay| relay.borrow_mut().spool()).transpose()?;
+        let spool = match relay.map(|relay| relay.try_borrow_mut()) {
+            Some(Ok(mut relay)) => Some(relay.spool()?),
+            // What was printed is being told: later.
+            Some(Err(_)) => return Err(Error::new(codes::INTERNAL, "prints are being told")),
+            None => None,
+        };
         draft.parcel.spool = spool.as_ref().map(Spool::address);
         let count = draft.items.len() as u64;
         if count > 1 || self.plan.gathers {
