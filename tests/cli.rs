@@ -453,9 +453,14 @@ fn arguments_and_names_that_are_no_utf8_come_and_go_as_they_are() {
 #[test]
 fn what_nobody_keeps_is_closed_before_descriptors_run_out() {
     let code = r#"
+        import csv
+        import json
         for i in 0..2000 { for l in open(args[0]) { break } }
         for i in 0..2000 { open(args[0]).read() }
         for i in 0..300 { let p = `cat`.start(); p.stdin.close(); join p }
+        for i in 0..100 { let p = `cat`.start(); p.stdin.write("x\n"); p.stdout.readline() }
+        for i in 0..500 { let row = csv.rows(args[0]).next(); csv.maps(args[0]).next([]) }
+        for i in 0..500 { try { json.lines(args[0]).next() } catch e: ValueError { } }
         let kept = [open(args[0]) for i in 0..60]
         for i in 0..500 { open(args[0]).readlines() }
         print(len(kept), len(kept[59].read()) > 0)

@@ -24,13 +24,19 @@ impl Machine {
 
     /// Looks at everything that wants attention; for the loop, whose frame is the one on top. When something was just made that must
     /// not be lost, not here but at the next call or back-edge: in `kept.push(spawn f())` a cancellation between the two calls
-    /// would leave a process that nobody knows.
+    /// would leave a process that nobody knows. What raises nothing is done here all the same: a loop may come to no other place.
     #[cold]
     pub(super) fn attend(&mut self) -> Outcome<()> {
+        self.top = self.frame_top();
         if std::mem::take(&mut self.holds_off) {
+            if self.heap.wanted {
+                // What is left of the countdown is not counted as steps.
+                self.armed -= self.heap.cut.max(self.heap.budget).max(0);
+                self.collect();
+                self.heap.budget = 0;
+            }
             return Ok(());
         }
-        self.top = self.frame_top();
         self.look()
     }
 

@@ -2,6 +2,7 @@
 
 use super::csv::{Dialect, covers, differ, field, fits, refused};
 use super::csv_lines::{self, Out};
+use crate::builtins::scarce::Scarce;
 use crate::builtins::{arguments, gather, lazy, system};
 use crate::process::wait::Attentive;
 use crate::value::heap::Marker;
@@ -19,6 +20,7 @@ struct Rows {
     reader: RefCell<csv_lines::Rows<Attentive>>,
     /// The names of the columns, when rows are maps.
     header: Option<Vec<String>>,
+    _scarce: Scarce,
 }
 
 impl NativeIter for Rows {
@@ -78,6 +80,7 @@ fn open(context: &mut dyn Context, function: &'static str, args: Args<'_>, maps:
         path: path.to_string(),
         reader: RefCell::new(reader),
         header,
+        _scarce: Scarce::new(context.heap(), 1),
     };
     Ok(lazy::value(context, rows))
 }

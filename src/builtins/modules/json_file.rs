@@ -1,6 +1,7 @@
 //! `json` for files: whole ones, and those with a value on each line.
 
 use super::{json, json_read};
+use crate::builtins::scarce::Scarce;
 use crate::builtins::{arguments, gather, lazy, system};
 use crate::diag;
 use crate::process::wait::Attentive;
@@ -54,6 +55,7 @@ struct Lines {
     path: String,
     reader: RefCell<BufReader<Attentive>>,
     line: Cell<usize>,
+    _scarce: Scarce,
 }
 
 impl NativeIter for Lines {
@@ -86,6 +88,7 @@ pub fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         path: path.to_string(),
         reader: RefCell::new(BufReader::with_capacity(64 * 1024, file)),
         line: Cell::new(0),
+        _scarce: Scarce::new(context.heap(), 1),
     };
     Ok(lazy::value(context, lines))
 }
