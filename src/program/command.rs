@@ -88,6 +88,16 @@ pub enum Output {
     File(Rc<File>),
 }
 
+impl Output {
+    /// Whether both go to a file of one path.
+    pub fn is_path_of(&self, other: &Output) -> bool {
+        match (self, other) {
+            (Output::Path { path, .. }, Output::Path { path: other, .. }) => path == other,
+            _ => false,
+        }
+    }
+}
+
 /// Where a command's input comes from.
 #[derive(Clone, Debug, Default)]
 pub enum Input {

@@ -90,7 +90,7 @@ pub fn start(command: &Command, plan: Plan) -> Result<Running> {
             }
         };
         let output = output.unwrap_or(End::Inherited(1));
-        let (errors, tail) = open_errors(stage, &output, plan, complaints.as_ref())?;
+        let (errors, tail) = open_errors(stage, command, &output, plan, complaints.as_ref())?;
         running.tails.push(tail);
         let descriptors = [
             (next_input.number(), 0),
@@ -238,7 +238,7 @@ fn open_output(
         Some(pair) => {
             let end = match is_default {
                 true => End::Own(again(&pair.program)?),
-                false => open_to(&command.output, 1)?,
+                false => open_output_to(&command.output, command)?,
             };
             let alive = again(&pair.keys)?;
             (end, Source::of_terminal(again(&pair.keys)?, alive))
@@ -248,7 +248,7 @@ fn open_output(
             descriptor::widen_pipe(&reader);
             (End::Own(writer), Source::new(reader))
         }
-        None => return Ok((open_to(&command.output, 1)?, None)),
+        None => return Ok((open_output_to(&command.output, command)?, None)),
     };
     if !plan.captures || terminal.is_none() && !comes_here {
         source.keep_nothing();
@@ -256,23 +256,23 @@ fn open_output(
             true => &Output::Default,
             false => &command.output,
         };
-        open_tee(rest, &mut source)?;
+        open_tee(rest, command, &mut source)?;
     }
     for output in &command.tees {
-        open_tee(output, &mut source)?;
+        open_tee(output, command, &mut source)?;
     }
     Ok((end, Some(source)))
 }
 
 /// Has an output go somewhere as well.
-fn open_tee(output: &Output, source: &mut Source) -> Result<()> {
+fn open_tee(output: &Output, command: &Command, source: &mut Source) -> Result<()> {
     let path = match output {
         Output::Default => "standard output",
         Output::Nothing => return Ok(()),
         Output::Path { path, .. } => path,
         Output::File(_) => "the open file",
     };
-    let (file, is_ours) = match open_to(output, 1)? {
+    let (file, is_ours) = match open_output_to(output, command)? {
         End::Own(file) => (file, false),
         End::Inherited(_) => {
             let ours = std::io::stdout().as_fd().try_clone_to_owned();
@@ -298,6 +298,7 @@ fn again(file: &OwnedFd) -> Result<OwnedFd> {
 
 fn open_errors(
     stage: &Stage,
+    command: &Command,
     output: &End,
     plan: Plan,
     complaints: Option<&OwnedFd>,
@@ -313,34 +314,45 @@ fn open_errors(
             (End::Own(writer), Some(Tail::new(reader)))
         }
         (Errors::Default, _) => (End::Inherited(2), None),
-        (Errors::To(output), _) => (open_errors_to(output)?, None),
+        (Errors::To(output), _) => (open_errors_to(output, command)?, None),
     })
 }
 
-fn open_to(output: &Output, inherited: RawFd) -> Result<End> {
+/// Opens what takes a standard output. Where standard errors go to the same file, neither writes over the other.
+fn open_output_to(output: &Output, command: &Command) -> Result<End> {
+    let mut errors = command.stages.iter().map(|stage| &stage.errors);
+    let is_shared = errors.any(|errors| matches!(errors, Errors::To(to) if to.is_path_of(output)));
+    open_to(output, 1, is_shared)
+}
+
+/// Opens what takes standard errors: several programs that write to one file must not write over each other. A file that takes the
+/// output too is open already, and was begun anew if it was to be.
+fn open_errors_to(output: &Output, command: &Command) -> Result<End> {
+    let mut outputs = std::iter::once(&command.output).chain(&command.tees);
+    if let Output::Path { path, .. } = output
+        && outputs.any(|other| other.is_path_of(output))
+    {
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND;
+        return Ok(End::Own(open(path, flags)?.into()));
+    }
+    open_to(output, 2, true)
+}
+
+/// `is_shared`: others write to the file as well, all at its end.
+fn open_to(output: &Output, inherited: RawFd, is_shared: bool) -> Result<End> {
     Ok(match output {
         Output::Default => End::Inherited(inherited),
         Output::Nothing => null()?,
         Output::Path { path, append } => {
-            let how = if *append {
-                libc::O_APPEND
-            } else {
-                libc::O_TRUNC
+            let how = match (append, is_shared) {
+                (true, _) => libc::O_APPEND,
+                (false, true) => libc::O_TRUNC | libc::O_APPEND,
+                (false, false) => libc::O_TRUNC,
             };
             End::Own(open(path, libc::O_WRONLY | libc::O_CREAT | how)?.into())
         }
         Output::File(file) => copy(file)?,
     })
-}
-
-/// As [`open_to`], for standard errors: several programs that write to one file must not write over each other.
-fn open_errors_to(output: &Output) -> Result<End> {
-    let Output::Path { path, append } = output else {
-        return open_to(output, 2);
-    };
-    let how = if *append { 0 } else { libc::O_TRUNC };
-    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | how;
-    Ok(End::Own(open(path, flags)?.into()))
 }
 
 fn copy(file: &File) -> Result<End> {

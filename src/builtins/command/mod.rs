@@ -163,7 +163,12 @@ impl Handle for CommandHandle {
 impl CommandHandle {
     /// `self | next`.
     fn pipe_into(&self, next: &CommandHandle) -> Outcome<CommandHandle> {
-        if !matches!(self.command.output, Output::Default) || !self.command.tees.is_empty() {
+        if !self.command.tees.is_empty() {
+            let rule = "must send its output into the pipe alone, but this one has a tee";
+            let help = "the program `tee` stands between two: `a` | `tee {path}` | `b`";
+            return Err(refuse_pipe(&self.command, rule).with_help(help).into());
+        }
+        if !matches!(self.command.output, Output::Default) {
             let rule = "must send its output into the pipe, but sends it elsewhere";
             return Err(refuse_pipe(&self.command, rule).into());
         }
