@@ -317,6 +317,25 @@ fn the_loosest_operator_outside_of_all_brackets_is_broken_first() {
     );
 }
 
+#[test]
+fn commas_outside_of_brackets_are_broken_too() {
+    let name = "some_quite_long_name_of_a_thing";
+    becomes(
+        &format!("struct P {{ {name} = 1, b = 1 or 2, {name}_too = 3, and_one_more }}"),
+        &format!(
+            "struct P {{\n  {name} = 1,\n  b = 1 or 2,\n  {name}_too = 3,\n  and_one_more\n}}\n"
+        ),
+    );
+    becomes(
+        "struct P {\na,\n# why\nb = 1 +\n2,\nc }",
+        "struct P {\n  a,\n  # why\n  b = 1 +\n      2,\n  c\n}\n",
+    );
+    becomes(
+        &format!("lock {name}_a, {name}_b, {name}_c {{ x() }}"),
+        &format!("lock {name}_a,\n    {name}_b,\n    {name}_c {{\n  x()\n}}\n"),
+    );
+}
+
 /// Small programs with every construct, in the blanks and newlines that one may write them in.
 fn program() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![

@@ -22,6 +22,8 @@ pub enum What {
 /// How close an operator binds its sides, the loosest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
+    /// A comma outside of all brackets but those of a block: fields of a struct, kinds behind `catch`, locks.
+    Comma,
     /// `rescue`
     Rescue,
     /// `or`
@@ -51,6 +53,7 @@ impl Tier {
     pub fn of(token: &Token) -> Option<Tier> {
         use Token::*;
         Some(match token {
+            Comma => Tier::Comma,
             Rescue => Tier::Rescue,
             Or => Tier::Or,
             And => Tier::And,

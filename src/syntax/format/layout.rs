@@ -169,20 +169,28 @@ impl<'a> Writer<'a> {
     /// The statements of a block (or of the text).
     fn block(&mut self, nodes: &'a [Node], indent: usize) {
         let mut known = 0;
+        // Whether the statement is a list of fields, each of which may have its line.
+        let mut is_list = false;
+        let mut follows_comma = false;
         for (at, node) in nodes.iter().enumerate() {
             let first = node.first();
+            let is_field = is_list && follows_comma;
             if first.is_comment() {
                 // One inside of a statement stands where its next part will.
                 let next = following(nodes, at, &mut known).filter(|next| at > 0 && !next.starts);
+                let next = next.filter(|_| !is_field);
                 self.comment(first, indent + next.map_or(0, further), at == 0);
                 continue;
             }
             if first.starts || at == 0 {
+                is_list = matches!(first.token, Token::Name(_));
                 self.new_line(indent, first.newlines > 1 && at > 0);
                 (self.before, self.last) = (None, None);
             } else if self.breaks_before(first, at.checked_sub(1).and_then(|at| nodes.get(at))) {
-                self.new_line(indent + further(first), false);
+                let further = if is_field { 0 } else { further(first) };
+                self.new_line(indent + further, false);
             }
+            follows_comma = first.token == Token::Comma;
             self.node(nodes, at, indent);
         }
     }
