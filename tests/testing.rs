@@ -92,6 +92,9 @@ fn nothing_to_run_is_no_success() {
     let filtered = tested(&[("a.par", "test \"a\" { }\n")], &["-k", "b"]);
     assert_eq!(filtered.exit, 2);
     assert_eq!(tested(&[], &["--timeout", "0"]).exit, 2);
+    let input = tested(&[], &["-"]);
+    assert_eq!(input.exit, 2);
+    assert!(input.stderr.contains("standard input"), "{}", input.stderr);
     let missing = tested(&[], &["no_such.par"]);
     assert_eq!(missing.exit, 1);
     assert!(

@@ -7,7 +7,7 @@
 use super::command::without_end;
 use super::encoding::{Coding, OTHERS};
 use super::file_gather::{self, Gathered, Unwritten};
-use super::file_stream::Stream;
+use super::file_stream::{Stream, Whole};
 use super::scarce::Scarce;
 use super::{Table, arguments, file_place, gather, system};
 use crate::diag::{self, codes};
@@ -255,6 +255,17 @@ impl Inner {
         let (path, mode) = (show::quoted(&self.path), show::quoted(&self.mode));
         let message = format!("{function}: {path} must be open to read, but its mode is {mode}");
         let help = "modes \"r\" and \"w+\" read";
+        Err(diag::Error::new(codes::IO, message).with_help(help).into())
+    }
+
+    /// Refuses a file that was opened only to read.
+    pub(super) fn writable(&self, function: &str) -> Outcome<()> {
+        if self.mode.contains(['w', 'a', 'x', '+']) {
+            return Ok(());
+        }
+        let (path, mode) = (show::quoted(&self.path), show::quoted(&self.mode));
+        let message = format!("{function}: {path} must be open to write, but its mode is {mode}");
+        let help = "modes \"w\", \"a\" and \"x\" write";
         Err(diag::Error::new(codes::IO, message).with_help(help).into())
     }
 
@@ -523,36 +534,6 @@ fn read(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     file.value(context, "read", data)
 }
 
-/// How much of what was read is whole characters.
-#[derive(Default)]
-struct Whole {
-    /// How many there are.
-    count: usize,
-    /// How many bytes they take.
-    bytes: usize,
-}
-
-impl Whole {
-    /// Goes on counting until there are so many characters, or nothing is left; whether there are.
-    fn reaches(&mut self, data: &[u8], wanted: usize) -> bool {
-        while self.count < wanted {
-            let width = match data.get(self.bytes) {
-                None => return false,
-                Some(0xc0..=0xdf) => 2,
-                Some(0xe0..=0xef) => 3,
-                Some(0xf0..=0xff) => 4,
-                Some(_) => 1,
-            };
-            if data.len() - self.bytes < width {
-                return false;
-            }
-            self.count += 1;
-            self.bytes += width;
-        }
-        true
-    }
-}
-
 fn readline(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let file = receiver(args)?;
     let line = file.line(context, "readline")?;
@@ -573,12 +554,7 @@ fn write(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     if file.is_closed() {
         return Err(file.closed("write"));
     }
-    if !file.mode.contains(['w', 'a', 'x', '+']) {
-        let (path, mode) = (show::quoted(&file.path), show::quoted(&file.mode));
-        let message = format!("write: {path} must be open to write, but its mode is {mode}");
-        let help = "modes \"w\", \"a\" and \"x\" write";
-        return Err(diag::Error::new(codes::IO, message).with_help(help).into());
-    }
+    file.writable("write")?;
     file.put(context, &data)?;
     let count = if file.binary {
         data.len()

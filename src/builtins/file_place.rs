@@ -63,6 +63,7 @@ pub fn truncate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Some(size) => Some(arguments::size("truncate", "size", size)? as u64),
         None => None,
     };
+    file.writable("truncate")?;
     held::write_out();
     let size = file.with(context, "truncate", |stream| {
         stream.forget_ahead()?;

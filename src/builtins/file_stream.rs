@@ -124,3 +124,33 @@ impl Stream {
         Ok(())
     }
 }
+
+/// How much of what was read is whole characters.
+#[derive(Default)]
+pub(super) struct Whole {
+    /// How many there are.
+    pub(super) count: usize,
+    /// How many bytes they take.
+    pub(super) bytes: usize,
+}
+
+impl Whole {
+    /// Goes on counting until there are so many characters, or nothing is left; whether there are.
+    pub(super) fn reaches(&mut self, data: &[u8], wanted: usize) -> bool {
+        while self.count < wanted {
+            let width = match data.get(self.bytes) {
+                None => return false,
+                Some(0xc0..=0xdf) => 2,
+                Some(0xe0..=0xef) => 3,
+                Some(0xf0..=0xff) => 4,
+                Some(_) => 1,
+            };
+            if data.len() - self.bytes < width {
+                return false;
+            }
+            self.count += 1;
+            self.bytes += width;
+        }
+        true
+    }
+}

@@ -7,6 +7,7 @@ use super::{Imported, Place, lost_writes};
 use crate::diag::{self, codes, did_you_mean};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Ident, ImportPath, Pattern, PatternKind, Stmt, StmtKind};
+use crate::syntax::habit_for_name;
 use std::rc::Rc;
 
 impl Checker<'_> {
@@ -232,9 +233,12 @@ impl Checker<'_> {
 
 fn unknown_module(name: &str, span: Span, known: &[Rc<str>]) -> Box<diag::Error> {
     let names = known.iter().map(|name| &**name);
-    let help = did_you_mean(name, names).unwrap_or_else(|| {
-        format!("a file is imported by its path: `import \"{name}.par\" as {name}`")
-    });
+    let habit = habit_for_name(name).map(|(_, help)| help.to_string());
+    let help = habit
+        .or_else(|| did_you_mean(name, names))
+        .unwrap_or_else(|| {
+            format!("a file is imported by its path: `import \"{name}.par\" as {name}`")
+        });
     diag::Error::new(codes::UNKNOWN_MODULE, format!("unknown module `{name}`"))
         .with_span(span)
         .with_label("no standard module has this name")

@@ -73,6 +73,13 @@ pub(super) fn test(options: &TestOptions, reporter: &Reporter) -> ExitCode {
         eprintln!("par: expected a --timeout of more than 0 seconds");
         return ExitCode::from(USAGE);
     };
+    if options.paths.iter().any(|path| path.as_os_str() == "-") {
+        // Each test runs in a process of its own, which reads its file again.
+        eprintln!(
+            "par: expected files and folders to test, found `-`: standard input can be read but once"
+        );
+        return ExitCode::from(USAGE);
+    }
     let found = find::find(&options.paths, reporter);
     let chosen = |test: &Test| match &options.filter {
         Some(filter) => test.full_name().contains(filter.as_str()),
