@@ -58,7 +58,7 @@ pub(super) fn parts(handle: &PoolHandle) -> Option<Parts> {
     })
 }
 
-/// One with limits from what [`parts`] gave, which may be anything; `None` when it is none.
+/// One with limits from what `parts` gave, which may be anything; `None` when it is none.
 pub fn assemble(bytes: &[u8], values: &[Value]) -> Option<Rc<dyn Handle>> {
     let &[base, delay, when] = values else {
         return None;
