@@ -10,7 +10,7 @@
 use super::{clock, cpu, fork, signal};
 
 /// Nanoseconds between two looks at whoever keeps us waiting. It must have been stopped at two of them: a whole group that is being
-/// continued wakes one after the other, and a signal that comes twice before it is heard is heard once.
+/// continued wakes one after the other.
 pub const LOOK: u64 = 10_000_000;
 
 /// What tells our signal from others.
@@ -35,13 +35,58 @@ impl Keeper {
         self.next = now + LOOK;
         let is_stopped = pid > 0 && cpu::used(pid).is_some_and(|used| used.stopped);
         if is_stopped && self.stopped == pid && still() {
-            let value = libc::sigval {
-                sival_ptr: MARK as *mut libc::c_void,
-            };
-            // SAFETY: sigqueue touches no memory of ours; the value is not followed.
-            unsafe { libc::sigqueue(pid, libc::SIGCONT, value) };
+            continue_for_a_step(pid);
         }
         self.stopped = if is_stopped { pid } else { 0 };
+    }
+}
+
+/// Lets a stopped process go on for a step. The signal goes to its thread: those that others send go to the process, and of two that
+/// wait at one place the kernel drops the second, so one from its script would be lost that comes before ours is heard.
+fn continue_for_a_step(pid: i32) {
+    /// What `siginfo_t` is for a signal that was queued.
+    #[repr(C)]
+    struct Queued {
+        signal: i32,
+        error: i32,
+        code: i32,
+        padding: i32,
+        pid: i32,
+        user: u32,
+        value: usize,
+        rest: [u64; 12],
+    }
+    const _: () = assert!(size_of::<Queued>() == size_of::<libc::siginfo_t>());
+    let info = Queued {
+        signal: libc::SIGCONT,
+        error: 0,
+        code: libc::SI_QUEUE,
+        padding: 0,
+        pid: fork::pid(),
+        // SAFETY: getuid has no preconditions.
+        user: unsafe { libc::getuid() },
+        value: MARK,
+        rest: [0; 12],
+    };
+    let value = libc::sigval {
+        sival_ptr: MARK as *mut libc::c_void,
+    };
+    // SAFETY: the kernel only reads `info`, which is as long and laid out as it expects it; sigqueue touches no memory of ours, and the
+    // value is not followed.
+    unsafe {
+        let signal = i64::from(libc::SIGCONT);
+        let (process, thread) = (i64::from(pid), i64::from(pid));
+        let sent = libc::syscall(
+            libc::SYS_rt_tgsigqueueinfo,
+            process,
+            thread,
+            signal,
+            &raw const info,
+        );
+        if sent != 0 {
+            // A thread of a host program that is not its first.
+            libc::sigqueue(pid, libc::SIGCONT, value);
+        }
     }
 }
 
