@@ -102,7 +102,8 @@ struct State {
 }
 
 static STATE: Mutex<Option<State>> = Mutex::new(None);
-/// Whether this process has ever started a program: without one there is nothing to look for.
+/// Whether this process has ever started a program, or one that others had started has come to it: before that there is nothing to
+/// look for.
 static USED: AtomicBool = AtomicBool::new(false);
 
 fn with<T>(body: impl FnOnce(&mut State) -> T) -> T {
@@ -130,7 +131,7 @@ pub(super) fn forget_all() {
     }
 }
 
-/// Whether this process has ever started a program.
+/// Whether there may be programs to look after.
 pub(super) fn used() -> bool {
     USED.load(Ordering::Relaxed)
 }
@@ -140,14 +141,13 @@ pub(super) fn is_program(pid: i32) -> bool {
     used() && (guardian::is(pid) || with(|state| state.knows(pid)))
 }
 
-/// A stray has ended and was waited for: its number may come again.
+/// A stray has ended and was waited for: its number may come again, and what it left behind comes now.
 pub(super) fn forget_stray(pid: i32) {
-    if used() {
-        with(|state| {
-            state.tolerated.remove(&pid);
-            state.doubtful.remove(&pid);
-        });
-    }
+    USED.store(true, Ordering::Relaxed);
+    with(|state| {
+        state.tolerated.remove(&pid);
+        state.doubtful.remove(&pid);
+    });
 }
 
 /// Begins a job; with the marks that its programs must carry. At `deadline` (monotonic nanoseconds) it is ended, whatever this
