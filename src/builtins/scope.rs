@@ -74,7 +74,7 @@ fn leave(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         if cancelled && leaving == Leaving::Exits {
             process.observe();
         }
-        if errors.is_empty() || !cancelled {
+        if !cancelled || errors.is_empty() && !process.was_interrupted() {
             context.protect(error);
             errors.push(error);
         }

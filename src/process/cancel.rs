@@ -1,6 +1,6 @@
 //! Cancelling a process: it gets an error, wherever it is, so that it can clean up.
 
-use super::record::{ASKED, OBSERVED, Record};
+use super::record::{ASKED, OBSERVED, Record, Status};
 use super::spawn::Process;
 use super::{doom, signals};
 use crate::arena;
@@ -29,7 +29,8 @@ impl Process {
         }
         if self.wait(Some(grace), place)? {
             doom::spare(self);
-            return Ok(true);
+            // Its grace may have been over sooner than this wait.
+            return Ok(record.status() != Status::Killed(libc::SIGKILL));
         }
         self.kill();
         self.wait(None, place)?;
@@ -87,6 +88,12 @@ impl Process {
         for process in marked {
             process.tell();
         }
+    }
+
+    /// Whether it was told to end by Ctrl-C: a `Cancelled` with which it ends is no failure of its own.
+    pub fn was_interrupted(&self) -> bool {
+        let record = Record::of(self.hold().object());
+        record.flags() & ASKED != 0 && signals::was_interrupted(&record)
     }
 
     fn is_to_be_asked(&self) -> bool {

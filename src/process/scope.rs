@@ -148,7 +148,9 @@ fn has_failed(child: &Process) -> bool {
     let failed = child
         .ended()
         .is_some_and(|ended| is_failure(record, &ended));
-    failed && !record.is_seen()
+    // What ends because the user ends everything does not end the block besides: whether it has failed in that shows when the scope is
+    // left.
+    failed && !child.was_interrupted() && !record.is_seen()
 }
 
 /// Whether an end is a failure of a scope: a death that another process of the script has brought about is none.
@@ -363,8 +365,9 @@ impl End {
         if !is_failure || handled || is_our_doing {
             return;
         }
+        let was_interrupted = process.was_interrupted();
         self.left.failures.push((process, ended));
-        if !self.cancelled {
+        if !self.cancelled && !was_interrupted {
             self.cancel();
         }
     }
