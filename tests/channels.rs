@@ -442,7 +442,7 @@ fn shared_lists_lose_no_push() {
     ints.sort_unstable();
     let expected: Vec<i64> = (0..4000).filter(|at| at % 2 == 0).collect();
     check!(ints == expected);
-    while list.pop(arena, |_| ()).is_some() {}
+    while list.pop(arena, |_| ()).unwrap().is_some() {}
     check!(list.len(arena) == 0);
 }
 
@@ -458,7 +458,7 @@ fn shared_maps_find_what_was_set() {
                     map.set(Item::Message(&key, &[]), value).unwrap();
                     if at % 3 == 0 {
                         let key = Item::Message(&key, &[]);
-                        check!(map.remove(arena, key, int) == Some(at as i64));
+                        check!(map.remove(arena, key, int).unwrap() == Some(at as i64));
                     }
                 }
             })

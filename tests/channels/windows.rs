@@ -157,7 +157,7 @@ pub fn a_list_survives_every_window() {
             list.reorder(None, backwards).unwrap();
             list.replace_each(&[Item::Message(&seven, &[])], |_| Some(vec![1]))
                 .unwrap();
-            while list.pop(arena, int).is_some() {}
+            while list.pop(arena, int).unwrap().is_some() {}
         },
         |_| {
             let mut count = 0;
@@ -197,7 +197,8 @@ pub fn a_map_survives_every_window() {
             for at in 0..20_i64 {
                 map.set(Item::Small(Small::Int(at)), Item::Small(Small::Int(at)))
                     .unwrap();
-                map.remove(arena, Item::Message(&long(at), &[]), int);
+                map.remove(arena, Item::Message(&long(at), &[]), int)
+                    .unwrap();
             }
         },
         |_| {

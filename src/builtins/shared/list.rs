@@ -289,7 +289,7 @@ fn change(
     key: Value,
     mut compute: impl FnMut(&mut dyn Context, Value) -> Outcome,
 ) -> Outcome {
-    let mut tries = Tries::default();
+    let mut tries = Tries::new();
     loop {
         let (at, stamp, old) = item(context, list, key)?;
         let new = compute(context, old)?;
@@ -297,7 +297,7 @@ fn change(
         if list.replace(at, Some(stamp), packed.item())? == Some(true) {
             return Ok(new);
         }
-        tries.again(context)?;
+        tries.again(context, list.id())?;
     }
 }
 
@@ -347,7 +347,7 @@ fn pop(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         )
     };
     let Some(&index) = arguments::given(&args[1]) else {
-        let popped = list.pop(arena, |content| unpack(context, content));
+        let popped = list.pop(arena, |content| unpack(context, content))?;
         return popped.ok_or_else(empty)?;
     };
     arguments::int("pop", "index", &index)?;
@@ -410,7 +410,7 @@ fn reverse(_: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn sort(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let list = receiver("sort", &args[0])?;
     let (key, reverse) = sequences::sort_options("sort", &args[1], &args[2])?;
-    let mut tries = Tries::default();
+    let mut tries = Tries::new();
     while key.is_some() || tries.are_few() {
         let (stamp, values) = stamped(context, list)?;
         let plain = gather::list(context);
@@ -419,7 +419,7 @@ fn sort(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         if list.reorder(Some(stamp), |_| Some(order.clone()))? {
             return Ok(Value::Nil);
         }
-        tries.again(context)?;
+        tries.again(context, list.id())?;
     }
     // Others write faster than it is sorted: without them, then.
     loop {

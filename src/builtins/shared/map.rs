@@ -208,7 +208,7 @@ fn change(
 ) -> Outcome {
     let arena = process::start()?;
     let packed_key = pack_key(context, key)?;
-    let mut tries = Tries::default();
+    let mut tries = Tries::new();
     loop {
         let (stamp, old) = map.read(arena, packed_key.item(), |content| unpack(context, content));
         let old = match (old, first) {
@@ -221,7 +221,7 @@ fn change(
         if map.replace(packed_key.item(), Some(stamp), packed.item())? {
             return Ok(new);
         }
-        tries.again(context)?;
+        tries.again(context, map.id())?;
     }
 }
 
@@ -276,7 +276,7 @@ fn pop(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let map = receiver("remove", &args[0])?;
     let arena = process::start()?;
     let key = pack_key(context, args[1])?;
-    match map.remove(arena, key.item(), |content| unpack(context, content)) {
+    match map.remove(arena, key.item(), |content| unpack(context, content))? {
         Some(value) => value,
         None => match args[2] {
             Value::Undef => Err(absent(context, map, args[1])?),

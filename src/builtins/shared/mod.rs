@@ -14,7 +14,9 @@ use super::{Table, travel};
 use crate::arena::{HandleId as ArenaId, ObjectKind};
 use crate::diag::{self, codes};
 use crate::limits::MAX_VALUE_DEPTH;
+use crate::os::clock;
 use crate::process::Message;
+use crate::process::shared::turn::Turn;
 use crate::process::shared::{Array, Content, Element, Item, List, Map, Scalar, Small};
 use crate::value::handle::{Handle, HandleId};
 use crate::value::native::{Args, Context, Outcome};
@@ -23,26 +25,51 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// How often a read-modify-write starts again: so often in a row nobody is faster but its own function, which changes what it is called
-/// for, or others who write all the time while a slow function is computed.
+/// for.
 const MOST_TRIES: u32 = 1000;
+/// After so many tries the others leave it the time to come to its end.
+const TRIES_BEFORE_TURN: u32 = 10;
+/// Nanoseconds that a turn lasts beyond several times what the longest try took.
+const LEAST_TURN: u64 = 10_000_000;
 /// As often it is tried without holding up others.
 const FEW_TRIES: u32 = 3;
 
-/// Counts how often a read-modify-write has started again.
-#[derive(Default)]
-struct Tries(u32);
+/// Counts how often a read-modify-write has started again, and has others wait for it when that is often.
+struct Tries {
+    count: u32,
+    /// When this one began (monotonic nanoseconds).
+    began: u64,
+    /// How long the longest took.
+    longest: u64,
+    turn: Option<Turn>,
+}
 
 impl Tries {
-    /// Whether there is no reason yet to hold up others.
-    fn are_few(&self) -> bool {
-        self.0 < FEW_TRIES
+    fn new() -> Tries {
+        Tries {
+            count: 0,
+            began: clock::now(),
+            longest: 0,
+            turn: None,
+        }
     }
 
-    /// One more; looks at what wants attention in between.
-    fn again(&mut self, context: &mut dyn Context) -> Outcome<()> {
-        self.0 += 1;
-        if self.0 < MOST_TRIES {
-            return context.poll();
+    /// Whether there is no reason yet to hold up others.
+    fn are_few(&self) -> bool {
+        self.count < FEW_TRIES
+    }
+
+    /// One more at an object; looks at what wants attention in between.
+    fn again(&mut self, context: &mut dyn Context, id: ArenaId) -> Outcome<()> {
+        self.count += 1;
+        self.longest = self.longest.max(clock::now() - self.began);
+        if self.count < MOST_TRIES {
+            context.poll()?;
+            if self.count >= TRIES_BEFORE_TURN {
+                self.take_turn(context, id)?;
+            }
+            self.began = clock::now();
+            return Ok(());
         }
         let message = format!(
             "the object of an atomic update must be the same after its function, but each of {MOST_TRIES} times it was changed meanwhile, by the function or by other processes"
@@ -51,6 +78,15 @@ impl Tries {
         Err(error
             .with_help("give the new value back instead of storing it; where others write all the time, use a lock")
             .into())
+    }
+
+    fn take_turn(&mut self, context: &mut dyn Context, id: ArenaId) -> Outcome<()> {
+        let (length, place) = (self.longest * 4 + LEAST_TURN, context.place());
+        match &self.turn {
+            Some(turn) => turn.begin_again(length, place)?,
+            None => self.turn = Some(Turn::take(id, length, place)?),
+        }
+        Ok(())
     }
 }
 

@@ -121,7 +121,7 @@ fn change(
     mut compute: impl FnMut(&mut dyn Context, Value) -> Outcome,
 ) -> Outcome {
     let arena = process::start()?;
-    let mut tries = Tries::default();
+    let mut tries = Tries::new();
     loop {
         let (stamp, old) = scalar.read(arena, |content| unpack(context, content));
         let new = compute(context, old?)?;
@@ -129,7 +129,7 @@ fn change(
         if scalar.replace(Some(stamp), packed.item())? {
             return Ok(new);
         }
-        tries.again(context)?;
+        tries.again(context, scalar.id())?;
     }
 }
 

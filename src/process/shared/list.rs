@@ -4,7 +4,7 @@
 //! taken away there by moving it. Every other change builds a new block and attaches it by one store to the object's payload.
 
 use super::word::{self, Content, Item};
-use super::{Stamp, is_of_no_interest, note_handles};
+use super::{Stamp, is_of_no_interest, note_handles, turn};
 use crate::arena::kinds::Visitor;
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset};
 use crate::crash_point;
@@ -124,6 +124,7 @@ impl List {
         item: Item<'_>,
     ) -> Result<Option<bool>> {
         let arena = super::super::start()?;
+        turn::leave_to_others(&self.hold)?;
         arena::when_full(|| {
             let new = word::make(arena, item)?;
             let list = self.lock(arena);
@@ -155,11 +156,14 @@ impl List {
         self.splice(items, behind, |_| ()).map(|_| ())
     }
 
-    /// Removes the last item and gives it to a function before it is gone.
-    pub fn pop<T>(&self, arena: &Arena, body: impl FnOnce(Content<'_>) -> T) -> Option<T> {
+    /// Removes the last item, if there is one, and gives it to a function before it is gone.
+    pub fn pop<T>(&self, arena: &Arena, body: impl FnOnce(Content<'_>) -> T) -> Result<Option<T>> {
+        turn::leave_to_others(&self.hold)?;
         let list = self.lock(arena);
-        let last = list.len().checked_sub(1)?;
-        let word = list.get(last)?;
+        let last = list.len().checked_sub(1);
+        let Some(word) = last.and_then(|last| list.get(last)) else {
+            return Ok(None);
+        };
         let result = body(word::content(arena, word));
         word::detaching(arena, word);
         list.touch();
@@ -168,7 +172,7 @@ impl List {
         crash_point!("list: popped");
         drop(list);
         word::free(arena, word);
-        Some(result)
+        Ok(Some(result))
     }
 
     /// Puts items in the place of those in a range (cut to the list), in one step. The range is chosen under the mutex, so nobody comes
@@ -181,6 +185,7 @@ impl List {
         mut removed: impl FnMut(Content<'_>),
     ) -> Result<bool> {
         let arena = super::super::start()?;
+        turn::leave_to_others(&self.hold)?;
         arena::when_full(|| {
             let new = make_all(arena, items)?;
             let list = self.lock(arena);
@@ -224,6 +229,7 @@ impl List {
         mut choose: impl FnMut(&Locked<'_>) -> Option<Vec<u64>>,
     ) -> Result<bool> {
         let arena = super::super::start()?;
+        turn::leave_to_others(&self.hold)?;
         arena::when_full(|| {
             let new = make_all(arena, items)?;
             let list = self.lock(arena);
@@ -260,6 +266,7 @@ impl List {
         mut order: impl FnMut(&Locked<'_>) -> Option<Vec<usize>>,
     ) -> Result<bool> {
         let arena = super::super::start()?;
+        turn::leave_to_others(&self.hold)?;
         arena::when_full(|| {
             let list = self.lock(arena);
             if since.is_some_and(|since| since.version != list.version()) {

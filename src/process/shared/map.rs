@@ -7,7 +7,7 @@
 
 use super::list::make_all;
 use super::word::{self, Content, Item, Small};
-use super::{Stamp, is_of_no_interest, note_handles};
+use super::{Stamp, is_of_no_interest, note_handles, turn};
 use crate::arena::kinds::Visitor;
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset};
 use crate::crash_point;
@@ -129,6 +129,7 @@ impl Map {
     /// Sets the value of a key if it is still what was read with a stamp (without one: whatever it is); false when not.
     pub fn replace(&self, key: Item<'_>, since: Option<Stamp>, value: Item<'_>) -> Result<bool> {
         let arena = super::super::start()?;
+        turn::leave_to_others(&self.hold)?;
         arena::when_full(|| {
             let new = word::make(arena, value)?;
             let mut map = self.lock(arena);
@@ -165,9 +166,12 @@ impl Map {
         arena: &Arena,
         key: Item<'_>,
         body: impl FnOnce(Content<'_>) -> T,
-    ) -> Option<T> {
+    ) -> Result<Option<T>> {
+        turn::leave_to_others(&self.hold)?;
         let map = self.lock(arena);
-        let entry = map.find(key)?;
+        let Some(entry) = map.find(key) else {
+            return Ok(None);
+        };
         let (key, value) = (map.get(entry + KEY), map.get(entry + VALUE));
         let result = body(word::content(arena, value));
         word::detaching(arena, key);
@@ -180,12 +184,13 @@ impl Map {
         drop(map);
         word::free(arena, key);
         word::free(arena, value);
-        Some(result)
+        Ok(Some(result))
     }
 
     /// Removes everything.
     pub fn clear(&self) -> Result<()> {
         let arena = super::super::start()?;
+        turn::leave_to_others(&self.hold)?;
         arena::when_full(|| {
             let mut map = self.lock(arena);
             let block = new_block(arena, &[], 0)?;

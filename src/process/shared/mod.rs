@@ -7,12 +7,14 @@
 //! A read-modify-write reads with a [`Stamp`], computes without any lock (so the computation may run a script, wait, or die),
 //! and writes if nothing has changed since; otherwise it starts again. Nothing can therefore be held by a slow computation.
 //!
-//! Imports `arena`, `diag`. **Invariant:** nothing here knows what the bytes of a stored value mean, and nothing here waits.
+//! Imports `arena`, `diag`, and `wait` for turns. **Invariant:** nothing here knows what the bytes of a stored value mean, and nothing here
+//! waits, but before a change for the turn of another (see [`turn`]).
 
 pub mod array;
 pub mod list;
 pub mod map;
 pub mod scalar;
+pub mod turn;
 pub mod word;
 
 pub use array::{Array, Element};

@@ -1,8 +1,8 @@
 //! A shared scalar: one word. Small values are exchanged without a lock; a block is replaced, and read, under the
 //! object's mutex, because it is freed with its replacement.
 
-use super::Stamp;
 use super::word::{self, Content, Item, Small};
+use super::{Stamp, turn};
 use crate::arena::kinds::Visitor;
 use crate::arena::word::Word;
 use crate::arena::{self, Arena, HandleId, Hold, Object, ObjectKind};
@@ -68,6 +68,7 @@ impl Scalar {
     /// Replaces the content if it is still what was read with a stamp (without one: whatever it is); false when it is not.
     pub fn replace(&self, since: Option<Stamp>, item: Item<'_>) -> Result<bool> {
         let arena = super::super::start()?;
+        turn::leave_to_others(&self.hold)?;
         arena::when_full(|| {
             let new = word::make(arena, item)?;
             let done = self.exchange(arena, since, new);
@@ -79,10 +80,14 @@ impl Scalar {
     }
 
     /// Replaces an int by what a function makes of it, in one atomic step, where both need no block; else `None`, and nothing
-    /// has changed.
+    /// has changed. So it is where it may be another's turn.
     #[inline]
     pub fn step(&self, compute: impl Fn(i64) -> Option<i64>) -> Option<i64> {
-        let cell = &self.hold.object().cells[WORD];
+        let object = self.hold.object();
+        if turn::is_taken(object) {
+            return None;
+        }
+        let cell = &object.cells[WORD];
         let mut old = cell.load(Ordering::Acquire);
         loop {
             let Some(Small::Int(value)) = word::unpack(old) else {

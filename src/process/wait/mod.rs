@@ -54,6 +54,8 @@ numbered! {
         Take,
         /// A lock of a file; without objects it is held by a foreign program.
         LockFile,
+        /// Another changes a shared object at the moment, and has announced that.
+        Turn,
         /// The opening of a named pipe, and reading and writing what others are slow with: never part of a deadlock.
         File,
     }
@@ -78,6 +80,7 @@ impl Operation {
             Operation::Sleep => "sleep",
             Operation::Outside => "program",
             Operation::File => "open",
+            Operation::Turn => "update",
         }
     }
 
