@@ -106,6 +106,8 @@ fn first(
     let place = context.place();
     // Cloned, so that what is waited for does not borrow what is tried.
     let objects = cases.iter().map(Case::holder).collect::<Vec<_>>();
+    // What is as long as the clock goes is none: what is left of it would be a limit.
+    let limit = limit.filter(|&seconds| clock::nanoseconds(seconds) < clock::NEVER);
     let deadline = limit.map(clock::deadline);
     let left = |at: u64| at.saturating_sub(clock::now()) as f64 / 1e9;
     let mut rest = limit;
@@ -131,7 +133,8 @@ fn first(
             Ok(case.transpose()?.flatten().map(News::Chosen))
         };
         let wait = || select::select(objects.len(), &awaited, timeout, place, talks.flow(), look);
-        let news = willing::when(leavings, wait).transpose()?;
+        let news = willing::when(leavings, wait).transpose();
+        let news = news.map_err(|error| instead_of(cases, &error).unwrap_or(error))?;
         rest = deadline.map(left);
         match news {
             None => {
@@ -147,6 +150,15 @@ fn first(
             Some(None) => {}
         }
     }
+}
+
+/// What a case comes to at a pipe when none can come to anything, because nobody is left at the other end.
+fn instead_of(cases: &[Case], error: &diag::Error) -> Option<Box<diag::Error>> {
+    cases.iter().find_map(|case| match case {
+        Case::Recv(end) => end.instead_of(error, Operation::Recv),
+        Case::Send(end, _) => end.instead_of(error, Operation::Send),
+        _ => None,
+    })
 }
 
 /// Whether a case is the end of a stream while another case waits for a stream that goes on: who reads both outputs of a program in a

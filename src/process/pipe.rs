@@ -8,7 +8,7 @@ use super::channel::{Channel, Closer, Prepared, Put, Take, Taken};
 use super::deadlock::{self, Enders, WaitOps};
 use super::queue;
 use super::wait::{self, Awaited, Operation, WaitSpec};
-use super::{reaper, signals};
+use super::{reaper, signals, willing};
 use crate::arena::kinds::{self, KindOps, Visitor};
 use crate::arena::{self, Arena, Full, HandleId, Hold, Object, ObjectKind, Offset, SlotRef};
 use crate::crash_point;
@@ -176,11 +176,18 @@ impl End {
         }
         let awaited: Vec<Awaited<'_>> = self.awaited_room().into_iter().collect();
         let spec = WaitSpec::new(Operation::Send, &awaited, place).with_timeout(timeout);
-        let sent = wait::wait(&spec, || Ok(self.try_send(message)?.then_some(())));
-        let sent = sent.map_err(|error| match error.code == codes::DEADLOCK {
-            true => self.instead_of(error),
-            false => error,
-        })?;
+        let sent = wait::wait(&spec, || {
+            if self.try_send(message)? {
+                return Ok(Some(()));
+            }
+            let arena = super::start()?;
+            match timeout.is_some() && self.is_alone(arena)? {
+                true => Err(self.nobody_left(arena, Operation::Send)),
+                false => Ok(None),
+            }
+        });
+        let sent =
+            sent.map_err(|error| self.instead_of(&error, Operation::Send).unwrap_or(error))?;
         sent.ok_or_else(|| wait::timed_out(Operation::Send, "the pipe", timeout.unwrap_or(0.0)))
     }
 
@@ -211,7 +218,7 @@ impl End {
         let mut spec = WaitSpec::new(Operation::Recv, &awaited, place).with_timeout(timeout);
         spec.ends_stream = true;
         let taken = wait::wait(&spec, || match self.try_recv()? {
-            None if timeout.is_some() && self.is_alone(super::start()?) => self.try_recv(),
+            None if timeout.is_some() && self.is_alone(super::start()?)? => self.try_recv(),
             taken => Ok(taken),
         })?;
         taken.ok_or_else(|| wait::timed_out(Operation::Recv, "the pipe", timeout.unwrap_or(0.0)))
@@ -235,25 +242,49 @@ impl End {
                 // What was sent before the other end went away has come.
                 match inbox.take() {
                     Take::Message(taken) => Ok(Some(taken)),
-                    _ => Err(nobody_left(arena, self.id(), "recv", Operation::Recv)),
+                    _ => Err(self.nobody_left(arena, Operation::Recv)),
                 }
             }
             Take::Empty => Ok(None),
         }
     }
 
-    /// What a sender is told when nobody can make room any more: where who was at the other end has died and no other is there, that
-    /// is not the fault of a group.
-    fn instead_of(&self, error: Box<Error>) -> Box<Error> {
-        let (Some(arena), Some(other)) = (arena::get(), self.other()) else {
-            return error;
-        };
-        let holds = |process| process != arena::me() && arena.holds(process, other);
-        let has_died = || deadlock::lost(arena, other, Operation::Send, arena::me()).is_some();
-        match !arena.live_processes().any(holds) && (arena.is_forsaken(other) || has_died()) {
-            true => nobody_left(arena, other, "send", Operation::Send),
-            false => error,
+    /// What a wait comes to that sends to this end or receives from it, and that nothing can end any more: where who was at the other
+    /// end has died or let it go, and no other is there, that is not the fault of a group.
+    /// `None`: to what it came.
+    pub fn instead_of(&self, error: &Error, operation: Operation) -> Option<Box<Error>> {
+        if error.code != codes::DEADLOCK || willing::was_asked() {
+            return None;
         }
+        let (arena, other) = (arena::get()?, self.other()?);
+        let has_died = || {
+            let end = self.waits_at(operation);
+            deadlock::lost(arena, end, operation, arena::me()).is_some()
+        };
+        // Who receives need not let go of the other end first: nothing that he sends himself comes while he waits. One who sends could
+        // yet receive.
+        let may_be_own = || operation == Operation::Recv || arena.is_forsaken(other) || has_died();
+        let is_alone = !has_others(arena, other) && may_be_own();
+        is_alone.then(|| self.nobody_left(arena, operation))
+    }
+
+    /// The end at which a wait is that sends to this end or receives from it.
+    fn waits_at(&self, operation: Operation) -> HandleId {
+        match operation {
+            Operation::Send => self.other().unwrap_or(self.id()),
+            _ => self.id(),
+        }
+    }
+
+    /// The error of such a wait when nobody is left at the other side; it tells who was.
+    fn nobody_left(&self, arena: &Arena, operation: Operation) -> Box<Error> {
+        let mut error = other_gone(operation.words());
+        let end = self.waits_at(operation);
+        if let Some(lost) = deadlock::lost(arena, end, operation, arena::me()) {
+            error.message += "; ";
+            error.message += &lost;
+        }
+        error
     }
 
     fn is_other_gone(&self, arena: &Arena) -> bool {
@@ -262,13 +293,16 @@ impl End {
 
     /// Whether nobody can come to the other end any more, for who waits with a time-out: no search for deadlocks looks after that. (A
     /// process that has both ends is not alone: it may go on, and send something itself.)
-    fn is_alone(&self, arena: &Arena) -> bool {
+    ///
+    /// # Errors
+    /// The wait is left for the collector ([`willing`]).
+    fn is_alone(&self, arena: &Arena) -> Result<bool> {
         let Some(other) = self.other().filter(|_| !self.is_other_gone(arena)) else {
-            return true;
+            return Ok(true);
         };
         let now = clock::now();
         if now < self.look_at.get() {
-            return false;
+            return Ok(false);
         }
         // The dead are not gone before somebody has taken note of them.
         reaper::reap();
@@ -278,12 +312,15 @@ impl End {
         } else if self.looks.get().is_power_of_two() {
             // Perhaps nothing but garbage has it here: what waits is seldom near a collection by itself.
             signals::want_collection();
+            if willing::may_leave() && !has_others(arena, other) {
+                return Err(willing::leave());
+            }
         }
         let after = clock::now();
         // No more than a tenth of the time goes by with looking.
         self.look_at
             .set(after + BETWEEN_LOOKS.max((after - now) * 10));
-        self.is_alone.get()
+        Ok(self.is_alone.get())
     }
 
     /// Whether `recv` would not wait; waits for that, at most `timeout` seconds.
@@ -294,7 +331,7 @@ impl End {
         let arena = super::start()?;
         let inbox = self.inbox(arena);
         let ready = || {
-            let ready = !inbox.is_empty() || inbox.is_closed() || self.is_alone(arena);
+            let ready = !inbox.is_empty() || inbox.is_closed() || self.is_alone(arena)?;
             Ok(ready.then_some(()))
         };
         let awaited = [self.awaited_messages()];
@@ -378,14 +415,10 @@ fn other_gone(operation: &str) -> Box<Error> {
     )
 }
 
-/// The error of who waits for an end when nobody is left at the other side of it; it tells who was.
-fn nobody_left(arena: &Arena, id: HandleId, name: &str, operation: Operation) -> Box<Error> {
-    let mut error = other_gone(name);
-    if let Some(lost) = deadlock::lost(arena, id, operation, arena::me()) {
-        error.message += "; ";
-        error.message += &lost;
-    }
-    error
+/// Whether another process than this one holds an end.
+fn has_others(arena: &Arena, end: HandleId) -> bool {
+    let holds = |process| process != arena::me() && arena.holds(process, end);
+    arena.live_processes().any(holds)
 }
 
 fn ready(

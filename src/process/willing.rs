@@ -12,6 +12,8 @@ enum Willing {
     No,
     /// Whoever waits can let the collector run, and then wait again.
     Yes,
+    /// It has begun, and may leave by itself as well.
+    Waits,
     /// A wait ended because it was asked.
     Asked,
 }
@@ -43,9 +45,14 @@ pub fn when<T, E>(leavings: bool, wait: impl FnOnce() -> Result<T, E>) -> Option
 pub(super) fn begins() -> bool {
     let may = WILLING.get() == Willing::Yes;
     if may {
-        WILLING.set(Willing::No);
+        WILLING.set(Willing::Waits);
     }
     may
+}
+
+/// Whether the wait that has come to sleeping may [`leave`] without being asked.
+pub(super) fn may_leave() -> bool {
+    WILLING.get() == Willing::Waits
 }
 
 /// Whether the wait that has just ended by an error was asked to, and whoever began it will begin it again. What it did has to be

@@ -1,7 +1,7 @@
 //! Whom a stuck group asks to collect before it is told so.
 
 use super::super::wait::{self, Operation};
-use super::{Blocked, COLLECT_CELL, Crowd, Enders, WILLING_CELL, Wait, ops};
+use super::{Blocked, COLLECT_CELL, Crowd, Enders, WILLING_CELL, Wait, lost, ops};
 use crate::arena::{Arena, HandleId, SlotRef};
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -26,11 +26,16 @@ pub(super) fn ask_to_collect(arena: &Arena, blocked: &Blocked, me: SlotRef) -> A
     let idle = idle.map(|(process, _)| *process);
     // Who only holds what others wait for may have let it go long since: his collector alone knows.
     let by_holding = |(process, (wait, _)): &(&SlotRef, &(Wait, Crowd))| {
-        if !matches!(
-            wait.operation,
-            Operation::Get | Operation::Take | Operation::Recv
-        ) {
-            return false;
+        match wait.operation {
+            Operation::Get | Operation::Take | Operation::Recv => {}
+            // Of somebody who has died the story tells as long as his end is there.
+            Operation::Send | Operation::Select => {
+                let mut objects = wait.objects.iter();
+                if objects.any(|&id| lost(arena, id, wait.operation, **process).is_some()) {
+                    return false;
+                }
+            }
+            _ => return false,
         }
         let ends_by_holders = |&id: &HandleId| {
             let object = arena.object(id)?;
