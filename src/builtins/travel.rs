@@ -73,8 +73,12 @@ pub fn pack_into(context: &mut dyn Context, value: Value, message: &mut Message)
 fn handles_of(context: &dyn Context, value: Value, encoder: &Encoder) -> Vec<ArenaId> {
     let mut handles: Vec<ArenaId> = encoder.handles.iter().filter_map(to_arena).collect();
     let [functions, _] = encoder.code;
-    if functions > 0 {
-        let mut search = Search::of_message(context, value);
+    let roots = match functions {
+        0 => types(context, &encoder.structs),
+        _ => vec![value],
+    };
+    if !roots.is_empty() {
+        let mut search = Search::of_message(context, &roots);
         search.run();
         handles.append(&mut search.found);
         handles.extend(in_globals(context, &search.globals));
@@ -84,26 +88,32 @@ fn handles_of(context: &dyn Context, value: Value, encoder: &Encoder) -> Vec<Are
     handles
 }
 
-/// What handles global variables lead to. To go through large ones takes milliseconds, and functions are sent again and again: what was
-/// found holds for as long as keeps the search to a part of the time. (Of what is put there meanwhile others learn that much later.)
+/// The structs of some numbers: a message of instances leads to what their methods use.
+fn types(context: &dyn Context, ids: &[u32]) -> Vec<Value> {
+    let types = ids.iter().filter_map(|&id| context.structure(id));
+    types.map(Value::Struct).collect()
+}
+
+/// What handles global variables lead to. To go through large ones takes milliseconds, and functions are sent again and again: so a
+/// long search is not done again for as long as keeps it to a part of the time. Until then all that this process holds counts, for any
+/// of it may have been put there meanwhile.
 fn in_globals(context: &dyn Context, slots: &HashSet<u32>) -> Vec<ArenaId> {
-    let Some(arena) = arena::get() else {
+    let Some(arena) = arena::get().filter(|_| !slots.is_empty()) else {
         return Vec::new();
     };
     let key = sorted(slots);
-    let known = LOOKED.with_borrow(|looked| looked.known(&key).map(<[ArenaId]>::to_vec));
-    if let Some(mut known) = known {
-        known.retain(|&id| arena.holds(arena::me(), id));
-        return known;
+    if LOOKED.with_borrow(|looked| looked.is_known(&key)) {
+        return arena.held_by(arena::me());
     }
     let begin = clock::now();
-    let values: Vec<Value> = key
-        .iter()
-        .filter_map(|&slot| context.global(slot))
-        .collect();
-    let found = holds(context, &values);
-    LOOKED.with_borrow_mut(|looked| looked.note(key, &found, begin));
+    let found = holds(context, &values_of(context, &key));
+    LOOKED.with_borrow_mut(|looked| looked.note(key, begin));
     found
+}
+
+fn values_of(context: &dyn Context, slots: &[u32]) -> Vec<Value> {
+    let values = slots.iter().filter_map(|&slot| context.global(slot));
+    values.collect()
 }
 
 fn sorted(slots: &HashSet<u32>) -> Vec<u32> {
@@ -114,24 +124,25 @@ fn sorted(slots: &HashSet<u32>) -> Vec<u32> {
 
 thread_local! {
     static LOOKED: RefCell<Looked> = RefCell::default();
+    static ARRIVED: RefCell<Arrived> = RefCell::default();
 }
 
-/// Searches of global variables that took long, of this process.
+/// Searches of global variables that took long, of this process: until when they are not done again.
 #[derive(Default)]
 struct Looked {
     process: i32,
-    all: HashMap<Vec<u32>, (u64, Vec<ArenaId>)>,
+    all: HashMap<Vec<u32>, u64>,
 }
 
 impl Looked {
-    /// What was found a moment ago.
-    fn known(&self, slots: &[u32]) -> Option<&[ArenaId]> {
-        let (until, found) = self.all.get(slots)?;
-        (self.process == fork::pid() && clock::now() < *until).then_some(found)
+    /// Whether it was done a moment ago.
+    fn is_known(&self, slots: &[u32]) -> bool {
+        let until = self.all.get(slots);
+        self.process == fork::pid() && until.is_some_and(|&until| clock::now() < until)
     }
 
-    /// Keeps what a search since a time has found, when it took long.
-    fn note(&mut self, slots: Vec<u32>, found: &[ArenaId], begin: u64) {
+    /// Notes a search since a time, when it took long.
+    fn note(&mut self, slots: Vec<u32>, begin: u64) {
         let took = clock::now() - begin;
         if self.process != fork::pid() || self.all.len() >= MAX_SEARCHES_KEPT {
             *self = Looked {
@@ -140,9 +151,30 @@ impl Looked {
             };
         }
         if took > SHORT_SEARCH {
-            let until = begin + took * PART_OF_TIME;
-            self.all.insert(slots, (until, found.to_vec()));
+            self.all.insert(slots, begin + took * PART_OF_TIME);
         }
+    }
+}
+
+/// The global variables of which this process holds what they lead to, and the structs whose methods use no others. Once is enough: what
+/// comes there later this process has put there itself.
+#[derive(Default)]
+struct Arrived {
+    process: i32,
+    variables: HashSet<u32>,
+    structs: HashSet<u32>,
+}
+
+impl Arrived {
+    /// This process's own: a forked one has to look itself.
+    fn own(&mut self) -> &mut Arrived {
+        if self.process != fork::pid() {
+            *self = Arrived {
+                process: fork::pid(),
+                ..Arrived::default()
+            };
+        }
+        self
     }
 }
 
@@ -164,36 +196,40 @@ pub fn pack_with_globals(context: &mut dyn Context, value: Value) -> Outcome<Mes
 pub fn unpack(context: &mut dyn Context, bytes: &[u8]) -> Outcome {
     let mut port = Port::of(context);
     let value = wire::decode(bytes, &mut port)?;
-    if port.functions.get() {
-        hold_globals_of(context, value);
+    let (functions, structs) = (port.functions.get(), port.structs.take());
+    if functions {
+        hold_globals_of(context, &[value]);
+    } else if !structs.is_empty() {
+        let new = ARRIVED.with_borrow_mut(|arrived| {
+            let arrived = arrived.own();
+            let new = structs.into_iter().filter(|&id| arrived.structs.insert(id));
+            new.collect::<Vec<u32>>()
+        });
+        hold_globals_of(context, &types(context, &new));
     }
     Ok(value)
 }
 
-/// A function that arrives uses this process's own global variables. What those hold it may not have captured when it was
-/// spawned: from here on it holds that too, as whoever waits for these objects must know. What is gone by now is told so to whoever uses
-/// it: another object may stand in its place.
-fn hold_globals_of(context: &dyn Context, value: Value) {
-    let Some(arena) = arena::get() else {
+/// A function that arrives uses this process's own global variables, and so do the methods of an instance. What those hold it may not
+/// have captured when it was spawned: from here on it holds that too, as whoever waits for these objects must know. What is gone by now
+/// is told so to whoever uses it: another object may stand in its place.
+fn hold_globals_of(context: &dyn Context, roots: &[Value]) {
+    let Some(arena) = arena::get().filter(|_| !roots.is_empty()) else {
         return;
     };
-    let mut search = Search::of_message(context, value);
+    let mut search = Search::of_message(context, roots);
     search.run();
-    let key = sorted(&search.globals);
-    if LOOKED.with_borrow(|looked| looked.known(&key).is_some()) {
-        return;
-    }
-    let begin = clock::now();
-    let values: Vec<Value> = key
-        .iter()
-        .filter_map(|&slot| context.global(slot))
-        .collect();
-    let mut search = Search::new(context, &values);
+    ARRIVED.with_borrow_mut(|arrived| {
+        let arrived = arrived.own();
+        search
+            .globals
+            .retain(|&slot| arrived.variables.insert(slot));
+    });
+    let mut search = Search::new(context, &values_of(context, &sorted(&search.globals)));
     search.run();
     for &id in &search.found {
         arena.hold_if_live(id);
     }
-    LOOKED.with_borrow_mut(|looked| looked.note(key, &search.found, begin));
     for (id, handle) in search.boxes {
         if arena.object(id).is_none() {
             handle.exchange(Rc::new(Gone));
@@ -302,6 +338,8 @@ struct Port<'a> {
     context: &'a mut dyn Context,
     /// Whether functions came in the message.
     functions: Cell<bool>,
+    /// The numbers of the structs that did.
+    structs: RefCell<Vec<u32>>,
 }
 
 impl<'a> Port<'a> {
@@ -309,6 +347,7 @@ impl<'a> Port<'a> {
         Port {
             context,
             functions: Cell::new(false),
+            structs: RefCell::default(),
         }
     }
 }
@@ -353,6 +392,10 @@ impl Receiver for Port<'_> {
     }
 
     fn structure(&self, id: u32) -> Option<Gc<StructType>> {
+        let mut structs = self.structs.borrow_mut();
+        if structs.last() != Some(&id) && !structs.contains(&id) {
+            structs.push(id);
+        }
         self.context.structure(id)
     }
 
@@ -436,10 +479,10 @@ impl<'a> Search<'a> {
     }
 
     /// Of what a message itself has, with the global variables that its functions use.
-    fn of_message(context: &'a dyn Context, value: Value) -> Search<'a> {
+    fn of_message(context: &'a dyn Context, roots: &[Value]) -> Search<'a> {
         Search {
             stays: true,
-            ..Search::new(context, &[value])
+            ..Search::new(context, roots)
         }
     }
 

@@ -62,6 +62,8 @@ pub struct Encoder {
     pub handles: Vec<HandleId>,
     /// How many functions and how many structs whoever reads that message must know: the newest in it, and one.
     pub code: [u32; 2],
+    /// The numbers of the structs in that message.
+    pub structs: Vec<u32>,
 }
 
 impl Encoder {
@@ -146,6 +148,7 @@ impl Encoder {
         self.count = 0;
         self.stack.clear();
         self.globals.clear();
+        self.structs.clear();
     }
 
     fn graph(&mut self, root: Value, sender: &dyn Sender, out: &mut Vec<u8>) -> diag::Result<()> {
@@ -323,6 +326,9 @@ impl Encoder {
 
     fn structure(&mut self, id: u32, out: &mut Vec<u8>) {
         self.code[1] = self.code[1].max(id + 1);
+        if self.structs.last() != Some(&id) && !self.structs.contains(&id) {
+            self.structs.push(id);
+        }
         put_count(out, id.into());
     }
 
