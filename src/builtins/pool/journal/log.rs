@@ -336,7 +336,13 @@ struct Frames<'a> {
     whole: usize,
     /// Bytes that were passed over.
     damaged: usize,
+    /// Bytes that may be summed up yet in the search for the next frame behind damaged ones: what looks like the heads of long frames at
+    /// each byte would else take the square of its length.
+    patience: usize,
 }
+
+/// How often the length of a journal may be summed up in that search.
+const PATIENCE_FOR_DAMAGE: usize = 16;
 
 impl<'a> Frames<'a> {
     fn of(bytes: &'a [u8]) -> Frames<'a> {
@@ -344,6 +350,7 @@ impl<'a> Frames<'a> {
             bytes,
             whole: 0,
             damaged: 0,
+            patience: bytes.len().saturating_mul(PATIENCE_FOR_DAMAGE),
         }
     }
 }
@@ -354,15 +361,24 @@ impl<'a> Iterator for Frames<'a> {
     fn next(&mut self) -> Option<Frame<'a>> {
         let from = self.whole;
         let last = self.bytes.len().checked_sub(HEAD)?;
-        let (at, frame) = (from..=last).find_map(|at| Some((at, read(self.bytes.get(at..)?)?)))?;
+        let (bytes, patience) = (self.bytes, &mut self.patience);
+        let mut found = |at: usize| {
+            let rest = bytes.get(at..)?;
+            let frame = match at == from {
+                true => read(rest, &mut usize::MAX.clone()),
+                false => read(rest, patience),
+            };
+            Some((at, frame?))
+        };
+        let (at, frame) = (from..=last).find_map(&mut found)?;
         self.damaged += at - from;
         self.whole = at + HEAD + frame.content.len();
         Some(frame)
     }
 }
 
-/// The frame that some bytes begin with, if it is one and whole.
-fn read(bytes: &[u8]) -> Option<Frame<'_>> {
+/// The frame that some bytes begin with, if it is one and whole. `most`: bytes that may be summed up for that, here and later.
+fn read<'a>(bytes: &'a [u8], most: &mut usize) -> Option<Frame<'a>> {
     let (head, rest) = bytes.split_at_checked(HEAD)?;
     let word = |at: usize| Some(u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?));
     let long = |at: usize| Some(u64::from_le_bytes(head.get(at..at + 8)?.try_into().ok()?));
@@ -372,6 +388,7 @@ fn read(bytes: &[u8]) -> Option<Frame<'_>> {
         return None;
     }
     let content = rest.get(..word(0)? as usize)?;
+    *most = most.checked_sub(content.len())?;
     (long(16)? == checksum(kind, item, content)).then_some(Frame {
         kind,
         item,
