@@ -398,6 +398,11 @@ pub fn value_of(context: &mut dyn Context, process: &Process, ended: Ended) -> O
     }
     let message = match ended {
         Ended::Returned(message) => return unpack_or_nil(context, &message),
+        Ended::Raised(message) if message.bytes.is_empty() => {
+            let mut error = process.lost_result();
+            error.spawned_at = process.place();
+            return Err(error.into());
+        }
         Ended::Raised(message) => message,
         Ended::Passed(code) => return Ok(Value::Int(i64::from(code))),
         Ended::Exited(_) | Ended::Killed(_) => {

@@ -104,6 +104,7 @@ fn carried(bytes: &[u8]) -> Option<Box<diag::Error>> {
 fn failure_of(process: &Process, ended: Ended) -> Option<Box<diag::Error>> {
     let (name, pid) = (process.name(), process.pid().unwrap_or(0));
     let mut error = match &ended {
+        Ended::Raised(message) if message.bytes.is_empty() => process.lost_result(),
         Ended::Raised(message) => carried(&message.bytes).unwrap_or_else(|| {
             let message =
                 format!("{name} (pid {pid}) failed, and its error could not be carried over");

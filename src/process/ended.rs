@@ -269,6 +269,18 @@ impl Process {
         }
     }
 
+    /// The error of a process that has failed without leaving one.
+    pub fn lost_result(&self) -> Box<Error> {
+        let (name, pid) = (self.name(), self.pid().unwrap_or(0));
+        Error::new(
+            codes::LIMIT,
+            format!(
+                "{name} (pid {pid}) was to hand over what it came to, but there was no room for that in shared memory"
+            ),
+        )
+        .with_help("return less, or write it to a file; and take what waits in queues and shared objects")
+    }
+
     /// Looks whether it has failed by the Ctrl-C that this process is about to hear of.
     ///
     /// # Errors

@@ -221,8 +221,8 @@ fn seal(process: &Process, outcome: &ChildOutcome) {
     };
     match message.map_or(Ok(0), write) {
         Ok(block) => record.seal(arena, status, block),
-        // The value does not fit: that is a failure of its own, and all that can still be told is that it failed.
-        Err(_) => record.seal(arena, Status::Exited(1), 0),
+        // A failure of its own; whoever asks for the error finds none, and knows why ([`Process::lost_result`]).
+        Err(_) => record.seal(arena, Status::Raised, 0),
     };
 }
 
