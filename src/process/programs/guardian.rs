@@ -12,6 +12,7 @@ use crate::os::program::{Bounds, Group, ProgramSpec};
 use crate::os::title::Title;
 use crate::os::{clock, fork, program, tree as processes};
 use crate::process::spawn;
+use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
@@ -176,9 +177,22 @@ pub fn serve(args: &[OsString]) -> Option<ExitCode> {
 /// Kills every process that carries the mark of the tree. True when there was one.
 fn end_marked(tree: u64) -> bool {
     let me = fork::pid();
+    let mut marked = processes::all();
+    marked.retain(|&pid| pid != me && mark::is_of(pid, tree));
+    // Parents first: a shell that sees how its programs end says so.
+    let parents: HashMap<i32, i32> = marked
+        .iter()
+        .filter_map(|&pid| Some((pid, processes::parent_of(pid)?)))
+        .collect();
+    let depth = |&pid: &i32| {
+        let above = std::iter::successors(parents.get(&pid), |parent| parents.get(parent));
+        above.take(marked.len()).count()
+    };
+    let mut ordered: Vec<(usize, i32)> = marked.iter().map(|pid| (depth(pid), *pid)).collect();
+    ordered.sort_unstable();
     let mut any = false;
-    for pid in processes::all() {
-        any |= pid != me && fork::send_signal_pinned(pid, libc::SIGKILL, || mark::is_of(pid, tree));
+    for (_, pid) in ordered {
+        any |= fork::send_signal_pinned(pid, libc::SIGKILL, || mark::is_of(pid, tree));
     }
     any
 }
