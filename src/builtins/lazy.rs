@@ -39,8 +39,8 @@ pub fn check_depth(source: Source) -> Outcome<Source> {
 pub struct Enumerate {
     /// Where the items come from.
     pub source: Source,
-    /// The next number.
-    pub next: Cell<i64>,
+    /// The next number; `None` behind the greatest.
+    pub next: Cell<Option<i64>>,
 }
 
 impl NativeIter for Enumerate {
@@ -48,8 +48,12 @@ impl NativeIter for Enumerate {
         let Some(item) = self.source.next(context)? else {
             return Ok(None);
         };
-        let number = self.next.get();
-        self.next.set(number.saturating_add(1));
+        let Some(number) = self.next.get() else {
+            let message =
+                "enumerate: the number of an item must be an int, but this one is too large";
+            return Err(diag::Error::new(codes::OVERFLOW, message).into());
+        };
+        self.next.set(number.checked_add(1));
         let pair = vec![Value::Int(number), item];
         Ok(Some(Value::list(context.heap(), pair)))
     }

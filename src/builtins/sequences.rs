@@ -59,7 +59,7 @@ fn enumerate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         context,
         Enumerate {
             source,
-            next: Cell::new(start),
+            next: Cell::new(Some(start)),
         },
     ))
 }

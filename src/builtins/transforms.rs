@@ -89,7 +89,7 @@ fn enumerate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         args,
         Enumerate {
             source,
-            next: Cell::new(start),
+            next: Cell::new(Some(start)),
         },
     )
 }

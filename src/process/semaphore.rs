@@ -117,6 +117,13 @@ impl Semaphore {
                     ),
                 ));
             }
+            None if object.cells[TOTAL].load(Ordering::Relaxed) >= i64::MAX as u64 => {
+                let message = format!(
+                    "a semaphore has at most {} permits, but this would be one more",
+                    i64::MAX
+                );
+                return Err(Error::new(codes::LIMIT, message));
+            }
             None => {
                 object.cells[TOTAL].fetch_add(1, Ordering::SeqCst);
             }
