@@ -2,8 +2,11 @@
 
 mod support;
 
-use par::process::wait;
+use par::process::tenders::{self, Tender};
+use par::process::wait::{self, Operation, WaitSpec};
 use par::process::{ChildOutcome, Ended, Message, SpawnSpec, signals, spawn};
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use support::Tests;
 
@@ -25,6 +28,7 @@ fn main() {
         a_sleeping_process_is_no_deadlock,
         unjoined_failures_are_told_once,
         a_stopped_parent_hides_no_death,
+        what_ends_while_tenders_run_is_looked_after,
         ctrl_c_interrupts_the_main_process_and_ends_the_tree,
         a_process_with_threads_is_not_forked,
         crash_points_of_spawning_leave_nothing,
@@ -426,6 +430,59 @@ fn ctrl_c_interrupts_the_main_process_and_ends_the_tree() {
     check!(!par::process::finish::finish_main());
     check!(child.ended() == Some(Ended::Exited(7)));
     check!(spawn::active_children().is_empty());
+}
+
+/// Looks after one child, as a pool does after its workers; before it is done it may come to a place where all ends are taken.
+struct Nurse {
+    child: RefCell<Option<spawn::Process>>,
+    on_the_way: Box<dyn Fn()>,
+}
+
+impl Tender for Nurse {
+    fn is_due(&self) -> bool {
+        let child = self.child.borrow();
+        child.as_ref().is_some_and(spawn::Process::is_gone)
+    }
+
+    fn tend(&self) {
+        (self.on_the_way)();
+        self.child.replace(None);
+    }
+}
+
+impl Nurse {
+    fn add(child: spawn::Process, on_the_way: impl Fn() + 'static) -> Rc<dyn Tender> {
+        let nurse: Rc<dyn Tender> = Rc::new(Nurse {
+            child: RefCell::new(Some(child)),
+            on_the_way: Box::new(on_the_way),
+        });
+        tenders::add(&nurse);
+        nurse
+    }
+}
+
+fn what_ends_while_tenders_run_is_looked_after() {
+    let sleeper = || {
+        start(|| {
+            sleep(3600.0);
+            value("")
+        })
+    };
+    let (first, second) = (sleeper(), sleeper());
+    let other = second.clone();
+    // One has nothing to do when it is asked; the end of its child is noted while the other is at work.
+    let early = Nurse::add(second.clone(), || ());
+    let begun = Nurse::add(first.clone(), move || {
+        other.kill();
+        while !other.is_gone() {
+            par::process::reaper::reap();
+        }
+    });
+    first.kill();
+    // Whatever a process waits for, it looks after them.
+    let spec = WaitSpec::new(Operation::Sleep, &[], None);
+    let done = || (!begun.is_due() && !early.is_due() && second.is_gone()).then_some(());
+    check!(wait::wait(&spec, || Ok(done())).unwrap().is_some());
 }
 
 fn a_process_with_threads_is_not_forked() {

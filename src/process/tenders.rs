@@ -7,6 +7,7 @@
 
 use super::signals;
 use crate::arena::{self, Arena, SlotRef};
+use crate::os::signal;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -94,25 +95,24 @@ pub fn tend() {
     }
     let tenders: Vec<Rc<dyn Tender>> =
         TENDERS.with_borrow(|tenders| tenders.iter().filter_map(Weak::upgrade).collect());
-    let due: Vec<Rc<dyn Tender>> = tenders
-        .into_iter()
-        .filter(|tender| tender.is_due())
-        .collect();
-    if due.is_empty() && !are_behind() {
+    let is_any_due = || tenders.iter().any(|tender| tender.is_due());
+    if !is_any_due() && !are_behind() {
         return;
     }
     mark(AT_IT);
     TENDING.set(true);
-    for tender in &due {
+    for tender in tenders.iter().filter(|tender| tender.is_due()) {
         tender.tend();
     }
     TENDING.set(false);
-    // What could not be done yet stays a reason to go on.
-    let is_left = due.iter().any(|tender| tender.is_due());
-    if let Some(cell) = pending() {
-        // The end of another tender's child may have been taken note of meanwhile: then all are asked once more.
-        let left = if is_left { BEHIND } else { 0 };
-        let _ = cell.compare_exchange(AT_IT, left, Ordering::SeqCst, Ordering::SeqCst);
+    // What could not be done yet stays a reason to go on, also for one who had nothing to do when he was asked.
+    let left = if is_any_due() { BEHIND } else { 0 };
+    let Some(cell) = pending() else { return };
+    // The end of another tender's child may have been taken note of meanwhile: then all are asked once more.
+    let is_over = cell.compare_exchange(AT_IT, left, Ordering::SeqCst, Ordering::SeqCst);
+    if is_over.is_err() {
+        // A script that computes comes here when its machine polls, and not before.
+        signal::raise_flag(signal::CHILD_ENDED);
     }
 }
 
