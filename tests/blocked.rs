@@ -123,6 +123,86 @@ for f in [fn() => json.dump_lines((0..).map(fn(i) => "x" * 1000), "pipe"), fn() 
     ),
 ];
 
+/// A script that is stuck with its pipe until what it looks after has gone on, and the files that it leaves behind.
+const LOOKING_AFTER: [(&str, &str, &[&str]); 4] = [
+    (
+        "reading a named pipe while a worker dies",
+        r#"let go = queue()
+let w = spawn { let f = open("pipe", "w"); f.write("x"); f.flush(); go.get(); f.close() }
+let p = pool(1)
+p.submit(fn() { sleep(100ms); current_process().kill() })
+p.submit(fn() { go.put(1) })
+done(fs.read("pipe"))"#,
+        &["x"],
+    ),
+    (
+        "writing to a named pipe while a worker dies",
+        r#"let go = queue()
+shared workers = 0
+let w = spawn { let f = open("pipe"); go.get(); done("{f.read().len()}") }
+let f = open("pipe", "w")
+let p = pool(1, init: fn() { workers.value += 1; if workers.value > 1 { go.put(1); f.write("i") } })
+p.submit(fn() { sleep(100ms); current_process().kill() })
+f.write("y" * 1_000_000)
+f.close()
+p.submit(fn() { nil }).result()
+p.terminate()
+join w"#,
+        &["1000001"],
+    ),
+    (
+        "reading a named pipe while somebody joins a program",
+        r#"let a = `seq 300000`.start()
+let w = spawn { let f = open("pipe", "w"); f.write("x"); f.flush(); join a; f.close() }
+done(fs.read("pipe"))"#,
+        &["x"],
+    ),
+    (
+        "writing to a named pipe while somebody joins a program",
+        r#"let a = `seq 300000`.start()
+let w = spawn { let f = open("pipe"); join a; f.read(); done("reader") }
+fs.write("pipe", "y" * 1_000_000)
+join w"#,
+        &["reader"],
+    ),
+];
+
+/// Scripts that print a long text which nobody reads before the file `done-before` is there. What is reported meanwhile stands behind it.
+const PRINTING: [(&str, &str); 3] = [
+    (
+        "a worker dies",
+        r#"let p = pool(2)
+p.submit(fn() { sleep(50ms); throw error("of which nobody asks") })
+for i in 0..200_000 { [i] }
+p.submit(fn() { sleep(100ms); current_process().kill() })
+p.submit(fn() { sleep(100ms); current_process().kill() })
+p.submit(fn() { done("before") })
+print("y" * 1_000_000)
+p.close()
+try { p.join() } catch e { }"#,
+    ),
+    (
+        "somebody joins a program",
+        r#"let a = `seq 300000`.start()
+let w = spawn { join a; done("before") }
+print("y" * 1_000_000)
+join w"#,
+    ),
+    (
+        "a worker dies, and another process has the turn",
+        r#"let w = spawn { done("begun"); print("y" * 1_000_000) }
+while not path.exists("done-begun") { sleep(1ms) }
+sleep(50ms)
+let p = pool(1)
+p.submit(fn() { sleep(100ms); current_process().kill() })
+p.submit(fn() { done("before") })
+print("z")
+join w
+p.close()
+try { p.join() } catch e { }"#,
+    ),
+];
+
 /// Starts a script in a directory of its own. It tells on standard error that it is ready, unless that is what nobody reads.
 fn start(folder: &Path, code: &str, stuck_at_error: bool) -> Child {
     let (tell, code) = match stuck_at_error {
@@ -212,5 +292,49 @@ fn cancellations_and_time_outs_are_heard_there_too() {
             (wanted.iter().map(|s| s.to_string()).collect(), None),
             "{name}"
         );
+    }
+}
+
+#[test]
+fn what_a_process_looks_after_goes_on_while_others_let_it_wait() {
+    for (name, code, wanted) in LOOKING_AFTER {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = start(folder.path(), code, false);
+        end_of(name, &mut child);
+        assert_eq!(left_in(folder.path()), wanted, "{name}");
+    }
+}
+
+#[test]
+fn what_a_process_looks_after_goes_on_while_nobody_reads_its_print() {
+    for (name, code) in PRINTING {
+        let folder = tempfile::tempdir().unwrap();
+        // Reports go the same way: they wait for the turn of the text, or for its end.
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
+            .args(["-e", &format!("{BEFORE}{code}")])
+            .current_dir(folder.path())
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone().unwrap())
+            .stderr(writer)
+            .spawn()
+            .unwrap();
+        let begin = Instant::now();
+        while !folder.path().join("done-before").exists() {
+            if begin.elapsed() > PATIENCE {
+                let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
+                panic!("{name}: it looks after nothing");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let told = std::thread::spawn(move || {
+            let mut told = String::new();
+            reader.read_to_string(&mut told).map(|_| told)
+        });
+        end_of(name, &mut child);
+        let told = told.join().unwrap().unwrap();
+        let text = "y".repeat(1_000_000) + "\n";
+        assert!(told.contains(&text), "{name}: cut, {} bytes", told.len());
     }
 }

@@ -405,15 +405,13 @@ impl Inner {
         let mut written = 0;
         while written < data.len() {
             let rest = data.get(written..).unwrap_or_default();
-            written += self.with(context, "write", |stream| {
-                if stream.reader.is_none() {
-                    stream.forget_ahead()?;
-                }
-                match Attentive::new(&stream.file).write(rest)? {
-                    0 => Err(std::io::ErrorKind::WriteZero.into()),
-                    count => Ok(count),
-                }
-            })?;
+            let file = self.with(context, "write", Stream::writable)?;
+            // Without the stream in its hands: a worker that is put in another's place meanwhile may write to it as well.
+            let step = || match Attentive::new(&*file).write(rest)? {
+                0 => Err(std::io::ErrorKind::WriteZero.into()),
+                count => Ok(count),
+            };
+            written += system::retry(context, "write", &self.path, step)?;
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ impl Gathered {
     }
 
     /// Writes all of it. What an error leaves is not written again: it may be in the file already.
-    pub fn write_to(&mut self, file: &mut File) -> Result<()> {
+    pub fn write_to(&mut self, mut file: &File) -> Result<()> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }

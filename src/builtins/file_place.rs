@@ -42,7 +42,7 @@ pub fn seek(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     held::write_out();
     let at = file.with(context, "seek", |stream| {
         stream.forget_ahead()?;
-        stream.file.seek(target)
+        (&*stream.file).seek(target)
     })?;
     Ok(Value::Int(at as i64))
 }
@@ -52,7 +52,7 @@ pub fn tell(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     file.of_its_own("tell", "asked for its place")?;
     let at = file.with(context, "tell", |stream| {
         stream.check_place()?;
-        Ok(stream.file.stream_position()? as i64 - stream.rest().len() as i64)
+        Ok((&*stream.file).stream_position()? as i64 - stream.rest().len() as i64)
     })?;
     Ok(Value::Int(at))
 }
@@ -69,7 +69,7 @@ pub fn truncate(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         stream.forget_ahead()?;
         let size = match size {
             Some(size) => size,
-            None => stream.file.stream_position()?,
+            None => (&*stream.file).stream_position()?,
         };
         stream.file.set_len(size)?;
         Ok(size)

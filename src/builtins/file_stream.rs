@@ -8,13 +8,15 @@ use crate::process::wait::Attentive;
 use crate::program::streams::Transform;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::rc::Rc;
 
 /// Bytes asked for at once.
 const CHUNK: usize = 64 * 1024;
 
 /// An open file.
 pub(super) struct Stream {
-    pub(super) file: File,
+    /// Shared with whoever is in a call that may take long, and has let go of the stream meanwhile.
+    pub(super) file: Rc<File>,
     _scarce: Scarce,
     /// Reading can take as long as somebody else likes: a pipe, a terminal.
     pub(super) waits: bool,
@@ -34,7 +36,7 @@ impl Stream {
     /// Of a file that was opened.
     pub(super) fn new(file: File, scarce: Scarce, waits: bool) -> Stream {
         Stream {
-            file,
+            file: Rc::new(file),
             _scarce: scarce,
             waits,
             reader: None,
@@ -48,7 +50,7 @@ impl Stream {
     /// Writes what was gathered.
     pub(super) fn settle(&mut self) -> std::io::Result<()> {
         match &mut self.gathered {
-            Some(gathered) => gathered.write_to(&mut self.file),
+            Some(gathered) => gathered.write_to(&self.file),
             None => Ok(()),
         }
     }
@@ -68,7 +70,7 @@ impl Stream {
         let room = self.ahead.get_mut(before..).unwrap_or_default();
         // What another file of this process holds back may be for this one.
         held::write_out();
-        let result = Attentive::new(&self.file).read(room);
+        let result = Attentive::undivided(&*self.file).read(room);
         self.ahead.truncate(before + *result.as_ref().unwrap_or(&0));
         match &mut self.reader {
             Some(reader) if !self.spoilt && result.is_ok() => {
@@ -112,12 +114,20 @@ impl Stream {
         }
     }
 
+    /// The file, at the place where something is written next.
+    pub(super) fn writable(&mut self) -> std::io::Result<Rc<File>> {
+        if self.reader.is_none() {
+            self.forget_ahead()?;
+        }
+        Ok(self.file.clone())
+    }
+
     /// Goes back to where the script believes it is, before writing or seeking.
     pub(super) fn forget_ahead(&mut self) -> std::io::Result<()> {
         self.check_place()?;
         let ahead = self.rest().len();
         if ahead > 0 {
-            self.file.seek(SeekFrom::Current(-(ahead as i64)))?;
+            (&*self.file).seek(SeekFrom::Current(-(ahead as i64)))?;
         }
         self.ahead.clear();
         self.used = 0;

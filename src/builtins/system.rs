@@ -106,6 +106,17 @@ pub fn open(
     wait::open(path, flags, context.place())?.map_err(|error| failed(function, path, &error))
 }
 
+/// The error of a worker that came to this process's place while it read a file, and reads it as well.
+pub fn in_use(function: &str, path: &str) -> Fault {
+    let path = crate::value::show::quoted(path);
+    let message = format!(
+        "{function}: {path} must be read by the process that opened it, but this is a worker that was started in the middle of that"
+    );
+    diag::Error::new(codes::IO, message)
+        .with_help("open it in the item or in `init`, or make what is in it the items of the map")
+        .into()
+}
+
 /// How [`open`] opens what is only read.
 pub const TO_READ: i32 = libc::O_RDONLY;
 /// How [`open`] makes a file anew.

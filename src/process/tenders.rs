@@ -5,7 +5,7 @@
 //! From the moment when the end of a child is taken note of until the tenders have run, this process counts as one that
 //! is busy: nobody takes a group for deadlocked while a worker is about to be replaced.
 
-use super::signals;
+use super::{signals, wait};
 use crate::arena::{self, Arena, SlotRef};
 use crate::os::signal;
 use std::cell::{Cell, RefCell};
@@ -55,6 +55,7 @@ pub(super) fn forget_all() {
         return;
     }
     TENDING.set(false);
+    wait::forget_all();
     // Not dropped: see the reaper.
     std::mem::forget(TENDERS.take());
 }
@@ -69,6 +70,11 @@ pub(super) fn child_ended() {
 /// Whether something has happened since the tenders have run.
 pub(super) fn have_news() -> bool {
     state() == NEWS
+}
+
+/// Whether there is any tender.
+pub(super) fn are_there() -> bool {
+    ANY.load(Ordering::Relaxed)
 }
 
 /// Whether the tenders run now: what waits is one of them.

@@ -29,7 +29,9 @@ impl NativeIter for Rows {
             let file = format!("the file {}", show::quoted(&self.path));
             refused(self.function, &file, &error)
         };
-        let mut reader = self.reader.borrow_mut();
+        let Ok(mut reader) = self.reader.try_borrow_mut() else {
+            return Err(system::in_use(self.function, &self.path));
+        };
         let Some(header) = &self.header else {
             let Some(record) = reader.read().map_err(wrong)? else {
                 return Ok(None);
@@ -62,7 +64,7 @@ impl NativeIter for Rows {
 fn open(context: &mut dyn Context, function: &'static str, args: Args<'_>, maps: bool) -> Outcome {
     let path = arguments::path(function, "path", &args[0])?;
     let dialect = Dialect::new(function, &args[1], &args[2])?;
-    let file = system::open(context, function, &path, system::TO_READ)?.kept();
+    let file = system::open(context, function, &path, system::TO_READ)?;
     let mut reader = csv_lines::Rows::new(&dialect, file);
     let header = match maps {
         false => None,

@@ -63,7 +63,10 @@ impl NativeIter for Lines {
         let mut text = String::new();
         loop {
             text.clear();
-            let read = || self.reader.borrow_mut().read_line(&mut text);
+            let Ok(mut reader) = self.reader.try_borrow_mut() else {
+                return Err(system::in_use("lines", &self.path));
+            };
+            let read = || reader.read_line(&mut text);
             if system::retry(context, "lines", &self.path, read)? == 0 {
                 return Ok(None);
             }
@@ -83,7 +86,7 @@ impl NativeIter for Lines {
 /// `json.lines(path)`.
 pub fn lines(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let path = arguments::path("lines", "path", &args[0])?;
-    let file = system::open(context, "lines", &path, system::TO_READ)?.kept();
+    let file = system::open(context, "lines", &path, system::TO_READ)?;
     let lines = Lines {
         path: path.to_string(),
         reader: RefCell::new(BufReader::with_capacity(64 * 1024, file)),

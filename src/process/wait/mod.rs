@@ -22,6 +22,7 @@ pub(super) use outside::program_of;
 pub use outside::{Program, outside};
 use record::Record;
 use std::sync::atomic::{AtomicU64, Ordering};
+pub(super) use system::forget_all;
 pub use system::{Attentive, attend, attend_carried, broken_off, open, report, write};
 
 numbered! {

@@ -14,14 +14,15 @@ use crate::os::poll::{self, Interest};
 use crate::os::robust::Guard;
 use crate::os::{blocking, clock, name};
 use crate::process::pool::outlet;
-use crate::process::{finish, scope, signals, tenders};
+use crate::process::{finish, flow, scope, signals, tenders};
 use crate::source::Span;
 use nix::sys::stat::fstat;
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::OnceLock;
 
 /// How long the turn to print is waited for without a look at anything else: who has it is in the middle of a long text.
@@ -33,23 +34,20 @@ const NEVER_CUT: usize = 4096;
 /// How long programs may wait for room in their pipes while this process is in a call, in nanoseconds.
 const SERVE_EVERY: u64 = 10_000_000;
 
-/// While it is there, calls are cut short again and again where programs print through this process: what the call waits for may be
-/// one of them, which waits for room.
+/// While it is there, calls are cut short again and again where this process has something to do for others all the time: programs
+/// print through it, it talks with some, or a tender could not do what is due. What the call waits for may be one of these.
+#[derive(Default)]
 struct Serving {
     is_on: bool,
 }
 
 impl Serving {
-    fn begin() -> Serving {
-        Serving {
-            is_on: outlet::is_open(),
-        }
-    }
-
     /// Before each try of the call.
-    fn serve(&self) {
+    fn serve(&mut self) {
+        self.is_on |= outlet::is_open() || flow::may_begin() || tenders::are_behind();
         if self.is_on {
             outlet::settle();
+            flow::serve_awaited(&mut Vec::new());
             alarm::set(Setter::Outlet, Some(clock::now() + SERVE_EVERY));
         }
     }
@@ -69,22 +67,36 @@ fn look() -> Result<()> {
     scope::check_deadline()
 }
 
-/// Makes a call until no signal has cut it short. `tends`: what this process looks after is looked after meanwhile; not where it is in
-/// the middle of something that a child would find half done.
-fn heard<T>(tends: bool, mut call: impl FnMut() -> io::Result<T>) -> Result<io::Result<T>> {
-    let serving = Serving::begin();
+/// Makes a call until no signal has cut it short. `end` is what the call may wait for: where it would, the tenders run before it, and
+/// again whenever something has ended meanwhile. Without it they do not: the call is short, or they must not run here.
+fn heard<T>(
+    end: Option<Interest>,
+    mut call: impl FnMut() -> io::Result<T>,
+) -> Result<io::Result<T>> {
+    let mut serving = Serving::default();
     loop {
+        if let Some(end) = end
+            && tenders::are_there()
+            && (tenders::are_behind() || !poll::is_met(end))
+        {
+            tenders::tend();
+        }
         serving.serve();
         match call() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                look()?;
-                if tends && tenders::have_news() {
-                    tenders::tend();
-                }
-            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => look()?,
             done => return Ok(done),
         }
     }
+}
+
+thread_local! {
+    /// While this process writes a text in its turn: what its tenders report. It is written behind that text.
+    static MEANWHILE: RefCell<Option<Vec<Vec<u8>>>> = const { RefCell::new(None) };
+}
+
+/// In a new child: the text is its parent's.
+pub(in crate::process) fn forget_all() {
+    MEANWHILE.set(None);
 }
 
 /// Writes all bytes to standard output or standard error (`descriptor`): with one `write(2)`, unless the kernel takes them in parts.
@@ -93,15 +105,24 @@ fn heard<T>(tends: bool, mut call: impl FnMut() -> io::Result<T>) -> Result<io::
 /// # Errors
 /// Outside those of a wait (`Interrupted` and the like; some of the bytes may be written then), inside those of the system.
 pub fn write(descriptor: RawFd, bytes: &[u8]) -> Result<io::Result<()>> {
-    write_in_turn(descriptor, bytes, true)
+    in_turn(descriptor, bytes, Some(Interest::Writable(descriptor)))
 }
 
-fn write_in_turn(descriptor: RawFd, bytes: &[u8], tends: bool) -> Result<io::Result<()>> {
-    let _turn = match arena::get() {
-        Some(arena) => take_turn(arena, is_apart(descriptor), bytes.len())?,
+/// As [`write()`]; the tenders run where there is an `end` to be waited for.
+fn in_turn(descriptor: RawFd, bytes: &[u8], end: Option<Interest>) -> Result<io::Result<()>> {
+    let turn = match arena::get() {
+        Some(arena) => take_turn(arena, is_apart(descriptor), bytes.len(), end.is_some())?,
         None => None,
     };
-    put(descriptor, bytes, tends)
+    if turn.is_none() {
+        return put(descriptor, bytes, end);
+    }
+    MEANWHILE.set(Some(Vec::new()));
+    let written = put(descriptor, bytes, end);
+    let meanwhile = MEANWHILE.take();
+    drop(turn);
+    meanwhile.iter().flatten().for_each(|bytes| report(bytes));
+    written
 }
 
 /// Whether it is a standard error that does not lead where standard output does: there the two take turns with each other.
@@ -116,11 +137,11 @@ fn is_apart(descriptor: RawFd) -> bool {
 }
 
 /// Writes without a turn.
-fn put(descriptor: RawFd, bytes: &[u8], tends: bool) -> Result<io::Result<()>> {
+fn put(descriptor: RawFd, bytes: &[u8], end: Option<Interest>) -> Result<io::Result<()>> {
     outlet::settle();
     let mut rest = bytes;
     while !rest.is_empty() {
-        match heard(tends, || blocking::write(descriptor, rest))? {
+        match heard(end, || blocking::write(descriptor, rest))? {
             Ok(0) => return Ok(Err(ErrorKind::WriteZero.into())),
             Ok(count) => rest = rest.get(count..).unwrap_or_default(),
             Err(error) if error.raw_os_error() == Some(libc::EBADF) => break,
@@ -133,6 +154,9 @@ fn put(descriptor: RawFd, bytes: &[u8], tends: bool) -> Result<io::Result<()>> {
 /// Writes a report to standard error. Nobody may be there to read it, and the end of a script does not hang by that: a Ctrl-C or a
 /// cancellation gives the report up, and after a Ctrl-C it waits as long as what the script has started.
 pub fn report(bytes: &[u8]) {
+    if tenders::are_tending() && keep_for_later(bytes) {
+        return;
+    }
     let until = signals::grace_ends().filter(|_| finish::was_interrupted());
     let Some(until) = until else {
         return report_piece(bytes);
@@ -148,26 +172,47 @@ pub fn report(bytes: &[u8]) {
             has_room = poll::wait(&[end], Some(until), look) == Ok(true);
         }
         // Who has the turn may wait for the same reader.
-        let _ = put(libc::STDERR_FILENO, piece, false);
+        let _ = put(libc::STDERR_FILENO, piece, None);
     }
 }
 
+/// Keeps a report that would stand in the middle of a text, or wait for the turn that this process has itself.
+fn keep_for_later(bytes: &[u8]) -> bool {
+    MEANWHILE.with_borrow_mut(|meanwhile| match meanwhile {
+        Some(reports) => {
+            reports.push(bytes.to_vec());
+            true
+        }
+        None => false,
+    })
+}
+
+/// Without the tenders: what is told of may be in the hands of one.
 fn report_piece(bytes: &[u8]) {
-    // The collector may be what reports.
-    if let Err(error) = write_in_turn(libc::STDERR_FILENO, bytes, false)
+    if let Err(error) = in_turn(libc::STDERR_FILENO, bytes, None)
         && error.code == codes::INTERRUPTED
     {
         finish::note_interrupted();
     }
 }
 
-fn take_turn(arena: &Arena, is_error: bool, length: usize) -> Result<Option<Guard<'_>>> {
+fn take_turn(
+    arena: &Arena,
+    is_error: bool,
+    length: usize,
+    tends: bool,
+) -> Result<Option<Guard<'_>>> {
     let Some(turn) = arena.output_turn(is_error, length) else {
         return Ok(None);
     };
     let mut taken = turn.try_lock();
     while taken.is_none() {
         look()?;
+        if tends {
+            tenders::tend();
+        }
+        outlet::settle();
+        flow::serve_awaited(&mut Vec::new());
         taken = turn.lock_within(TURN);
     }
     Ok(taken)
@@ -184,17 +229,13 @@ pub fn open(path: &str, flags: i32, place: Option<Span>) -> Result<io::Result<At
     let Ok(path) = &CString::new(&*name::bytes(path)) else {
         return Ok(Err(ErrorKind::InvalidInput.into()));
     };
-    let new = |file: OwnedFd| Attentive {
-        tends: true,
-        ..Attentive::new(file.into())
-    };
-    let call = || blocking::open(path, flags, MODE).map(new);
+    let call = || blocking::open(path, flags, MODE).map(|file| Attentive::new(file.into()));
     if !is_pipe(path) {
-        return heard(false, call);
+        return heard(None, call);
     }
     let arena = crate::process::start()?;
     let spec = WaitSpec::new(Operation::File, &[], place);
-    let serving = Serving::begin();
+    let mut serving = Serving::default();
     let since = clock::now();
     loop {
         tenders::tend();
@@ -225,27 +266,28 @@ fn is_pipe(path: &CStr) -> bool {
 /// inside of the one that a read or a write gives ([`broken_off`]), because much of the standard library passes on only such.
 pub struct Attentive<F = File> {
     file: F,
-    /// What this process looks after is looked after while it waits.
-    tends: bool,
     /// A write has been broken off: whoever throws the rest away by trying once more (as buffers do) must not wait again.
     is_broken: bool,
+    /// Whether the tenders run where it lets this process wait.
+    tends: bool,
 }
 
 impl<F: AsFd> Attentive<F> {
-    /// A file of which nothing has been broken off. It may be a part of what children inherit: they must not find it in use for good.
+    /// A file of which nothing has been broken off. A child of this process may be forked where it lets this process wait: what is
+    /// borrowed then is so in the child for good.
     pub fn new(file: F) -> Attentive<F> {
         Attentive {
             file,
-            tends: false,
             is_broken: false,
+            tends: true,
         }
     }
 
-    /// The same file, now a part of what children inherit.
-    pub fn kept(self) -> Attentive<F> {
+    /// As [`Attentive::new`], without the tenders: for what was waited for before.
+    pub fn undivided(file: F) -> Attentive<F> {
         Attentive {
             tends: false,
-            ..self
+            ..Attentive::new(file)
         }
     }
 
@@ -261,7 +303,8 @@ impl<F: AsFd> Attentive<F> {
 
 impl<F: AsFd> io::Read for Attentive<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        carried(heard(self.tends, || {
+        let end = Interest::Readable(self.descriptor());
+        carried(heard(self.tends.then_some(end), || {
             blocking::read(self.descriptor(), buffer)
         }))
     }
@@ -272,7 +315,10 @@ impl<F: AsFd> io::Write for Attentive<F> {
         if self.is_broken {
             return Ok(bytes.len());
         }
-        let done = heard(self.tends, || blocking::write(self.descriptor(), bytes));
+        let end = Interest::Writable(self.descriptor());
+        let done = heard(self.tends.then_some(end), || {
+            blocking::write(self.descriptor(), bytes)
+        });
         self.is_broken = done.is_err();
         carried(done)
     }

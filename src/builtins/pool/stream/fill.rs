@@ -318,7 +318,11 @@ impl Tender for Stream {
             self.keep_meanwhile();
         }
         // What fails is tried again when the reading goes on.
-        if self.draft.try_borrow_mut().is_ok() && self.running.try_borrow_mut().is_ok() {
+        let relay = self.relay.as_ref();
+        if self.draft.try_borrow_mut().is_ok()
+            && self.running.try_borrow_mut().is_ok()
+            && relay.is_none_or(|relay| relay.try_borrow_mut().is_ok())
+        {
             let _ = self.hand_in_draft();
         }
         if let Ok(mut running) = self.running.try_borrow_mut() {
