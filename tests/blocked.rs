@@ -203,6 +203,22 @@ try { p.join() } catch e { }"#,
     ),
 ];
 
+/// One process is stopped in the middle of its text, and the print of another has its turn all the same. It stops again behind that.
+const STOPPED: &str = r#"
+fn state(p) { fs.read("/proc/{p.pid}/stat").split(") ")[1][0] }
+let a = spawn { done("begun"); print("y" * 1_000_000); sleep(1ms); done("continued") }
+while not path.exists("done-begun") { sleep(1ms) }
+sleep(100ms)
+a.signal("STOP")
+while state(a) != "T" { sleep(1ms) }
+done("before")
+print("z")
+done("printed")
+while state(a) != "T" { sleep(1ms) }
+if path.exists("done-continued") { done("too-early") }
+a.signal("CONT")
+join a"#;
+
 /// Starts a script in a directory of its own. It tells on standard error that it is ready, unless that is what nobody reads.
 fn start(folder: &Path, code: &str, stuck_at_error: bool) -> Child {
     let (tell, code) = match stuck_at_error {
@@ -308,33 +324,46 @@ fn what_a_process_looks_after_goes_on_while_others_let_it_wait() {
 #[test]
 fn what_a_process_looks_after_goes_on_while_nobody_reads_its_print() {
     for (name, code) in PRINTING {
-        let folder = tempfile::tempdir().unwrap();
-        // Reports go the same way: they wait for the turn of the text, or for its end.
-        let (mut reader, writer) = std::io::pipe().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
-            .args(["-e", &format!("{BEFORE}{code}")])
-            .current_dir(folder.path())
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(writer.try_clone().unwrap())
-            .stderr(writer)
-            .spawn()
-            .unwrap();
-        let begin = Instant::now();
-        while !folder.path().join("done-before").exists() {
-            if begin.elapsed() > PATIENCE {
-                let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
-                panic!("{name}: it looks after nothing");
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let told = std::thread::spawn(move || {
-            let mut told = String::new();
-            reader.read_to_string(&mut told).map(|_| told)
-        });
-        end_of(name, &mut child);
-        let told = told.join().unwrap().unwrap();
+        let (told, _) = read_late(name, code);
         let text = "y".repeat(1_000_000) + "\n";
         assert!(told.contains(&text), "{name}: cut, {} bytes", told.len());
     }
+}
+
+#[test]
+fn who_is_stopped_in_the_middle_of_a_print_lets_others_print() {
+    let (told, left) = read_late("stopped", STOPPED);
+    assert_eq!(told, "y".repeat(1_000_000) + "\nz\n");
+    assert_eq!(left, ["before", "begun", "continued", "printed"]);
+}
+
+/// Runs a script whose output nobody reads before the file `done-before` is there: what it has printed, and the files that it leaves
+/// behind.
+fn read_late(name: &str, code: &str) -> (String, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    // Reports go the same way: they wait for the turn of the text, or for its end.
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_par"))
+        .args(["-e", &format!("{BEFORE}{code}")])
+        .current_dir(folder.path())
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone().unwrap())
+        .stderr(writer)
+        .spawn()
+        .unwrap();
+    let begin = Instant::now();
+    while !folder.path().join("done-before").exists() {
+        if begin.elapsed() > PATIENCE {
+            let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
+            panic!("{name}: it looks after nothing");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let told = std::thread::spawn(move || {
+        let mut told = String::new();
+        reader.read_to_string(&mut told).map(|_| told)
+    });
+    end_of(name, &mut child);
+    (told.join().unwrap().unwrap(), left_in(folder.path()))
 }

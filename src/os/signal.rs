@@ -24,6 +24,9 @@ pub const TIME_OVER: u32 = 32;
 /// This process was stopped in the middle of a step and goes on to its end only (see [`super::stopped`]).
 pub const STOP_AGAIN: u32 = 64;
 
+/// The same, as soon as it has let go of what others wait for (the turn to print): a call of the system is not cut short by it.
+pub const STOP_LATER: u32 = 128;
+
 /// What ends whatever this process is at, or stops it.
 pub const URGENT: u32 = INTERRUPTED | CANCELLED | TIME_OVER | STOP_AGAIN;
 
@@ -76,6 +79,12 @@ pub fn take(bits: u32) -> u32 {
         return 0;
     }
     POLL.fetch_and(!bits, Ordering::SeqCst) & bits
+}
+
+/// Puts a bit in the place of another that is set, in one step: a handler that takes the one down takes down the other as well.
+pub(super) fn turn_into(from: u32, to: u32) {
+    let turned = |word: u32| (word & from != 0).then_some(word & !from | to);
+    let _ = POLL.fetch_update(Ordering::SeqCst, Ordering::SeqCst, turned);
 }
 
 /// The signal by which a process is told that it was cancelled: a realtime signal, so that scripts keep USR1 and USR2.
@@ -150,7 +159,7 @@ fn note(signal: libc::c_int, info: *const libc::siginfo_t) {
         if unsafe { super::stopped::is_for_a_step(info) } {
             STOP_AGAIN
         } else {
-            POLL.fetch_and(!STOP_AGAIN, Ordering::SeqCst);
+            POLL.fetch_and(!(STOP_AGAIN | STOP_LATER), Ordering::SeqCst);
             0
         }
     } else if signal == super::limit::SIGNAL {

@@ -105,3 +105,13 @@ pub fn stop_again() {
         fork::send_signal(fork::pid(), libc::SIGSTOP);
     }
 }
+
+/// In the middle of what others wait for: the stop is put off until [`stop_soon`].
+pub fn put_off() {
+    signal::turn_into(signal::STOP_AGAIN, signal::STOP_LATER);
+}
+
+/// Behind that: this process stops where it looks next.
+pub fn stop_soon() {
+    signal::turn_into(signal::STOP_LATER, signal::STOP_AGAIN);
+}

@@ -110,7 +110,10 @@ pub fn collect() {
 /// an open scope is a `Cancelled` too. Before that, whoever was left asleep for a moment is woken.
 pub fn check() -> Result<()> {
     debts::pay();
-    stopped::stop_again();
+    match wait::has_turn() {
+        true => stopped::put_off(),
+        false => stopped::stop_again(),
+    }
     doom::check();
     let happened = signal::take(
         signal::INTERRUPTED

@@ -22,8 +22,8 @@ pub(super) use outside::program_of;
 pub use outside::{Program, outside};
 use record::Record;
 use std::sync::atomic::{AtomicU64, Ordering};
-pub(super) use system::forget_all;
 pub use system::{Attentive, attend, attend_carried, broken_off, open, report, write};
+pub(super) use system::{forget_all, has_turn};
 
 numbered! {
     /// What a process can wait in.

@@ -12,6 +12,7 @@ use crate::diag::{self, Result, codes};
 use crate::os::alarm::{self, Setter};
 use crate::os::poll::{self, Interest};
 use crate::os::robust::Guard;
+use crate::os::stopped::{self, Keeper};
 use crate::os::{blocking, clock, name};
 use crate::process::pool::outlet;
 use crate::process::{finish, flow, scope, signals, tenders};
@@ -24,6 +25,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 
 /// How long the turn to print is waited for without a look at anything else: who has it is in the middle of a long text.
 const TURN: u64 = 20_000_000;
@@ -94,6 +96,11 @@ thread_local! {
     static MEANWHILE: RefCell<Option<Vec<Vec<u8>>>> = const { RefCell::new(None) };
 }
 
+/// Whether this process is in the middle of a text, so that others wait for their turns.
+pub(in crate::process) fn has_turn() -> bool {
+    MEANWHILE.with_borrow(Option::is_some)
+}
+
 /// In a new child: the text is its parent's.
 pub(in crate::process) fn forget_all() {
     MEANWHILE.set(None);
@@ -121,6 +128,7 @@ fn in_turn(descriptor: RawFd, bytes: &[u8], end: Option<Interest>) -> Result<io:
     let written = put(descriptor, bytes, end);
     let meanwhile = MEANWHILE.take();
     drop(turn);
+    stopped::stop_soon();
     meanwhile.iter().flatten().for_each(|bytes| report(bytes));
     written
 }
@@ -206,7 +214,12 @@ fn take_turn(
         return Ok(None);
     };
     let mut taken = turn.try_lock();
+    let mut keeper = Keeper::default();
+    let holder = || turn.word().load(Ordering::Acquire) & libc::FUTEX_TID_MASK;
     while taken.is_none() {
+        // Who is stopped in the middle of his text comes to its end first.
+        let found = holder();
+        keeper.look(found as i32, || holder() == found);
         look()?;
         if tends {
             tenders::tend();
