@@ -116,6 +116,9 @@ pub struct WaitSpec<'a> {
     pub place: Option<Span>,
     /// The monotonic instant at which it gives up; `None` for never.
     pub deadline: Option<u64>,
+    /// The monotonic instant at which it returns as if it gave up, because the caller wants to look at other things and waits anew then:
+    /// that ends nothing, so who waits like this can be part of a deadlock.
+    pub look_again: Option<u64>,
     /// A process whose death ends the wait or changes it (the holder of a lock, the target of a join): the kernel wakes
     /// us at its death; without it, deaths are found within a slice.
     pub watch: Option<SlotRef>,
@@ -141,6 +144,7 @@ impl<'a> WaitSpec<'a> {
             objects,
             place,
             deadline: None,
+            look_again: None,
             watch: None,
             watch_word: None,
             program: None,
@@ -194,7 +198,7 @@ const WAITS_TO_PROBE: u64 = 64;
 /// Waits of this process that came to spinning.
 static WAITS: AtomicU64 = AtomicU64::new(1);
 
-/// Waits until `condition` gives something. `Ok(None)`: the deadline came first. An error of the condition ends the wait
+/// Waits until `condition` gives something. `Ok(None)`: the deadline, or the time to look again, came first. An error of the condition ends the wait
 /// too; other errors are `Interrupted`, `Cancelled`, `Deadlock` and `EndOfStream`.
 ///
 /// The condition is tried at once, so an operation that need not wait costs nothing here. It must not keep an object's
@@ -376,11 +380,11 @@ impl Sleep<'_> {
             record.check_verdict(spec)?;
             let now = clock::now();
             let mut until = now + self.slice;
-            if let Some(deadline) = spec.deadline {
-                if now >= deadline {
+            if let Some(end) = spec.deadline.into_iter().chain(spec.look_again).min() {
+                if now >= end {
                     return Ok(Slept::Over(None));
                 }
-                until = until.min(deadline);
+                until = until.min(end);
             }
             if let Some(deadline) = scope::nearest_deadline() {
                 scope::check_deadline()?;

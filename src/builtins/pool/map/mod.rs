@@ -314,7 +314,7 @@ impl Map {
         // The job alone: its workers hold it, and the end of one wakes its parent wherever it waits.
         let awaited = [self.job.awaited()];
         let mut spec = WaitSpec::new(Operation::Pool, &awaited, self.place);
-        spec.deadline = self.next_deadline();
+        spec.look_again = self.next_look();
         let news = || {
             let mut journals = self.journal.iter();
             let over = self.has_failed()
@@ -337,7 +337,7 @@ impl Map {
     }
 
     /// When the bar wants to be drawn, or the journal to be looked at.
-    fn next_deadline(&self) -> Option<u64> {
+    fn next_look(&self) -> Option<u64> {
         let bar = self.bar.is_some().then(|| clock::deadline(0.1));
         // A long claim is written down item by item, though it only tells of its end.
         let looks = self.journal.is_some() || self.relaying.is_some();

@@ -297,7 +297,10 @@ impl Stream {
             let look = self
                 .has_journal()
                 .then(|| clock::deadline(keep::LOOK_EVERY as f64 / 1e9));
-            let over = self.plan.pool.wait_for(context, &awaited, look, ready)?;
+            let over = self
+                .plan
+                .pool
+                .wait_or_look(context, &awaited, look, ready)?;
             if look.is_some() && over.is_none() {
                 self.keep()?;
                 continue;

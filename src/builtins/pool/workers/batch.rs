@@ -336,7 +336,7 @@ impl Batch {
             .map(|given| given.future.future.awaited())
             .collect();
         // Of a long hand-out what is finished is written down and told item by item, though it only tells of its end.
-        let deadline = match self.journal.is_some() || self.relay.is_some() {
+        let look = match self.journal.is_some() || self.relay.is_some() {
             true => Some(clock::deadline(0.05)),
             false => self.bar.is_some().then(|| clock::deadline(0.1)),
         };
@@ -347,7 +347,7 @@ impl Batch {
                 .any(|given| given.future.future.state().is_final());
             any.then_some(())
         };
-        self.pool.wait_for(context, &awaited, deadline, over)?;
+        self.pool.wait_or_look(context, &awaited, look, over)?;
         Ok(())
     }
 

@@ -387,6 +387,29 @@ impl Pool {
         deadline: Option<u64>,
         ready: impl Fn() -> Option<T>,
     ) -> Outcome<Option<T>> {
+        let until = |spec: &mut WaitSpec<'_>| spec.deadline = deadline;
+        self.wait_until(context, awaited, until, ready)
+    }
+
+    /// As [`Pool::wait_for`]; `None` when it is time to look at something else, which is no time-out.
+    pub fn wait_or_look<T>(
+        &self,
+        context: &mut dyn Context,
+        awaited: &[Awaited<'_>],
+        look_again: Option<u64>,
+        ready: impl Fn() -> Option<T>,
+    ) -> Outcome<Option<T>> {
+        let until = |spec: &mut WaitSpec<'_>| spec.look_again = look_again;
+        self.wait_until(context, awaited, until, ready)
+    }
+
+    fn wait_until<T>(
+        &self,
+        context: &mut dyn Context,
+        awaited: &[Awaited<'_>],
+        until: impl Fn(&mut WaitSpec<'_>),
+        ready: impl Fn() -> Option<T>,
+    ) -> Outcome<Option<T>> {
         enum News<T> {
             Ready(T),
             Callback,
@@ -403,7 +426,7 @@ impl Pool {
             objects.extend_from_slice(awaited.get(..NAMED).unwrap_or(awaited));
             objects.extend(self.callback_futures((NAMED + 1).saturating_sub(objects.len())));
             let mut spec = WaitSpec::new(Operation::Pool, &objects, place);
-            spec.deadline = deadline;
+            until(&mut spec);
             spec.watch = self.tasks.owner().filter(|_| self.owner != fork::pid());
             let news = willing::when(leavings, || {
                 wait::wait(&spec, || {
