@@ -234,7 +234,9 @@ impl<'a> Record<'a> {
     /// Whether nobody else is to tell of its failure: somebody has looked after its end, or somebody alive waits for it in order to. It
     /// is asked at the instant that matters, for who waits may give up, or die, at any time.
     pub fn is_seen(&self) -> bool {
-        self.flags() & OBSERVED != 0 || self.is_joined()
+        let is_observed = || self.flags() & OBSERVED != 0;
+        // Who has looked after it says so before it is no longer one that waits: between two looks it may have become the one from the other.
+        is_observed() || self.is_joined() || is_observed()
     }
 
     /// Whether somebody alive waits for its end and will look after that. A look at the whole table: only for ends that are failures.
