@@ -37,7 +37,7 @@
 //! | --- | --- |
 //! | [`source`] | texts and places in them |
 //! | [`diag`] | one structure for every error and warning, the error reference, drawing |
-//! | [`limits`], [`operator`], [`constructs`] | every limit with its reason; the operators; the options of constructs |
+//! | [`limits`], [`room`], [`operator`], [`constructs`] | every limit with its reason; memory that may be refused; the operators; the options of constructs |
 //! | [`syntax`] | text to tree |
 //! | [`check`] | what each name means, what each body captures, what is probably a mistake |
 //! | [`value`] | values and the collected heap |
@@ -68,6 +68,7 @@ pub mod operator;
 pub mod os;
 pub mod process;
 pub mod program;
+pub mod room;
 pub mod source;
 pub mod syntax;
 pub mod value;

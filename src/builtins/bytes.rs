@@ -3,6 +3,8 @@
 use super::encoding::Coding;
 use super::{Table, arguments};
 use crate::limits::MAX_STRING;
+use crate::room;
+use crate::value::native::make_room;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::text::checked;
 use crate::value::{Value, operate};
@@ -89,9 +91,18 @@ fn rfind(_: &mut dyn Context, args: Args<'_>) -> Outcome {
     ))
 }
 
+fn add_part(joined: &mut Vec<u8>, part: &[u8]) -> Outcome<()> {
+    if !room::reserve(joined, part.len()) {
+        return Err(room::error("join", joined.len() + part.len()).into());
+    }
+    joined.extend_from_slice(part);
+    Ok(())
+}
+
 fn hex(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let data = receiver(args);
     operate::within("hex", data.len().saturating_mul(2), MAX_STRING)?;
+    make_room(context, "hex", data.len() * 2)?;
     let mut text = String::with_capacity(data.len() * 2);
     for byte in data {
         // Writing to a String cannot fail.
@@ -106,9 +117,9 @@ fn join(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     for at in 0..items.len() {
         let item = items.get(at).unwrap_or(Value::Nil);
         if at > 0 {
-            joined.extend_from_slice(receiver(args));
+            add_part(&mut joined, receiver(args))?;
         }
-        joined.extend_from_slice(part("join", "items", &item)?);
+        add_part(&mut joined, part("join", "items", &item)?)?;
         operate::within("join", joined.len(), MAX_STRING)?;
     }
     Ok(Value::bytes(context.heap(), joined))

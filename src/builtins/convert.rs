@@ -4,7 +4,9 @@ use super::{Table, arguments, gather};
 use crate::diag::{self, codes};
 use crate::limits::{MAX_ITEMS, MAX_STRING};
 use crate::process::signals;
+use crate::room;
 use crate::value::map::{self, Map, Set};
+use crate::value::native::make_room;
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::{Value, access, operate, show, text};
 use std::borrow::Cow;
@@ -37,10 +39,14 @@ fn to_bytes(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         Value::Int(_) => {
             let size = arguments::size("bytes", "value", &args[0])?;
             operate::within("bytes", size, MAX_STRING)?;
+            make_room(context, "bytes", size)?;
             vec![0; size]
         }
         value => match value.as_str() {
-            Some(text) => text.as_bytes().to_vec(),
+            Some(text) => {
+                make_room(context, "bytes", text.len())?;
+                text.as_bytes().to_vec()
+            }
             None => return bytes_of_items(context, *value),
         },
     };
@@ -63,7 +69,8 @@ fn bytes_of_items(context: &mut dyn Context, items: Value) -> Outcome {
         };
         operate::within("bytes", data.len() + 1, MAX_STRING)?;
         let rule = "must have ints from 0 to 255";
-        data.push(byte.ok_or_else(|| arguments::refuse("bytes", "value", rule, &item))?);
+        let byte = byte.ok_or_else(|| arguments::refuse("bytes", "value", rule, &item))?;
+        room::push(&mut data, byte);
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(Value::bytes(context.heap(), data))

@@ -6,6 +6,7 @@ use super::scarce::Scarce;
 use crate::process::held;
 use crate::process::wait::Attentive;
 use crate::program::streams::Transform;
+use crate::room;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::rc::Rc;
@@ -66,6 +67,9 @@ impl Stream {
             self.used = 0;
         }
         let before = self.ahead.len();
+        if !room::reserve(&mut self.ahead, CHUNK) {
+            return Err(std::io::ErrorKind::OutOfMemory.into());
+        }
         self.ahead.resize(before + CHUNK, 0);
         let room = self.ahead.get_mut(before..).unwrap_or_default();
         // What another file of this process holds back may be for this one.
@@ -94,6 +98,9 @@ impl Stream {
 
     /// Gives out so many bytes of what was read, or all.
     pub(super) fn take(&mut self, count: usize) -> Vec<u8> {
+        if self.used == 0 && count >= self.ahead.len() && count >= room::LARGE {
+            return std::mem::take(&mut self.ahead);
+        }
         let end = self.used.saturating_add(count).min(self.ahead.len());
         let taken = self.ahead.get(self.used..end).unwrap_or_default().to_vec();
         self.used = end;

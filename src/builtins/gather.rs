@@ -7,7 +7,7 @@ use crate::value::Value;
 use crate::value::heap::Gc;
 use crate::value::list::{Items, List};
 use crate::value::native::IterBox;
-use crate::value::native::{Context, Fault, Looks, NativeIter, Outcome};
+use crate::value::native::{Context, Fault, Looks, NativeIter, Outcome, make_room};
 use crate::value::operate;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -106,6 +106,7 @@ pub fn list(context: &mut dyn Context) -> Gc<List> {
 /// A new list (kept alive) of all items of a value.
 pub fn collect(context: &mut dyn Context, function: &str, value: Value) -> Outcome<Gc<List>> {
     if let Value::List(list) = value {
+        make_room(context, function, list.items().bytes())?;
         return Ok(copy(context, list));
     }
     if let Value::Range(range) = value
@@ -116,6 +117,7 @@ pub fn collect(context: &mut dyn Context, function: &str, value: Value) -> Outco
             usize::try_from(len).unwrap_or(usize::MAX),
             MAX_ITEMS,
         )?;
+        make_room(context, function, len as usize * 8)?;
         let numbers = (0..len).filter_map(|at| range.get(at)).collect();
         let list = List::from_items(context.heap(), Items::Ints(numbers));
         context.protect(Value::List(list));

@@ -5,6 +5,7 @@ use crate::diag::{self, codes};
 use crate::limits::MAX_ITEMS;
 use crate::value::heap::Gc;
 use crate::value::list::{Items, List};
+use crate::value::native::make_room;
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::{Value, compare, operate, show};
 
@@ -86,6 +87,11 @@ fn extend(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     // A copy first: `xs.extend(xs)` must end.
     let more = gather::collect(context, "extend", args[1])?;
     operate::within("extend", list.len() + more.len(), MAX_ITEMS)?;
+    make_room(
+        context,
+        "extend",
+        list.items().bytes() + more.items().bytes(),
+    )?;
     list.edit(context.heap(), |items| items.extend(more.items()));
     Ok(Value::Nil)
 }
@@ -142,6 +148,7 @@ fn insert(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let list = receiver(args)?;
     let at = clamp(arguments::int("insert", "index", &args[1])?, list.len());
     operate::within("insert", list.len() + 1, MAX_ITEMS)?;
+    make_boxable(context, "insert", list, args[2])?;
     list.edit(context.heap(), |items| match (&mut *items, args[2]) {
         (Items::Ints(ints), Value::Int(i)) => ints.insert(at, i),
         (Items::Floats(floats), Value::Float(f)) => floats.insert(at, f),
@@ -200,8 +207,24 @@ fn pop(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn push(context: &mut dyn Context, args: Args<'_>) -> Outcome {
-    receiver(args)?.push(context.heap(), args[1]);
+    let list = receiver(args)?;
+    make_boxable(context, "push", list, args[1])?;
+    list.push(context.heap(), args[1]);
     Ok(Value::Nil)
+}
+
+/// Makes room for a long list of unboxed items to become one of values, where `item` is of another kind.
+#[inline]
+fn make_boxable(
+    context: &mut dyn Context,
+    function: &str,
+    list: Gc<List>,
+    item: Value,
+) -> Outcome<()> {
+    match list.items().boxes_for(item) {
+        true => make_room(context, function, list.len() * 16),
+        false => Ok(()),
+    }
 }
 
 fn remove(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -235,6 +258,7 @@ fn slice(context: &mut dyn Context, args: Args<'_>) -> Outcome {
         count: end.saturating_sub(start),
         step: 1,
     };
+    make_room(context, "slice", part.count.saturating_mul(16))?;
     let items = list.items().slice(part);
     Ok(Value::List(List::from_items(context.heap(), items)))
 }
@@ -243,6 +267,7 @@ fn sort(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let list = receiver(args)?;
     let (key, reverse) = sequences::sort_options("sort", &args[1], &args[2])?;
     let len = list.len();
+    make_room(context, "sort", list.items().bytes())?;
     let private = gather::copy(context, list);
     let sorted = sorting::sorted(context, private, key, reverse)?;
     if list.len() != len {

@@ -7,6 +7,7 @@ use crate::os::{fork, name};
 use crate::process::pool::tail;
 use crate::process::signals;
 use crate::process::wait::Attentive;
+use crate::room;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, operate, show};
 use std::io::Read;
@@ -62,6 +63,10 @@ fn line(function: &str, args: Args<'_>) -> Outcome<String> {
     for (at, value) in args[2..].iter().enumerate() {
         if at > 0 {
             text.push_str(separator);
+        }
+        let more = value.as_str().map_or(0, str::len) + 64;
+        if !room::reserve_text(&mut text, more) {
+            return Err(room::error("print", text.len() + more).into());
         }
         match value.as_str() {
             Some(bare) => text.push_str(bare),

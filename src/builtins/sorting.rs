@@ -5,6 +5,7 @@ use crate::value::Value;
 use crate::value::compare;
 use crate::value::heap::Gc;
 use crate::value::list::{Items, List};
+use crate::value::native::make_room;
 use crate::value::native::{Context, Outcome};
 use crate::value::operate;
 use std::cmp::Ordering;
@@ -76,6 +77,17 @@ fn in_pieces<T>(
 }
 
 fn sort_items(context: &mut dyn Context, list: Gc<List>, reverse: bool) -> Outcome<Items> {
+    // A copy, the half that is merged beside it, and for other items their order.
+    let several = if matches!(list.items(), Items::Any(_)) {
+        4
+    } else {
+        2
+    };
+    make_room(
+        context,
+        "sort",
+        list.items().bytes().saturating_mul(several),
+    )?;
     match list.items() {
         Items::Ints(ints) => {
             let mut ints = ints.clone();

@@ -2,6 +2,7 @@
 
 use crate::diag::{self, Field, codes};
 use crate::os::{self, name};
+use crate::process::signals;
 use crate::process::wait::{self, Attentive};
 use crate::value::native::{Context, Fault, Outcome};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
@@ -88,6 +89,9 @@ pub fn retry<T>(
         match step() {
             Ok(done) => return Ok(done),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => context.poll()?,
+            Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                return Err(signals::memory_used_up().into());
+            }
             Err(error) => return Err(failed(function, path, &error)),
         }
     }

@@ -4,6 +4,7 @@ use super::encoding::Coding;
 use super::{Table, arguments};
 use crate::limits::MAX_STRING;
 use crate::process::signals;
+use crate::value::native::make_room;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::text::{char_count, checked};
 use crate::value::{Value, operate};
@@ -55,6 +56,7 @@ fn capitalize(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn chars(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut buffer = [0; 4];
+    make_room(context, "chars", args[0].text_len().saturating_mul(16))?;
     let heap = context.heap();
     let mut chars = Vec::with_capacity(args[0].text_len());
     for c in receiver(args).chars() {
@@ -66,6 +68,7 @@ fn chars(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 
 fn encode(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let text = receiver(args);
+    make_room(context, "encode", text.len())?;
     let data = match Coding::given("encode", &args[1], &args[2])? {
         None => text.as_bytes().to_vec(),
         Some(coding) => coding.encode("encode", text, true)?,
@@ -148,6 +151,8 @@ fn changed(
     mut change: impl FnMut(&mut String, &str),
 ) -> Outcome {
     let text = receiver(args);
+    // Without a blank it is one piece, which is changed beside it.
+    make_room(context, "a changed text", text.len().saturating_mul(2))?;
     let mut all = String::with_capacity(text.len());
     for piece in pieces(text) {
         change(&mut all, piece);
@@ -304,6 +309,8 @@ fn pad(
             .saturating_add(rest.saturating_mul(fill.len())),
         MAX_STRING,
     )?;
+    let bytes = receiver(args).len() + rest.saturating_mul(fill.len()).saturating_mul(2);
+    make_room(context, function, bytes)?;
     let front = left(rest, width);
     let text = [
         &fill.repeat(front),
@@ -324,6 +331,7 @@ fn zfill(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let text = receiver(args);
     let rest = width.saturating_sub(args[0].text_len());
     operate::within("zfill", text.len().saturating_add(rest), MAX_STRING)?;
+    make_room(context, "zfill", text.len() + rest.saturating_mul(2))?;
     let digits = text.trim_start_matches(['+', '-']);
     let sign = if text.len() - digits.len() <= 1 {
         &text[..text.len() - digits.len()]

@@ -6,6 +6,8 @@ use super::{Table, arguments, gather};
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::process::signals;
+use crate::room;
+use crate::value::native::make_room;
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::text::{char_count, checked};
 use crate::value::{Value, operate, show};
@@ -174,6 +176,10 @@ pub fn join_items(context: &mut dyn Context, separator: &str, items: Value) -> O
     let mut text = String::new();
     let mut first = true;
     gather::every(context, "join", items, |_, item| {
+        let more = item.as_str().map_or(64, str::len) + separator.len();
+        if !room::reserve_text(&mut text, more) {
+            return Err(room::error("join", text.len() + more).into());
+        }
         if !std::mem::take(&mut first) {
             text.push_str(separator);
         }
@@ -220,7 +226,7 @@ pub fn strings<'a>(context: &mut dyn Context, parts: impl IntoIterator<Item = &'
     let heap = context.heap();
     let mut list = Vec::new();
     for part in parts {
-        list.push(Value::str(heap, part));
+        room::push(&mut list, Value::str(heap, part));
         signals::check_urgent()?;
     }
     Ok(Value::list(heap, list))
@@ -254,6 +260,7 @@ fn replace(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     if count == 0 {
         return Ok(args[0]);
     }
+    make_room(context, "replace", size)?;
     let (mut replaced, mut end) = (String::with_capacity(size), 0);
     for at in places(text, old).take(count) {
         replaced.push_str(text.get(end..at).unwrap_or_default());

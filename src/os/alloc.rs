@@ -8,6 +8,7 @@
 //! advised to have huge pages, and what it copies to stands in small pages before anybody can advise anything.)
 #![allow(unsafe_code)]
 
+use super::reserve;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +22,8 @@ const LARGE: usize = 4 << 20;
 const LEAD: usize = 1 << 20;
 /// Mappings are as long as a multiple of this, which the pages of every machine divide.
 const PAGE: usize = 64 << 10;
+/// Where the kernel puts a mapping is a multiple of this at least.
+const SYSTEM_PAGE: usize = 4096;
 
 /// See the text of this file.
 pub struct Allocator;
@@ -38,20 +41,20 @@ unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if is_large(&layout) {
-            return map(&layout);
+            return again(layout.size(), || map(&layout));
         }
         // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is that of `System` (below too).
-        unsafe { System.alloc(layout) }
+        again(layout.size(), || unsafe { System.alloc(layout) })
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if is_large(&layout) {
             // A fresh mapping is zero.
-            return map(&layout);
+            return again(layout.size(), || map(&layout));
         }
         // SAFETY: see above.
-        unsafe { System.alloc_zeroed(layout) }
+        again(layout.size(), || unsafe { System.alloc_zeroed(layout) })
     }
 
     #[inline]
@@ -60,8 +63,10 @@ unsafe impl GlobalAlloc for Allocator {
         let new = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         match (is_large(&layout), is_large(&new)) {
             // SAFETY: see above; a piece that is not large is the system's.
-            (false, false) => unsafe { System.realloc(old, layout, size) },
-            (true, true) => resize(old, &layout, size),
+            (false, false) => again(size, || unsafe { System.realloc(old, layout, size) }),
+            (true, true) => again(size.saturating_sub(layout.size()), || {
+                resize(old, &layout, size)
+            }),
             // SAFETY: both pieces are as long as what is copied, and the new one is fresh.
             _ => unsafe {
                 let piece = self.alloc(new);
@@ -84,6 +89,28 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
+/// Gets a piece; where it is refused, again without some of the reserve. `bytes` are so many more.
+#[inline(always)]
+fn again(bytes: usize, get: impl Fn() -> *mut u8) -> *mut u8 {
+    let piece = get();
+    match piece.is_null() {
+        true => insist(bytes, &get),
+        false => piece,
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn insist(bytes: usize, get: &dyn Fn() -> *mut u8) -> *mut u8 {
+    while reserve::let_go(bytes) {
+        let piece = get();
+        if !piece.is_null() {
+            return piece;
+        }
+    }
+    ptr::null_mut()
+}
+
 /// Bytes of the mapping of a piece.
 fn length(size: usize) -> usize {
     size.next_multiple_of(PAGE)
@@ -94,7 +121,9 @@ fn length(size: usize) -> usize {
 fn map(layout: &Layout) -> *mut u8 {
     let length = length(layout.size());
     let protection = libc::PROT_READ | libc::PROT_WRITE;
-    let Some(place) = reserve(length, lead(layout), protection) else {
+    let place = map_at(length, lead(layout), protection);
+    // Without the room to choose a place it may stand anywhere.
+    let Some(place) = place.or_else(|| map_anywhere(length, layout, protection)) else {
         return ptr::null_mut();
     };
     // SAFETY: the range is ours; the advice changes no content, and if it is refused all stays as it was.
@@ -116,8 +145,14 @@ fn resize(old: *mut u8, layout: &Layout, wanted: usize) -> *mut u8 {
     if unsafe { libc::mremap(old.cast(), before, after, 0) } != libc::MAP_FAILED {
         return old;
     }
-    let Some(place) = reserve(after, lead(layout), libc::PROT_NONE) else {
-        return ptr::null_mut();
+    let Some(place) = map_at(after, lead(layout), libc::PROT_NONE) else {
+        // No room for both for a moment, but perhaps for one: then wherever the kernel wants it.
+        let is_anywhere = layout.align() <= SYSTEM_PAGE;
+        let flag = libc::MREMAP_MAYMOVE;
+        // SAFETY: as above.
+        let moved = is_anywhere.then(|| unsafe { libc::mremap(old.cast(), before, after, flag) });
+        let moved = moved.filter(|&moved| moved != libc::MAP_FAILED);
+        return moved.map_or(ptr::null_mut(), <*mut libc::c_void>::cast);
     };
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
     // SAFETY: as above, and the place is a mapping of ours of the new length that nobody knows yet.
@@ -139,7 +174,7 @@ fn lead(layout: &Layout) -> usize {
 }
 
 /// A new mapping, whose first huge page begins after so many bytes.
-fn reserve(length: usize, lead: usize, protection: libc::c_int) -> Option<usize> {
+fn map_at(length: usize, lead: usize, protection: libc::c_int) -> Option<usize> {
     let room = length.checked_add(HUGE)?;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a private mapping wherever the kernel wants it disturbs nobody.
@@ -151,6 +186,17 @@ fn reserve(length: usize, lead: usize, protection: libc::c_int) -> Option<usize>
     unmap(start as usize, place - start as usize);
     unmap(place + length, start as usize + room - place - length);
     Some(place)
+}
+
+/// A new mapping wherever the kernel has it, for a piece that may stand so.
+fn map_anywhere(length: usize, layout: &Layout, protection: libc::c_int) -> Option<usize> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    if layout.align() > SYSTEM_PAGE {
+        return None;
+    }
+    // SAFETY: as above.
+    let start = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, -1, 0) };
+    (start != libc::MAP_FAILED).then_some(start as usize)
 }
 
 /// Gives a range of ours back to the kernel.
@@ -165,6 +211,9 @@ fn unmap(start: usize, length: usize) {
 /// the kernel with each collection and asked for again, page by page: a third of the time of whoever took such messages.
 const KEPT: i32 = 32 << 20;
 
+/// Where address space is short, pieces from this size on are mappings of their own.
+const SIZEABLE: usize = 64 << 10;
+
 /// By how much the C library's memory grows at a time once it is large. What nobody has touched costs nothing.
 const GROWTH: i32 = 32 << 20;
 
@@ -173,12 +222,18 @@ static SMALL_FROM: AtomicUsize = AtomicUsize::new(0);
 
 /// Tells the C library's allocator what suits a heap that frees in bursts. To be called once, at the start.
 pub fn prepare() {
+    reserve::prepare();
     #[cfg(target_env = "gnu")]
     // SAFETY: mallopt only sets numbers of the allocator; there is one thread yet.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
-        // What is large is a mapping of its own (above); all else comes from the heap.
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE as i32);
+        // What is large is a mapping of its own (above); all else comes from the heap. Not where address space is short: what is
+        // free between small pieces is of no use for anything else.
+        let own_from = match reserve::is_kept() {
+            true => SIZEABLE,
+            false => LARGE,
+        };
+        libc::mallopt(libc::M_MMAP_THRESHOLD, own_from as i32);
         SMALL_FROM.store(libc::sbrk(0) as usize, Ordering::Relaxed);
     }
 }
@@ -196,7 +251,9 @@ pub fn prefer_huge() {
     unsafe {
         let end = libc::sbrk(0) as usize / HUGE * HUGE;
         if end >= from + HUGE {
-            libc::mallopt(libc::M_TOP_PAD, GROWTH);
+            if !reserve::is_kept() {
+                libc::mallopt(libc::M_TOP_PAD, GROWTH);
+            }
             let start = from.next_multiple_of(HUGE);
             libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE);
         }

@@ -25,6 +25,7 @@ pub mod poll;
 pub mod program;
 pub mod removal;
 pub mod replace;
+pub mod reserve;
 pub mod robust;
 pub mod signal;
 pub mod stopped;

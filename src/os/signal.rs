@@ -27,6 +27,9 @@ pub const STOP_AGAIN: u32 = 64;
 /// The same, as soon as it has let go of what others wait for (the turn to print): a call of the system is not cut short by it.
 pub const STOP_LATER: u32 = 128;
 
+/// The system has refused memory (see [`super::reserve`]).
+pub const MEMORY: u32 = 256;
+
 /// What ends whatever this process is at, or stops it.
 pub const URGENT: u32 = INTERRUPTED | CANCELLED | TIME_OVER | STOP_AGAIN;
 

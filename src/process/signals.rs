@@ -8,7 +8,7 @@ use super::{programs, reaper, scope, wait};
 use crate::arena::{self, Arena, Cell, SlotRef};
 use crate::diag::{Error, Result, codes};
 use crate::os::fork::{self, WaitStatus};
-use crate::os::{clock, signal, stopped};
+use crate::os::{clock, reserve, signal, stopped};
 use crate::source::Span;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -82,6 +82,49 @@ pub fn poll_word() -> &'static AtomicU32 {
 /// and calls [`collect`]. Asked once for each time.
 pub fn wants_collection() -> bool {
     signal::take(signal::COLLECT) != 0
+}
+
+/// Whether the system has refused memory since this was asked last: the machine then collects its heap, and asks [`is_memory_back`].
+pub fn is_memory_short() -> bool {
+    signal::take(signal::MEMORY) != 0
+}
+
+/// The same, where it is asked again.
+pub fn was_memory_refused() -> bool {
+    signal::poll_word().load(Ordering::Relaxed) & signal::MEMORY != 0
+}
+
+/// Whether the address space of this process has a limit.
+pub fn has_memory_limit() -> bool {
+    reserve::is_kept()
+}
+
+/// Has [`is_memory_short`] be true.
+pub fn tell_memory_is_short() {
+    reserve::raise_alarm();
+}
+
+/// Fills up the reserve for such a case; false when there is no room for it.
+pub fn is_memory_back() -> bool {
+    reserve::restore()
+}
+
+/// Whether the script is to be told that there was no room for it.
+pub fn is_shortage_news() -> bool {
+    reserve::is_to_be_told()
+}
+
+/// Gives back to the system what is free between what is in use.
+pub fn trim_memory() {
+    reserve::trim();
+}
+
+/// The error of a script that has used up what it may have. What it lets go of by that is collected soon.
+pub fn memory_used_up() -> Box<Error> {
+    want_collection();
+    let message = "the script has used up the memory that the limits of its process allow";
+    Error::new(codes::LIMIT, message)
+        .with_help("raise the limit (`ulimit -v`), or keep less at a time")
 }
 
 /// Has the machine collect its heap when it polls next.
@@ -168,11 +211,16 @@ pub fn is_urgent() -> bool {
 /// have no machine at hand: unlike a poll of the machine it collects nothing, so values may lie anywhere.
 ///
 /// # Errors
-/// `Interrupted` or `Cancelled`.
+/// `Interrupted` or `Cancelled`; `LimitExceeded` where memory has been used up meanwhile.
 #[inline]
 pub fn check_urgent() -> Result<()> {
-    match signal::poll_word().load(Ordering::Relaxed) & signal::URGENT {
+    match signal::poll_word().load(Ordering::Relaxed) & (signal::URGENT | signal::MEMORY) {
         0 => Ok(()),
+        signal::MEMORY if reserve::is_low() => {
+            signal::take(signal::MEMORY);
+            Err(memory_used_up())
+        }
+        signal::MEMORY => Ok(()),
         _ => check(),
     }
 }

@@ -6,6 +6,7 @@ use crate::limits::MAX_STRING;
 use crate::os::poll::Interest;
 use crate::os::terminal;
 use crate::process::programs::Pipe;
+use crate::room;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -48,6 +49,8 @@ pub struct Source {
     transform: Option<Box<dyn Transform>>,
     /// What came was refused by the transform; what was there before is still to be taken.
     spoilt: bool,
+    /// There was no memory for what came.
+    refused: bool,
     /// What came and was not taken yet.
     ahead: Vec<u8>,
     /// How much of that was taken.
@@ -174,31 +177,36 @@ impl Feed {
 }
 
 /// Reads what is there now into `to`, at most `most` bytes; closes the pipe at its end.
-fn pull(pipe: &mut Option<Pipe>, to: &mut Vec<u8>, most: usize) {
+/// False, with nothing lost, when there is no memory for it.
+fn pull(pipe: &mut Option<Pipe>, to: &mut Vec<u8>, most: usize) -> bool {
     let Some(file) = pipe else {
-        return;
+        return true;
     };
-    let (mut room, mut piece) = (most, FIRST);
-    while room > 0 {
+    let (mut left, mut piece) = (most, FIRST);
+    while left > 0 {
         let before = to.len();
-        to.resize(before + piece.min(room), 0);
+        if !room::reserve(to, piece.min(left)) {
+            return false;
+        }
+        to.resize(before + piece.min(left), 0);
         piece = CHUNK;
         let result = file.read(to.get_mut(before..).unwrap_or_default());
         to.truncate(before + *result.as_ref().unwrap_or(&0));
         match result {
             Ok(0) => {
                 *pipe = None;
-                return;
+                return true;
             }
-            Ok(count) => room -= count,
+            Ok(count) => left -= count,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
             Err(_) => {
                 *pipe = None;
-                return;
+                return true;
             }
         }
     }
+    true
 }
 
 impl Source {
@@ -208,6 +216,7 @@ impl Source {
             alive: None,
             transform: None,
             spoilt: false,
+            refused: false,
             ahead: Vec::new(),
             used: 0,
             most: MAX_STRING + 1,
@@ -273,7 +282,9 @@ impl Source {
         let room = self.most.saturating_sub(self.rest().len()).min(AT_ONCE);
         let Some(transform) = self.transform.as_mut().filter(|_| self.pipe.is_some()) else {
             let before = self.ahead.len();
-            pull(&mut self.pipe, &mut self.ahead, room);
+            if !pull(&mut self.pipe, &mut self.ahead, room) {
+                (self.refused, self.pipe) = (true, None);
+            }
             let new = self.ahead.get(before..).unwrap_or_default();
             self.tees.iter_mut().for_each(|tee| tee.add(new));
             if !self.kept {
@@ -282,11 +293,19 @@ impl Source {
             return;
         };
         let mut raw = Vec::new();
-        pull(&mut self.pipe, &mut raw, room);
+        let is_pulled = pull(&mut self.pipe, &mut raw, room);
         self.tees.iter_mut().for_each(|tee| tee.add(&raw));
         if self.kept && !transform.take(&raw, self.pipe.is_none(), &mut self.ahead) {
             (self.spoilt, self.pipe) = (true, None);
         }
+        if !is_pulled {
+            (self.refused, self.pipe) = (true, None);
+        }
+    }
+
+    /// Whether there was no memory for what came.
+    pub fn was_refused(&self) -> bool {
+        self.refused
     }
 
     /// Whether something of it has not gone yet where it goes as well.

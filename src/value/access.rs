@@ -13,13 +13,16 @@ use super::native::{Context, Fault, Outcome};
 use super::show;
 use crate::diag::{self, Field, codes};
 use crate::limits::MAX_SUGGESTED;
+use crate::room;
 
 /// `object[key]`.
 pub fn get_index(context: &mut dyn Context, object: Value, key: Value) -> Outcome {
     match object {
         Value::List(list) => match key {
             Value::Range(range) => {
-                let items = list.items().slice(range.select(list.len()));
+                let part = range.select(list.len());
+                room::fits("a part of a list", part.count.saturating_mul(16))?;
+                let items = list.items().slice(part);
                 Ok(Value::List(List::from_items(context.heap(), items)))
             }
             _ => {

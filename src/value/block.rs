@@ -31,6 +31,16 @@ pub(super) struct Block {
 }
 
 impl Block {
+    /// A block without cells.
+    pub(super) fn new(start: NonNull<u8>, class: usize) -> Block {
+        Block {
+            start,
+            class: class as u8,
+            made: 0,
+            marks: Box::new([0; BLOCK / GRANULE / 64]),
+        }
+    }
+
     /// How many cells fit.
     pub(super) fn room(&self) -> u32 {
         let size = CLASSES[self.class as usize];

@@ -11,32 +11,38 @@
 
 #![allow(unsafe_code)]
 
-use super::Value;
-use super::block::{
-    BLOCK, Block, BlockHeader, CLASSES, GRANULE, PAGE, class_of, granule, is_marked, make_free,
-};
+use super::block::{BLOCK, Block, CLASSES, PAGE, class_of, is_marked, make_free};
 use super::error::ErrorValue;
 use super::function::{Bound, Closure, Upvalue};
-use super::handle::{HandleBox, HandleId};
+use super::handle::HandleBox;
 use super::list::{Bytes, List, Range};
 use super::map::{Map, Set};
 use super::native::{HostFn, IterBox};
 use super::structure::{Instance, StructType};
 use super::text::{Str, StrBuf};
+use super::vacate::Vacant;
+use crate::room;
 use std::alloc::Layout;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
 pub use super::block::MAX_CELL;
+pub use super::marker::{Marker, Named};
 
 /// Blocks are taken from the system in chunks of this many, while the heap is small.
 const CHUNK_BLOCKS: usize = 16;
+/// The same where address space is short: the allocator makes it a mapping of its own, which goes back to the system whole.
+const OWN_CHUNK_BLOCKS: usize = 64;
 /// The same once it is large (see [`LARGE_HEAP`]): so large that the allocator may use huge pages.
 const LARGE_CHUNK_BLOCKS: usize = 128;
 /// Chunks of a small heap.
 const LARGE_HEAP: usize = 16;
 /// Bytes that may be allocated before the first collection.
 const FIRST_THRESHOLD: usize = 8 << 20;
+/// What is as large as this may be what the system has refused at first.
+const SIZEABLE: usize = 32 << 10;
+/// Blocks that are swept between two looks whether to give up.
+const BETWEEN_LOOKS_OF_BLOCKS: usize = 1 << 4;
 /// The same in a debug build with `PAR_COLLECT_OFTEN` in the environment: nearly every safe point collects, and what native
 /// code forgot to keep alive is found by the test that uses it.
 const OFTEN: usize = 256;
@@ -114,7 +120,7 @@ macro_rules! objects {
         ///
         /// # Safety
         /// `header` is the start of a live object.
-        unsafe fn trace_object(header: *mut Header, marker: &mut Marker<'_>) {
+        pub(super) unsafe fn trace_object(header: *mut Header, marker: &mut Marker<'_>) {
             // SAFETY: as above.
             unsafe {
                 match (*header).kind {
@@ -147,7 +153,7 @@ objects! {
 
 /// A reference to an object of the heap. It stays valid as long as the object is reachable from the roots at each
 /// collection; see the module's text for what that asks of native code.
-pub struct Gc<T>(NonNull<T>);
+pub struct Gc<T>(pub(super) NonNull<T>);
 
 impl<T> Clone for Gc<T> {
     fn clone(&self) -> Self {
@@ -183,14 +189,15 @@ impl<T> Deref for Gc<T> {
 
 /// The heap of one engine.
 pub struct Heap {
-    blocks: Vec<Block>,
-    chunks: Vec<(NonNull<u8>, Layout)>,
+    pub(super) blocks: Vec<Block>,
+    pub(super) chunks: Vec<(NonNull<u8>, Layout)>,
+    pub(super) vacant: Vacant,
     /// Blocks of the newest chunk that are not used yet.
     spare: Vec<NonNull<u8>>,
     /// Per class: the first free cell, linked through the word after its header.
     free: [*mut Header; CLASSES.len()],
     /// Per class: the block in which not all cells are made yet, if there is one.
-    open: [Option<u32>; CLASSES.len()],
+    pub(super) open: [Option<u32>; CLASSES.len()],
     /// Bytes allocated and charged since the last collection.
     since: usize,
     /// Bytes alive after the last collection.
@@ -199,8 +206,14 @@ pub struct Heap {
     /// Collect far more often than is useful (see [`OFTEN`]).
     often: bool,
     limit: usize,
+    /// Blocks of a chunk of a small heap.
+    chunk_blocks: usize,
     /// Called now and then while a large heap grows.
     when_large: fn(),
+    /// Whether the system has refused memory: a safe point must come soon then.
+    is_short: fn() -> bool,
+    /// Whether a collection is to be given up: somebody waits for the process to end what it is at.
+    gives_up: fn() -> bool,
     /// The countdown that the virtual machine decrements at calls and back-edges; at zero it looks at everything that
     /// wants attention. An allocation past the threshold sets it to its end at once.
     pub budget: i32,
@@ -224,6 +237,7 @@ impl Heap {
         Heap {
             blocks: Vec::new(),
             chunks: Vec::new(),
+            vacant: Vacant::default(),
             spare: Vec::new(),
             free: [std::ptr::null_mut(); CLASSES.len()],
             open: [None; CLASSES.len()],
@@ -232,7 +246,10 @@ impl Heap {
             threshold: if often { OFTEN } else { FIRST_THRESHOLD },
             often,
             limit: usize::MAX,
+            chunk_blocks: CHUNK_BLOCKS,
             when_large: || {},
+            is_short: || false,
+            gives_up: || false,
             budget: 1,
             wanted: false,
             cut: 0,
@@ -248,7 +265,7 @@ impl Heap {
         let size = std::mem::size_of::<T>() + extra;
         let class = class_of(size);
         let cell = self.take_cell(class);
-        self.charge(CLASSES[class]);
+        self.count(CLASSES[class]);
         // SAFETY: the cell is free, at least `size` bytes and 16-aligned; T starts with a Header (trait contract).
         unsafe {
             let at = cell.cast::<T>();
@@ -298,22 +315,11 @@ impl Heap {
     }
 
     fn add_block(&mut self, class: usize) -> u32 {
+        if let Some(index) = self.take_vacant(class) {
+            return index;
+        }
         let start = self.take_block();
-        let index = self.blocks.len() as u32;
-        // SAFETY: the block is fresh memory of BLOCK bytes, aligned to BLOCK.
-        unsafe {
-            start.cast::<BlockHeader>().write(BlockHeader {
-                index,
-                cell_size: CLASSES[class] as u32,
-            })
-        };
-        self.blocks.push(Block {
-            start,
-            class: class as u8,
-            made: 0,
-            marks: Box::new([0; BLOCK / GRANULE / 64]),
-        });
-        index
+        self.enter(start, class)
     }
 
     fn take_block(&mut self) -> NonNull<u8> {
@@ -321,21 +327,22 @@ impl Heap {
             (self.when_large)();
         }
         if self.spare.is_empty() {
-            // The size is a non-zero multiple of the alignment, so the layout is always valid.
-            let (blocks, align) = match self.chunks.len() < LARGE_HEAP {
-                true => (CHUNK_BLOCKS, BLOCK),
-                false => (LARGE_CHUNK_BLOCKS, BLOCK * 32),
+            let small = (self.chunk_blocks, BLOCK);
+            let _ = match self.chunks.len() < LARGE_HEAP {
+                true => self.add_chunk(small),
+                false => self.add_chunk((LARGE_CHUNK_BLOCKS, BLOCK * 32)) || self.add_chunk(small),
             };
-            let layout =
-                Layout::from_size_align(BLOCK * blocks, align).unwrap_or(Layout::new::<u128>());
+        }
+        if self.spare.is_empty() {
+            // Out of what is kept back. (The size is a non-zero multiple of the alignment.)
+            let layout = Layout::from_size_align(BLOCK, BLOCK).unwrap_or(Layout::new::<u128>());
             // SAFETY: the layout has a size.
-            let Some(chunk) = NonNull::new(unsafe { std::alloc::alloc(layout) }) else {
-                std::alloc::handle_alloc_error(layout)
-            };
-            self.chunks.push((chunk, layout));
-            for i in (0..blocks).rev() {
-                // SAFETY: inside the chunk.
-                self.spare.push(unsafe { chunk.add(i * BLOCK) });
+            match NonNull::new(unsafe { std::alloc::alloc(layout) }) {
+                Some(chunk) => self.add_blocks(chunk, layout),
+                None => std::alloc::handle_alloc_error(layout),
+            }
+            if (self.is_short)() {
+                self.ask();
             }
         }
         match self.spare.pop() {
@@ -344,9 +351,36 @@ impl Heap {
         }
     }
 
+    /// Takes a chunk of so many blocks with an alignment; false when the system has none.
+    fn add_chunk(&mut self, (blocks, align): (usize, usize)) -> bool {
+        room::ask(|| {
+            let layout = Layout::from_size_align(BLOCK * blocks, align).map_err(drop)?;
+            // SAFETY: the layout has a size.
+            let chunk = NonNull::new(unsafe { std::alloc::alloc(layout) }).ok_or(())?;
+            self.add_blocks(chunk, layout);
+            Ok::<(), ()>(())
+        })
+    }
+
+    fn add_blocks(&mut self, chunk: NonNull<u8>, layout: Layout) {
+        self.chunks.push((chunk, layout));
+        for i in (0..layout.size() / BLOCK).rev() {
+            // SAFETY: inside the chunk.
+            self.spare.push(unsafe { chunk.add(i * BLOCK) });
+        }
+    }
+
     /// Counts memory that an object owns besides its cell.
     #[inline]
     pub fn charge(&mut self, bytes: usize) {
+        self.count(bytes);
+        if bytes >= SIZEABLE && (self.is_short)() {
+            self.ask();
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, bytes: usize) {
         self.since += bytes;
         if self.since > self.threshold {
             self.ask();
@@ -370,6 +404,17 @@ impl Heap {
     /// Sets what is done now and then (at each block of cells) while a large heap grows.
     pub fn set_when_large(&mut self, act: fn()) {
         self.when_large = act;
+    }
+
+    /// Sets what says whether the system has refused memory, and what says whether somebody waits so that a collection is to be given up.
+    pub fn set_questions(&mut self, is_short: fn() -> bool, gives_up: fn() -> bool) {
+        self.is_short = is_short;
+        self.gives_up = gives_up;
+    }
+
+    /// Tells that address space is short.
+    pub fn set_short(&mut self) {
+        self.chunk_blocks = OWN_CHUNK_BLOCKS;
     }
 
     /// Sets the most bytes that may be alive; past it the machine raises `LimitExceeded`.
@@ -397,34 +442,43 @@ impl Heap {
         self.wanted = false;
     }
 
-    /// Frees what cannot be reached from what `roots` marks.
-    pub fn collect(&mut self, roots: impl FnOnce(&mut Marker<'_>)) {
+    /// Frees what cannot be reached from what `roots` marks. When it is given up, some or all of that is left to the next collection.
+    /// False then.
+    pub fn collect(&mut self, roots: impl FnOnce(&mut Marker<'_>)) -> bool {
         for block in &mut self.blocks {
             block.marks.fill(0);
         }
-        let mut marker = Marker {
-            blocks: &mut self.blocks,
-            stack: Vec::new(),
-            live: 0,
-            handles: None,
-        };
+        let mut marker = Marker::new(&mut self.blocks);
         roots(&mut marker);
-        marker.drain();
-        self.live = marker.live;
-        self.sweep();
-        self.since = 0;
         self.wanted = false;
+        if !marker.drain(self.gives_up) {
+            // Marks are all that has changed.
+            self.since /= 2;
+            return false;
+        }
+        self.live = marker.live();
+        if !self.sweep() {
+            return false;
+        }
+        self.since = 0;
         let room = self.limit.saturating_sub(self.live).max(1 << 20);
         self.threshold = match self.often {
             true => OFTEN,
             false => self.live.max(FIRST_THRESHOLD).min(room),
         };
         self.collections += 1;
+        true
     }
 
-    fn sweep(&mut self) {
+    /// Frees what is not marked; false when it was given up.
+    pub(super) fn sweep(&mut self) -> bool {
         self.free = [std::ptr::null_mut(); CLASSES.len()];
-        for block in self.blocks.iter().rev() {
+        for (count, block) in self.blocks.iter().rev().enumerate() {
+            if count % BETWEEN_LOOKS_OF_BLOCKS == 0 && (self.gives_up)() {
+                // Cells of the other blocks are used again when a later collection has found them.
+                self.since /= 2;
+                return false;
+            }
             let class = block.class as usize;
             let mut last = self.free[class];
             for cell in block.cells(0, block.made) {
@@ -446,6 +500,7 @@ impl Heap {
             }
             self.free[class] = last;
         }
+        true
     }
 }
 
@@ -460,122 +515,6 @@ impl Drop for Heap {
         for &(chunk, layout) in &self.chunks {
             // SAFETY: allocated with this very layout.
             unsafe { std::alloc::dealloc(chunk.as_ptr(), layout) };
-        }
-    }
-}
-
-/// Finds what is alive.
-pub struct Marker<'a> {
-    blocks: &'a mut Vec<Block>,
-    stack: Vec<*mut Header>,
-    live: usize,
-    /// Where nothing is marked, but what is named is wanted: objects of the arena that are used without a handle value.
-    handles: Option<Vec<HandleId>>,
-}
-
-/// What a `trace` names.
-#[derive(Default)]
-pub struct Named {
-    /// Objects of the heap that can hold handles.
-    pub values: Vec<Value>,
-    /// Objects of the arena.
-    pub handles: Vec<HandleId>,
-}
-
-impl Named {
-    /// What this one names.
-    pub fn by(trace: impl FnOnce(&mut Marker<'_>)) -> Named {
-        let mut marker = Marker {
-            blocks: &mut Vec::new(),
-            stack: Vec::new(),
-            live: 0,
-            handles: Some(Vec::new()),
-        };
-        trace(&mut marker);
-        Named {
-            values: marker.stack.into_iter().filter_map(value_of).collect(),
-            handles: marker.handles.unwrap_or_default(),
-        }
-    }
-}
-
-/// The value that a live cell is, if it can hold handles.
-fn value_of(cell: *mut Header) -> Option<Value> {
-    let cell = NonNull::new(cell)?;
-    // SAFETY: the caller's cell is a live object, and its kind says which type it holds.
-    Some(match unsafe { cell.as_ref() }.kind {
-        Kind::List => Value::List(Gc(cell.cast())),
-        Kind::Map => Value::Map(Gc(cell.cast())),
-        Kind::Closure => Value::Fn(Gc(cell.cast())),
-        Kind::Upvalue => Value::Cell(Gc(cell.cast())),
-        Kind::Bound => Value::Bound(Gc(cell.cast())),
-        Kind::StructType => Value::Struct(Gc(cell.cast())),
-        Kind::Instance => Value::Instance(Gc(cell.cast())),
-        Kind::Error => Value::Error(Gc(cell.cast())),
-        Kind::Handle => Value::Handle(Gc(cell.cast())),
-        Kind::Iter => Value::Iter(Gc(cell.cast())),
-        _ => return None,
-    })
-}
-
-impl Marker<'_> {
-    /// Marks a value and, in time, everything that it refers to.
-    pub fn value(&mut self, value: Value) {
-        match value {
-            Value::Str(o) => self.object(o),
-            Value::Bytes(o) => self.object(o),
-            Value::List(o) => self.object(o),
-            Value::Map(o) => self.object(o),
-            Value::Set(o) => self.object(o),
-            Value::Range(o) => self.object(o),
-            Value::Fn(o) => self.object(o),
-            Value::Host(o) => self.object(o),
-            Value::Bound(o) => self.object(o),
-            Value::Struct(o) => self.object(o),
-            Value::Instance(o) => self.object(o),
-            Value::Error(o) => self.object(o),
-            Value::Handle(o) => self.object(o),
-            Value::Iter(o) => self.object(o),
-            Value::Cell(o) => self.object(o),
-            Value::Undef | Value::Nil | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
-            Value::Short(_) | Value::Native(_) => {}
-        }
-    }
-
-    /// Marks an object.
-    pub fn object<T: Object>(&mut self, object: Gc<T>) {
-        let cell = object.as_ptr().cast::<Header>();
-        let start = (cell as usize & !(BLOCK - 1)) as *const BlockHeader;
-        // SAFETY: every object lies in a block, and every block starts with its header.
-        let (index, size) = unsafe { ((*start).index, (*start).cell_size) };
-        let Some(block) = self.blocks.get_mut(index as usize) else {
-            // Nothing is marked: see `Named`.
-            return self.stack.push(cell);
-        };
-        let (word, bit) = granule(cell);
-        if block.marks[word] & bit == 0 {
-            block.marks[word] |= bit;
-            self.live += size as usize;
-            self.stack.push(cell);
-        }
-    }
-
-    /// Names an object of the arena that is used without a handle value (by an iterator over a queue).
-    pub fn handle(&mut self, id: Option<HandleId>) {
-        if let Some(handles) = &mut self.handles {
-            handles.extend(id);
-        }
-    }
-
-    /// Counts memory that a live object owns besides its cell.
-    pub fn external(&mut self, bytes: usize) {
-        self.live += bytes;
-    }
-
-    fn drain(&mut self) {
-        while let Some(cell) = self.stack.pop() {
-            // SAFETY: only live objects are pushed.
-            unsafe { trace_object(cell, self) };
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use super::Value;
 use super::heap::{Gc, Header, Heap, Marker};
+use crate::room;
 use std::cell::UnsafeCell;
 
 /// The items of a list: unboxed while they are all ints, all floats or all bools.
@@ -94,14 +95,26 @@ impl Items {
         }
     }
 
+    /// Whether they are unboxed, and are not any more once this one is among them.
+    #[inline]
+    pub fn boxes_for(&self, value: Value) -> bool {
+        !matches!(
+            (self, value),
+            (Items::Any(_), _)
+                | (Items::Ints(_), Value::Int(_))
+                | (Items::Floats(_), Value::Float(_))
+                | (Items::Bools(_), Value::Bool(_))
+        )
+    }
+
     /// Appends.
     #[inline]
     pub fn push(&mut self, value: Value) {
         match (&mut *self, value) {
-            (Items::Ints(v), Value::Int(i)) => v.push(i),
-            (Items::Floats(v), Value::Float(f)) => v.push(f),
-            (Items::Bools(v), Value::Bool(b)) => v.push(b),
-            (Items::Any(v), value) if !v.is_empty() => v.push(value),
+            (Items::Ints(v), Value::Int(i)) => room::push(v, i),
+            (Items::Floats(v), Value::Float(f)) => room::push(v, f),
+            (Items::Bools(v), Value::Bool(b)) => room::push(v, b),
+            (Items::Any(v), value) if !v.is_empty() => room::push(v, value),
             (Items::Any(_), Value::Int(i)) => *self = Items::Ints(vec![i]),
             (Items::Any(_), Value::Float(f)) => *self = Items::Floats(vec![f]),
             (Items::Any(_), Value::Bool(b)) => *self = Items::Bools(vec![b]),

@@ -7,12 +7,18 @@
 
 use super::Value;
 use super::heap::{Gc, Header, Heap, Marker};
+use crate::room;
 use hashbrown::HashTable;
 use std::cell::UnsafeCell;
 use std::hash::BuildHasher;
 
 /// Up to this many entries are searched one by one: faster than an index, and half of all maps are this small.
 const UNINDEXED: usize = 8;
+/// An index grows when less than one entry for so many is left in it: while a larger one is refused there is room for the entries that come
+/// before the machine looks what was refused.
+const MARGIN: usize = 32;
+/// Bytes of an entry of the index.
+const INDEX_ENTRY: usize = 5;
 
 /// One entry.
 #[derive(Clone, Copy)]
@@ -155,9 +161,14 @@ impl Table {
             self.entries[at].value = value;
             return true;
         }
-        self.entries.push(Entry { hash, key, value });
+        room::push(&mut self.entries, Entry { hash, key, value });
         self.live += 1;
         self.changes = self.changes.wrapping_add(1);
+        if !self.index.is_empty()
+            && self.index.capacity() - self.index.len() <= self.index.len() / MARGIN
+        {
+            self.grow_index();
+        }
         if !self.index.is_empty() {
             let at = self.entries.len() as u32 - 1;
             let entries = &self.entries;
@@ -206,14 +217,41 @@ impl Table {
         Some(value)
     }
 
+    /// An index of twice the size. A large one may be refused: then the old one does for some more entries, and somebody is told.
+    #[cold]
+    fn grow_index(&mut self) {
+        let entries = &self.entries;
+        let of = |&at: &u32| {
+            entries
+                .get(at as usize)
+                .map_or(0, |entry| spread(entry.hash))
+        };
+        let free = self.index.capacity() - self.index.len();
+        let bytes = self.index.capacity() * 2 * INDEX_ENTRY;
+        if bytes < room::LARGE {
+            self.index.reserve(free + 1, of);
+        } else if !room::ask(|| self.index.try_reserve(free + 1, of)) {
+            room::tell(bytes);
+            if free == 0 {
+                // Nobody was told in time. Entries are searched one by one until there is room for an index.
+                self.index = HashTable::new();
+            }
+        }
+    }
+
     fn rebuild(&mut self) {
         self.first = 0;
         self.entries.retain(|e| !matches!(e.key, Value::Undef));
         self.index.clear();
         if self.entries.len() > UNINDEXED {
             let entries = &self.entries;
-            self.index
-                .reserve(entries.len(), |&i| spread(entries[i as usize].hash));
+            let of = |&i: &u32| spread(entries[i as usize].hash);
+            let bytes = entries.len() * 2 * INDEX_ENTRY;
+            if bytes < room::LARGE {
+                self.index.reserve(entries.len(), of);
+            } else if !room::ask(|| self.index.try_reserve(entries.len(), of)) {
+                return room::tell(bytes);
+            }
             for (at, entry) in entries.iter().enumerate() {
                 self.index
                     .insert_unique(spread(entry.hash), at as u32, |&i| {
@@ -293,7 +331,7 @@ impl Table {
 
     /// Bytes of memory behind it.
     pub fn bytes(&self) -> usize {
-        self.entries.capacity() * std::mem::size_of::<Entry>() + self.index.capacity() * 5
+        self.entries.capacity() * std::mem::size_of::<Entry>() + self.index.capacity() * INDEX_ENTRY
     }
 
     fn trace(&self, marker: &mut Marker<'_>) {

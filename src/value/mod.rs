@@ -16,6 +16,7 @@ pub mod heap;
 pub mod iterate;
 pub mod list;
 pub mod map;
+mod marker;
 pub mod native;
 pub mod operate;
 pub mod seat;
@@ -23,6 +24,7 @@ pub mod show;
 pub mod slot;
 pub mod structure;
 pub mod text;
+mod vacate;
 
 use error::ErrorValue;
 use function::{Bound, Closure, Upvalue};

@@ -6,6 +6,7 @@ use super::heap::{Gc, Header, Heap, Marker};
 use super::seat::Seat;
 use super::structure::StructType;
 use crate::diag;
+use crate::room;
 use crate::source::Span;
 use std::any::Any;
 use std::rc::Rc;
@@ -138,6 +139,26 @@ impl Looks {
             false => Ok(()),
         }
     }
+}
+
+/// Asks for so many bytes, before `what` makes something as large: where the system has not so much, what is garbage is collected
+/// first. To be called where [`Context::poll`] may be.
+///
+/// # Errors
+/// `LimitExceeded`, and what [`Context::poll`] raises.
+#[inline]
+pub fn make_room(context: &mut dyn Context, what: &str, bytes: usize) -> Outcome<()> {
+    match bytes < room::LARGE || room::has(bytes) {
+        true => Ok(()),
+        false => collect_first(context, what, bytes),
+    }
+}
+
+#[cold]
+fn collect_first(context: &mut dyn Context, what: &str, bytes: usize) -> Outcome<()> {
+    room::tell(bytes);
+    context.poll()?;
+    Ok(room::fits(what, bytes)?)
 }
 
 /// The arguments of a native call, one per declared parameter; optional ones that were not given are `Undef`. A rest

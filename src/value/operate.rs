@@ -6,11 +6,12 @@ use super::list::{Items, List};
 use super::map::{Map, Set, Table};
 use super::native::{Context, Looks, Outcome};
 use super::show;
-use super::text::{Str, checked};
+use super::text::{Str, checked, whole};
 use super::{Value, map};
 use crate::diag::{self, codes};
 use crate::limits::{MAX_ITEMS, MAX_STRING};
 use crate::operator::{BinaryOp, UnaryOp};
+use crate::room;
 use std::cmp::Ordering;
 
 /// `a op b` of values that decide it alone. `in` of a handle or an iterator needs the machine: see [`contains`].
@@ -275,19 +276,27 @@ fn add(heap: &mut Heap, a: Value, b: Value) -> Outcome {
     if let (Some(x), Some(y)) = (a.as_str(), b.as_str()) {
         within("+", x.len() + y.len(), MAX_STRING)?;
         return Ok(match a {
-            Value::Str(long) => Value::Str(Str::join(long, heap, y)),
-            _ => Value::str(heap, &[x, y].concat()),
+            Value::Str(long) => match Str::join(long, heap, y) {
+                Some(joined) => Value::Str(joined),
+                None => return Err(room::error("`+`", x.len() + y.len()).into()),
+            },
+            _ => {
+                room::fits("`+`", x.len() + y.len())?;
+                whole(heap, [x, y].concat())
+            }
         });
     }
     match (a, b) {
         (Value::List(x), Value::List(y)) => {
             within("+", x.len() + y.len(), MAX_ITEMS)?;
+            room::fits("`+`", x.items().bytes() + 2 * y.items().bytes())?;
             let mut items = x.items().clone();
             items.extend(y.items());
             Ok(Value::List(List::from_items(heap, items)))
         }
         (Value::Bytes(x), Value::Bytes(y)) => {
             within("+", x.data().len() + y.data().len(), MAX_STRING)?;
+            room::fits("`+`", x.data().len() + y.data().len())?;
             Ok(Value::bytes(heap, [x.data(), y.data()].concat()))
         }
         _ => Err(mismatch(BinaryOp::Add, a, b)),
@@ -303,6 +312,7 @@ fn multiply(heap: &mut Heap, a: Value, b: Value) -> Outcome {
     match what {
         Value::List(list) => {
             within("*", size(list.len()), MAX_ITEMS)?;
+            room::fits("`*`", size(list.items().bytes()))?;
             let items = match list.items() {
                 Items::Any(v) => Items::Any(v.repeat(count)),
                 Items::Ints(v) => Items::Ints(v.repeat(count)),
@@ -313,11 +323,13 @@ fn multiply(heap: &mut Heap, a: Value, b: Value) -> Outcome {
         }
         Value::Bytes(bytes) => {
             within("*", size(bytes.data().len()), MAX_STRING)?;
+            room::fits("`*`", size(bytes.data().len()))?;
             Ok(Value::bytes(heap, bytes.data().repeat(count)))
         }
         _ => match what.as_str() {
             Some(text) => {
                 within("*", size(text.len()), MAX_STRING)?;
+                room::fits("`*`", size(text.len()))?;
                 checked(heap, text.repeat(count))
             }
             None => Err(mismatch(BinaryOp::Mul, a, b)),
@@ -336,6 +348,7 @@ fn combine(heap: &mut Heap, op: BinaryOp, a: Value, b: Value) -> Outcome {
             None => Err(mismatch(op, a, b)),
         },
         (Value::Map(x), Value::Map(y), BinaryOp::BitOr) => {
+            room::fits("`|`", x.table().bytes())?;
             let mut table = x.table().clone();
             for (key, value) in y.table().iter() {
                 table.insert(key, value);

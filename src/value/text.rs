@@ -10,6 +10,7 @@ use super::heap::{Gc, Header, Heap, Marker};
 use super::native::Outcome;
 use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
+use crate::room;
 use std::cell::Cell;
 use std::hash::BuildHasher;
 
@@ -110,14 +111,19 @@ pub struct StrBuf {
 
 impl StrBuf {
     fn new(heap: &mut Heap, capacity: usize) -> Gc<StrBuf> {
-        let data = Box::into_raw(vec![0u8; capacity].into_boxed_slice()).cast::<u8>();
-        heap.charge(capacity);
+        StrBuf::of(heap, Vec::with_capacity(capacity))
+    }
+
+    /// A buffer of bytes that are there already.
+    fn of(heap: &mut Heap, bytes: Vec<u8>) -> Gc<StrBuf> {
+        let mut bytes = std::mem::ManuallyDrop::new(bytes);
+        heap.charge(bytes.capacity());
         heap.alloc(
             StrBuf {
                 header: Header::new(0),
-                data,
-                capacity,
-                used: Cell::new(0),
+                data: bytes.as_mut_ptr(),
+                capacity: bytes.capacity(),
+                used: Cell::new(bytes.len()),
                 place: Cell::default(),
             },
             0,
@@ -140,10 +146,8 @@ impl StrBuf {
 
 impl Drop for StrBuf {
     fn drop(&mut self) {
-        // SAFETY: made by Box::into_raw of a boxed slice of this capacity, dropped once.
-        drop(unsafe {
-            Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.data, self.capacity))
-        });
+        // SAFETY: the parts of a vector of this capacity, dropped once.
+        drop(unsafe { Vec::from_raw_parts(self.data, 0, self.capacity) });
     }
 }
 
@@ -161,7 +165,25 @@ pub fn checked(heap: &mut Heap, text: String) -> Outcome {
         );
         return Err(diag::Error::new(codes::LIMIT, message).into());
     }
-    Ok(Value::str(heap, &text))
+    Ok(whole(heap, text))
+}
+
+/// A string value of a text; a large one is not copied.
+pub fn whole(heap: &mut Heap, mut text: String) -> Value {
+    if text.len() < room::LARGE {
+        return Value::str(heap, &text);
+    }
+    text.shrink_to_fit();
+    let chars = chars_of(&text);
+    let buffer = StrBuf::of(heap, text.into_bytes());
+    let string = Str {
+        header: Header::new(0),
+        len: buffer.used.get() as u32,
+        chars,
+        data: buffer.data,
+        buffer: Some(buffer),
+    };
+    Value::Str(heap.alloc(string, 0))
 }
 
 /// The byte at which a character of a text begins, counted from a place that is known: another character and where it begins.
@@ -294,27 +316,34 @@ impl Str {
         }
     }
 
-    /// `self + text`, in amortized time of `text` alone when this string was itself the result of a long join.
-    pub fn join(this: Gc<Str>, heap: &mut Heap, text: &str) -> Gc<Str> {
+    /// `self + text`, in amortized time of `text` alone when this string was itself the result of a long join. `None` when the system has
+    /// not so much memory.
+    pub fn join(this: Gc<Str>, heap: &mut Heap, text: &str) -> Option<Gc<Str>> {
         let total = this.len as usize + text.len();
         if total < GROWING {
             let mut joined = String::with_capacity(total);
             joined.push_str(this.as_str());
             joined.push_str(text);
-            return Str::new(heap, &joined);
+            return Some(Str::new(heap, &joined));
         }
         let chars = this.chars + chars_of(text);
         let grown = this.buffer.filter(|b| {
             b.used.get() == this.len as usize && b.capacity - b.used.get() >= text.len()
         });
-        let buffer = grown.unwrap_or_else(|| {
-            let buffer = StrBuf::new(heap, total * 2);
-            buffer.append(this.as_str());
-            buffer
-        });
+        let buffer = match grown {
+            Some(buffer) => buffer,
+            None => {
+                let capacity = [total * 2, total]
+                    .into_iter()
+                    .find(|&size| room::has(size))?;
+                let buffer = StrBuf::new(heap, capacity);
+                buffer.append(this.as_str());
+                buffer
+            }
+        };
         buffer.append(text);
         let (len, data) = (total as u32, buffer.data);
-        heap.alloc(
+        Some(heap.alloc(
             Str {
                 header: Header::new(0),
                 len,
@@ -323,7 +352,7 @@ impl Str {
                 buffer: Some(buffer),
             },
             0,
-        )
+        ))
     }
 
     pub(super) fn trace(&self, marker: &mut Marker<'_>) {

@@ -4,14 +4,18 @@
 
 use super::call::SLACK;
 use super::state::Machine;
+use super::unwind::clear;
 use crate::diag::{self, codes};
 use crate::process::signals;
+use crate::room;
 use crate::value::Value;
 use crate::value::native::{Fault, Outcome};
 use std::sync::atomic::Ordering;
 
 /// Calls and back-edges between two looks at the flags: some tens of microseconds.
 const INTERVAL: i32 = 10_000;
+/// So many shortages one after the other may find hardly any garbage.
+const MOST_VAIN: u32 = 8;
 
 impl Machine {
     /// Looks at everything when the countdown has run out; the loop has counted already.
@@ -67,6 +71,9 @@ impl Machine {
         {
             return Err(Fault::Error(error));
         }
+        if signals::is_memory_short() {
+            self.relieve()?;
+        }
         let shared_wants = self.hooks.wants_collection.is_some_and(|wants| wants());
         if self.heap.wanted || self.stress || shared_wants {
             self.collect();
@@ -77,6 +84,33 @@ impl Machine {
                 let message = "the script holds more memory than it may";
                 return Err(diag::Error::new(codes::LIMIT, message).into());
             }
+        }
+        Ok(())
+    }
+
+    /// The system has refused memory, or what was kept back for that has been touched.
+    #[cold]
+    fn relieve(&mut self) -> Outcome<()> {
+        let wanted = room::take_wanted();
+        let used = self.heap.used();
+        if !self.collect() {
+            // Somebody waits for this process to end what it is at; it is looked at again after that.
+            signals::tell_memory_is_short();
+            return Ok(());
+        }
+        let is_back = signals::is_memory_back();
+        if wanted > 0 && !room::is_there(wanted) {
+            return Err(room::error("the script", wanted).into());
+        }
+        // With hardly any garbage the next shortage is near: a script must not spend its time on collections.
+        self.vain = match self.heap.used() > used / 8 * 7 {
+            true => self.vain + 1,
+            false => 0,
+        };
+        let is_enough = self.vain > MOST_VAIN;
+        if is_enough || !is_back && signals::is_shortage_news() {
+            self.vain = 0;
+            return Err(signals::memory_used_up().into());
         }
         Ok(())
     }
@@ -129,13 +163,14 @@ impl Machine {
     }
 
     /// Frees what the script cannot reach.
-    pub fn collect(&mut self) {
+    /// False when that was given up (see [`crate::value::heap::Heap::collect`]).
+    pub fn collect(&mut self) -> bool {
         let (start, top) = (self.stack.start(), self.top);
         let globals = self.globals.start();
         let count = self.globals_used;
         let (protos, structs) = (&self.protos, &self.structs);
         let (protected, constants) = (&self.protected, &self.kept);
-        self.heap.collect(|marker| {
+        let is_done = self.heap.collect(|marker| {
             let mut slot = start;
             while slot < top {
                 // SAFETY: slots below `top` hold values: those of frames, and those that were never written are Undef.
@@ -156,16 +191,17 @@ impl Machine {
             protected.iter().for_each(|&value| marker.value(value));
             constants.iter().for_each(|&value| marker.value(value));
         });
+        if is_done && !signals::is_memory_back() {
+            self.heap.give_back();
+            signals::trim_memory();
+            signals::is_memory_back();
+        }
         // What stands above the top may refer to what was just freed: nobody may find it there later.
         let end = self.stack.end().min(self.soft_limit.wrapping_add(SLACK));
-        if top < end {
-            // SAFETY: from `top` to `end` is inside the stack and not in use; zero bytes are Undef.
-            unsafe {
-                let count = end.offset_from(top) as usize;
-                std::ptr::write_bytes(top, 0, count);
-            }
-        }
+        // SAFETY: from `top` to `end` is inside the stack and not in use.
+        unsafe { clear(top, end) };
         self.soft_limit = top;
+        is_done
     }
 
     /// Adds a value that is never let go.

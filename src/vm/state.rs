@@ -6,6 +6,8 @@ use super::unwind::MAX_CAUSES;
 use crate::check::Resolved;
 use crate::compile;
 use crate::diag::{self, Field};
+use crate::process::signals;
+use crate::room;
 use crate::source::{SourceMap, Span};
 use crate::syntax::ast;
 use crate::value::Value;
@@ -81,6 +83,8 @@ pub struct Machine {
     pub(super) interrupt: Arc<AtomicBool>,
     /// The next safe point is passed over: see [`Machine::attend`].
     pub(super) holds_off: bool,
+    /// Shortages of memory in a row that have found hardly any garbage.
+    pub(super) vain: u32,
     /// Steps (calls and back-edges) that are left; `None` is any number.
     pub(super) fuel: Option<u64>,
     /// What the countdown was last set to.
@@ -100,14 +104,15 @@ pub struct Machine {
 
 /// A heap; where the allocator is our own, it is asked for huge pages once the heap is large.
 fn new_heap() -> Heap {
-    #[cfg(feature = "cli")]
-    {
-        let mut heap = Heap::new();
-        heap.set_when_large(crate::os::alloc::prefer_huge);
-        heap
+    let mut heap = Heap::new();
+    room::set_alarm(signals::tell_memory_is_short);
+    heap.set_questions(signals::was_memory_refused, signals::is_urgent);
+    if signals::has_memory_limit() {
+        heap.set_short();
     }
-    #[cfg(not(feature = "cli"))]
-    Heap::new()
+    #[cfg(feature = "cli")]
+    heap.set_when_large(crate::os::alloc::prefer_huge);
+    heap
 }
 
 impl Default for Machine {
@@ -141,6 +146,7 @@ impl Machine {
             state: None,
             interrupt: Arc::new(AtomicBool::new(false)),
             holds_off: false,
+            vain: 0,
             fuel: None,
             armed: 1,
             stress: std::env::var_os("PAR_GC_STRESS").is_some_and(|v| !v.is_empty()),

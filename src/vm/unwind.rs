@@ -17,6 +17,20 @@ const TRACE: usize = 64;
 /// Causes behind each other that an error may have by being raised while others were dealt with, and that a report takes along.
 pub(super) const MAX_CAUSES: usize = 30;
 
+/// Makes slots of the stack, up to one that may lie below them, slots that nobody has written.
+///
+/// # Safety
+/// They lie inside the stack, and nobody uses them.
+pub(super) unsafe fn clear(from: *mut Value, end: *mut Value) {
+    if from < end {
+        // SAFETY: as above; zero bytes are Undef.
+        unsafe {
+            let count = end.offset_from(from) as usize;
+            std::ptr::write_bytes(from, 0, count);
+        }
+    }
+}
+
 impl Machine {
     /// Finds the handler of a fault that was raised in the current frame, and lets the frame that has it go on there. Without
     /// one, the fault leaves the loop; the entry frame is gone then.
@@ -32,6 +46,7 @@ impl Machine {
                 (Value::Error(error), false)
             }
         };
+        let end = self.frame_top();
         loop {
             // SAFETY: the current frame is one that runs: the loop was entered with one, and leaves at its entry frame.
             let frame = unsafe { &mut *self.frames.current };
@@ -52,10 +67,16 @@ impl Machine {
                 unsafe {
                     *frame.base.add(register) = value;
                     frame.pc = (*frame.proto).code.as_ptr().add(target);
+                    // Registers above that of the error are in use no more. What they refer to may be why there was an error.
+                    clear(frame.base.add(register + 1), end);
                 }
                 return Ok(());
             }
             let entry = frame.entry;
+            if entry {
+                // SAFETY: the windows of the frames that are left.
+                unsafe { clear(frame.base, end) };
+            }
             self.frames.current = std::ptr::from_mut(frame).wrapping_sub(1);
             if entry {
                 return Err(match (exits, value) {

@@ -8,12 +8,13 @@ use crate::diag::{self, codes};
 use crate::limits::MAX_STRING;
 use crate::operator::{BinaryOp, UnaryOp};
 use crate::process::signals;
+use crate::room;
 use crate::value::function::{Capture, Closure};
 use crate::value::list::{Items, List, Range};
 use crate::value::map::{Map, Table};
-use crate::value::native::Outcome;
+use crate::value::native::{Fault, Outcome};
 use crate::value::structure::StructType;
-use crate::value::text::Str;
+use crate::value::text::{Str, whole};
 use crate::value::{Value, access, compare, operate, show};
 
 /// Writes a register. (One place for the reason why that is allowed.)
@@ -37,19 +38,32 @@ impl Machine {
         a: Value,
         b: Value,
     ) -> Outcome<()> {
-        let value = match (op, a, b) {
-            (BinaryOp::Add, Value::Str(text), Value::Short(_) | Value::Str(_)) => {
-                let other = b.as_str().unwrap_or_default();
-                if text.as_str().len() + other.len() < MAX_STRING {
-                    Value::Str(Str::join(text, &mut self.heap, other))
-                } else {
-                    operate::binary(&mut self.heap, op, a, b)?
+        let value = match self.result_of(op, a, b) {
+            Err(Fault::Error(error)) if error.code == codes::LIMIT => {
+                // There may be room without what is garbage.
+                let refused = room::take_refused();
+                self.top = self.frame_top();
+                if refused == 0 || !self.collect() || !room::has(refused) {
+                    return Err(error.into());
                 }
+                self.result_of(op, a, b)?
             }
-            _ => operate::binary(&mut self.heap, op, a, b)?,
+            result => result?,
         };
         set(to, value);
         Ok(())
+    }
+
+    fn result_of(&mut self, op: BinaryOp, a: Value, b: Value) -> Outcome {
+        if let (BinaryOp::Add, Value::Str(text), Value::Short(_) | Value::Str(_)) = (op, a, b) {
+            let other = b.as_str().unwrap_or_default();
+            if text.as_str().len() + other.len() < MAX_STRING
+                && let Some(joined) = Str::join(text, &mut self.heap, other)
+            {
+                return Ok(Value::Str(joined));
+            }
+        }
+        operate::binary(&mut self.heap, op, a, b)
     }
 
     /// `a op b` for the orderings.
@@ -211,6 +225,11 @@ impl Machine {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         for value in registers(from, count) {
+            if let Value::Str(long) = value
+                && !room::reserve_text(&mut text, long.as_str().len())
+            {
+                return Err(room::error("a str", text.len() + long.as_str().len()).into());
+            }
             match value {
                 Value::Short(short) => text.push_str(short.as_str()),
                 Value::Str(long) => text.push_str(long.as_str()),
@@ -219,6 +238,10 @@ impl Machine {
             }
         }
         operate::within("a str", text.len(), MAX_STRING)?;
+        if text.len() >= room::LARGE {
+            set(to, whole(&mut self.heap, text));
+            return Ok(());
+        }
         set(to, Value::str(&mut self.heap, &text));
         self.text = text;
         Ok(())

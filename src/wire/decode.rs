@@ -4,6 +4,7 @@
 use super::bytes::{Reader, bad};
 use super::{FLAG_GLOBALS, FLAG_STRUCTS, MAX_DEPTH, Receiver, VERSION, report, tag};
 use crate::diag;
+use crate::room;
 use crate::value::Value;
 use crate::value::error::ErrorValue;
 use crate::value::function::{Bound, Closure, Upvalue};
@@ -180,13 +181,15 @@ impl Decoder<'_, '_> {
             }
             tag::LONG_STR => {
                 let text = self.reader.text()?;
+                room::fits("a message", text.len())?;
                 let value = Value::str(self.receiver.heap(), text);
                 self.objects.push(value);
                 value
             }
             tag::LONG_BYTES => {
-                let data = self.reader.block()?.to_vec();
-                let value = Value::bytes(self.receiver.heap(), data);
+                let data = self.reader.block()?;
+                room::fits("a message", data.len())?;
+                let value = Value::bytes(self.receiver.heap(), data.to_vec());
                 self.objects.push(value);
                 value
             }
@@ -393,6 +396,7 @@ impl Decoder<'_, '_> {
     /// The words of a typed list.
     fn words(&mut self) -> diag::Result<impl Iterator<Item = [u8; 8]> + use<'_>> {
         let count = self.reader.count_of(8)?;
+        room::fits("a message", count * 8)?;
         let (words, _) = self.reader.take(count * 8)?.as_chunks::<8>();
         Ok(words.iter().copied())
     }

@@ -12,6 +12,7 @@ use crate::process::wait;
 use crate::program::failure::{self, Verdict};
 use crate::program::streams::{Source, TAIL};
 use crate::program::{Plan, Pumped, Running};
+use crate::room;
 use crate::value::map::{Map, Table};
 use crate::value::native::{Args, Context, Fault, NativeIter, Outcome};
 use crate::value::{Value, operate, text as texts};
@@ -201,10 +202,14 @@ fn output_of(
             .output
             .as_ref()
             .map_or(0, |source| source.rest().len());
-        length > MAX_STRING || is_finished(running)
+        let output = running.output.as_ref();
+        length > MAX_STRING || output.is_some_and(Source::was_refused) || is_finished(running)
     })?;
     operate::within(method, length, MAX_STRING)?;
     let whole = foreground.running.output.as_ref();
+    if whole.is_some_and(Source::was_refused) {
+        return Err(room::error(method, length).into());
+    }
     if let Some(coding) = coding.filter(|_| whole.is_some_and(Source::was_spoilt)) {
         return Err(coding.spoilt(method, OUTPUT));
     }

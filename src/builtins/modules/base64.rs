@@ -2,6 +2,7 @@
 
 use crate::builtins::{Module, Table, arguments};
 use crate::process::signals;
+use crate::value::native::make_room;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, text};
 use base64::Engine;
@@ -36,6 +37,8 @@ fn encode(
 ) -> Outcome {
     let data = arguments::data(function, "data", &args[0])?;
     let mut encoded = String::new();
+    make_room(context, "encode", data.len() / 3 * 4 + 4)?;
+    encoded.reserve_exact(data.len() / 3 * 4 + 4);
     for piece in data.chunks(PIECE) {
         engine.encode_string(piece, &mut encoded);
         signals::check_urgent()?;
@@ -92,6 +95,7 @@ pub fn hexadecimal(data: &[u8]) -> String {
 
 fn hex(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let data = arguments::data("hex", "data", &args[0])?;
+    make_room(context, "hex", data.len().saturating_mul(2))?;
     let mut digits = String::with_capacity(data.len().saturating_mul(2));
     for piece in data.chunks(PIECE) {
         digits.push_str(&hexadecimal(piece));

@@ -10,6 +10,7 @@ use crate::os::removal::remove_tree;
 use crate::os::replace;
 use crate::process::wait;
 use crate::value::map::{Map, Table as Entries};
+use crate::value::native::make_room;
 use crate::value::native::{Args, Context, Outcome};
 use crate::value::{Value, operate, show, text};
 use std::fs::{self, OpenOptions};
@@ -153,6 +154,11 @@ fn contents(context: &mut dyn Context, function: &str, args: Args<'_>) -> Outcom
         MAX_STRING,
     )?;
     let mut file = system::open(context, function, &path, system::TO_READ)?;
+    make_room(
+        context,
+        function,
+        usize::try_from(size).unwrap_or(usize::MAX),
+    )?;
     let mut data = Vec::new();
     system::retry(context, function, &path, || {
         data.try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX))?;

@@ -5,6 +5,8 @@ use crate::builtins::{Module, Table, arguments};
 use crate::diag::{self, codes};
 use crate::limits::{MAX_STRING, MAX_VALUE_DEPTH};
 use crate::process::signals;
+use crate::room;
+use crate::value::native::make_room;
 use crate::value::native::{Args, Context, Fault, Outcome};
 use crate::value::{Value, operate, show, text};
 
@@ -31,6 +33,7 @@ fn loads(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let decoded;
     let source = match &args[0] {
         Value::Bytes(bytes) => {
+            make_room(context, "loads", bytes.data().len())?;
             decoded = String::from_utf8(bytes.data().to_vec()).map_err(|_| {
                 let message = "loads: a text must be UTF-8, but `text` has other bytes";
                 diag::Error::new(codes::VALUE, message)
@@ -90,6 +93,10 @@ struct Writer {
 
 impl Writer {
     fn value(&mut self, value: Value) -> Outcome<()> {
+        let more = value.as_str().map_or(256, |text| text.len() + 256);
+        if !room::reserve_text(&mut self.out, more) || !room::has(more) {
+            return Err(room::error("dumps", self.out.len() + more).into());
+        }
         match value {
             Value::Nil | Value::Undef => self.out.push_str("null"),
             Value::Bool(b) => self.out.push_str(if b { "true" } else { "false" }),

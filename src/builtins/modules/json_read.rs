@@ -3,6 +3,7 @@
 use crate::diag::{self, codes};
 use crate::limits::MAX_VALUE_DEPTH;
 use crate::process::signals;
+use crate::room;
 use crate::value::Value;
 use crate::value::heap::Heap;
 use crate::value::list::{Items, List};
@@ -48,6 +49,7 @@ pub fn read(heap: &mut Heap, source: &str) -> Outcome {
         return Ok(value);
     }
     // An int knows no zero below zero: without its sign it is read as one.
+    room::fits("loads", source.len())?;
     let mut plain = source.as_bytes().to_vec();
     for (start, text) in whole_numbers(source) {
         if let ("-0", Some(sign)) = (text, plain.get_mut(start)) {
