@@ -42,6 +42,7 @@ fn asking<T>(ask: impl FnOnce() -> T) -> T {
 }
 
 /// Whether the system has a piece of so many bytes.
+#[inline]
 pub fn has(bytes: usize) -> bool {
     bytes < LARGE || is_there(bytes)
 }
@@ -91,10 +92,13 @@ pub fn tell(bytes: usize) {
 }
 
 /// Makes room for so many further items; false, with nothing changed, when the system has not so much.
+#[inline]
 pub fn reserve<T>(items: &mut Vec<T>, more: usize) -> bool {
-    if more <= items.capacity() - items.len() {
-        return true;
-    }
+    more <= items.capacity() - items.len() || reserve_more(items, more)
+}
+
+#[cold]
+fn reserve_more<T>(items: &mut Vec<T>, more: usize) -> bool {
     let bytes = items
         .len()
         .saturating_add(more)
@@ -107,10 +111,13 @@ pub fn reserve<T>(items: &mut Vec<T>, more: usize) -> bool {
 }
 
 /// The same for bytes of a text.
+#[inline]
 pub fn reserve_text(text: &mut String, more: usize) -> bool {
-    if more <= text.capacity() - text.len() {
-        return true;
-    }
+    more <= text.capacity() - text.len() || reserve_more_text(text, more)
+}
+
+#[cold]
+fn reserve_more_text(text: &mut String, more: usize) -> bool {
     if text.len().saturating_add(more) < LARGE / 2 {
         text.reserve(more);
         return true;

@@ -38,7 +38,16 @@ impl Machine {
         a: Value,
         b: Value,
     ) -> Outcome<()> {
-        let value = match self.result_of(op, a, b) {
+        if let (BinaryOp::Add, Value::Str(text), Value::Short(_) | Value::Str(_)) = (op, a, b) {
+            let other = b.as_str().unwrap_or_default();
+            if text.as_str().len() + other.len() < MAX_STRING
+                && let Some(joined) = Str::join(text, &mut self.heap, other)
+            {
+                set(to, Value::Str(joined));
+                return Ok(());
+            }
+        }
+        let value = match operate::binary(&mut self.heap, op, a, b) {
             Err(Fault::Error(error)) if error.code == codes::LIMIT => {
                 // There may be room without what is garbage.
                 let refused = room::take_refused();
@@ -46,24 +55,12 @@ impl Machine {
                 if refused == 0 || !self.collect() || !room::has(refused) {
                     return Err(error.into());
                 }
-                self.result_of(op, a, b)?
+                operate::binary(&mut self.heap, op, a, b)?
             }
             result => result?,
         };
         set(to, value);
         Ok(())
-    }
-
-    fn result_of(&mut self, op: BinaryOp, a: Value, b: Value) -> Outcome {
-        if let (BinaryOp::Add, Value::Str(text), Value::Short(_) | Value::Str(_)) = (op, a, b) {
-            let other = b.as_str().unwrap_or_default();
-            if text.as_str().len() + other.len() < MAX_STRING
-                && let Some(joined) = Str::join(text, &mut self.heap, other)
-            {
-                return Ok(Value::Str(joined));
-            }
-        }
-        operate::binary(&mut self.heap, op, a, b)
     }
 
     /// `a op b` for the orderings.
