@@ -115,7 +115,10 @@ fn first(
     let mut leavings = true;
     loop {
         let mut awaited: Vec<Awaited<'_>> = objects.iter().filter_map(Holder::awaited).collect();
-        awaited.extend(callers.awaited());
+        let calling = callers.with_callbacks();
+        let results = calling.callback_futures();
+        awaited.extend(calling.events());
+        awaited.extend(results.iter().map(|future| future.awaited()));
         // The programs that are read have their own times.
         let own = talks.check_times()?;
         let timeout = match (rest, own.map(left)) {

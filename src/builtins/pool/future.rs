@@ -2,7 +2,7 @@
 
 use super::super::{Table, arguments, spawn, travel};
 use super::death::Death;
-use super::workers::{NAMED, Pool};
+use super::workers::Pool;
 use crate::builtins::process::ProcessHandle;
 use crate::diag::{Error, Field, codes};
 use crate::os::{clock, limit};
@@ -300,14 +300,24 @@ impl Callers {
         (first, self)
     }
 
-    /// What to wait at for the results that functions wait for.
-    pub fn awaited(&self) -> Vec<Awaited<'_>> {
-        let mut awaited = Vec::new();
-        for pool in self.pools.iter().filter(|pool| pool.has_callbacks()) {
-            awaited.push(pool.tasks.awaited(1));
-            awaited.extend(pool.callback_futures(NAMED));
+    /// Those of them that have functions to call.
+    pub fn with_callbacks(&self) -> Callers {
+        let pools = self.pools.iter().filter(|pool| pool.has_callbacks());
+        Callers {
+            pools: pools.cloned().collect(),
         }
-        awaited
+    }
+
+    /// The pools themselves, which wake for each finished task.
+    pub fn events(&self) -> impl Iterator<Item = Awaited<'_>> {
+        self.pools.iter().map(|pool| pool.tasks.awaited(1))
+    }
+
+    /// The futures that functions wait for: in the hands of who waits, for a function that is called may let go of them.
+    pub fn callback_futures(&self) -> Vec<Future> {
+        let pools = self.pools.iter();
+        let futures = pools.flat_map(|pool| pool.callback_futures(usize::MAX));
+        futures.collect()
     }
 
     /// Whether one of these functions can be called.
@@ -355,6 +365,17 @@ impl Several {
         Ok(Several { values })
     }
 
+    /// What to wait at for those that are futures of pools of this process, or for the others.
+    fn awaited(&self, of_pools: bool) -> impl Iterator<Item = Awaited<'_>> {
+        self.values.iter().filter_map(move |value| {
+            if let Some(handle) = value.as_handle::<FutureHandle>() {
+                return (handle.pool.is_some() == of_pools).then(|| handle.future.awaited());
+            }
+            let process = value.as_handle::<ProcessHandle>().filter(|_| !of_pools)?;
+            Some(process.process.awaited())
+        })
+    }
+
     /// Waits until one is finished; which it is. `function` is what the script waits in, for messages.
     fn first(
         &self,
@@ -367,18 +388,9 @@ impl Several {
         for handle in processes.filter_map(|value| value.as_handle::<ProcessHandle>()) {
             handle.process.check_started(function)?;
         }
-        let awaited = |value: &Value| {
-            let future = value.as_handle::<FutureHandle>();
-            let process = value.as_handle::<ProcessHandle>();
-            future
-                .map(|handle| handle.future.awaited())
-                .or_else(|| process.map(|handle| handle.process.awaited()))
-        };
         let callers = Callers::of(self.values.iter().copied());
         // One of the pools calls its callbacks wherever it is waited for; this wakes for those of the others.
         let (own, others) = callers.split();
-        let mut all = others.awaited();
-        all.extend(self.values.iter().filter_map(awaited));
         let ready = || match self.values.iter().position(is_over) {
             None if others.are_due() => Some(None),
             at => at.map(Some),
@@ -387,6 +399,12 @@ impl Several {
         let protected = context.protected();
         self.values.iter().for_each(|&value| context.protect(value));
         let first = loop {
+            // Behind the pools, which wake for all of their futures, what is of none of them.
+            let callbacks = others.callback_futures();
+            let mut all: Vec<Awaited<'_>> = others.events().collect();
+            all.extend(self.awaited(false));
+            all.extend(self.awaited(true));
+            all.extend(callbacks.iter().map(|future| future.awaited()));
             match wait_for(context, own.as_deref(), &all, deadline, ready) {
                 Ok(Some(None)) => {}
                 Ok(over) => break Ok(over.flatten()),

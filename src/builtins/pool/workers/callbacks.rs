@@ -4,7 +4,6 @@
 use super::super::future;
 use crate::os::fork;
 use crate::process::pool::future::{Future, State};
-use crate::process::wait::Awaited;
 use crate::value::Value;
 use crate::value::heap::Marker;
 use crate::value::native::{Context, Fault, Outcome};
@@ -46,10 +45,10 @@ impl Callbacks {
     }
 
     /// The futures of those that have not been called, some of many: who looks for deadlocks knows by them that one can be.
-    pub fn awaited(&self, most: usize) -> Vec<Awaited<'static>> {
+    pub fn futures(&self, most: usize) -> Vec<Future> {
         let callbacks = self.0.borrow();
         let ours = callbacks.iter().filter(|callback| callback.is_ours());
-        let futures = ours.map(|callback| callback.future.awaited());
+        let futures = ours.map(|callback| callback.future.clone());
         futures.take(most).collect()
     }
 

@@ -4,13 +4,14 @@
 //! anything and whenever the machine polls. Leaving `with` works off what was handed in; leaving it by an error gives everything up.
 //!
 //! Here is the pool as its owner has it; [`methods`] is what scripts call, [`task`] what is handed in and what a worker does with it,
-//! `batch` a map over a pool, `callbacks` what `then` was given, `crew` who works, `open` which pools there are and what ends them,
+//! `batch` a map over a pool, `callbacks` what `then` was given, `crew` who works, `ending` how processes are ended that have a grace, `open` which pools there are and what ends them,
 //! [`limited`] one with limits of its own and what travels of a pool, `one_shot` the pool of a single `pool map`, [`parcel`] what such a map hands in while it reads ([`packed`]: the items in it), [`shared`] the function that all tasks
 //! of a map have.
 
 mod batch;
 mod callbacks;
 mod crew;
+mod ending;
 pub mod limited;
 pub mod methods;
 mod one_shot;
@@ -35,7 +36,7 @@ use crate::process::pool::tasks::{Closing, Tasks};
 use crate::process::pool::untold::Look;
 use crate::process::tenders::{self, Tender};
 use crate::process::wait::{self, Awaited, Operation, WaitSpec, timed_out};
-use crate::process::{Ended, Process, signals, willing};
+use crate::process::{Ended, Process, willing};
 use crate::source::Span;
 use crate::value::Value;
 use crate::value::handle::{Handle, HandleId, Parts};
@@ -44,6 +45,7 @@ use crate::value::native::{Args, Context, Native, Outcome};
 use crate::value::seat::Seat;
 use callbacks::Callbacks;
 pub use crew::is_refusal;
+pub use ending::{end_all, with_news};
 pub use open::leave_scope;
 use shared::Kept;
 use std::any::Any;
@@ -51,8 +53,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use telling::Telling;
 
-/// Futures that a wait names beside the pool: with it as many as the search for deadlocks looks at.
-pub const NAMED: usize = 15;
+/// Of what a wait is for, so many are named at first: there is room for them in the record of a wait, and the pools among them wake for
+/// each finished task.
+const NAMED_AT_FIRST: usize = 16;
+/// Seconds until a wait that has left out something names all of it. Before that it is none that could be stuck: what was left out may
+/// be what somebody outside of the pools is about to end. Shorter than any wish to look again, which begins a wait anew.
+const NAME_ALL_AFTER: f64 = 0.01;
 
 /// A pool as its owner and its futures have it.
 pub struct Pool {
@@ -95,6 +101,16 @@ pub struct Pool {
     telling: Telling,
     /// Its workers had an `init` that is gone: it cannot put others in their place.
     lost_init: bool,
+}
+
+/// What ends a wait.
+enum News<T> {
+    /// What is waited for.
+    Ready(T),
+    /// A task is finished for whose result a function of the script waits.
+    Callback,
+    /// The pool has failed.
+    Over,
 }
 
 /// A pool as a value.
@@ -234,53 +250,6 @@ pub fn with_limits(method: &str, value: &Value) -> Outcome<(Rc<Pool>, Limits)> {
     }
 }
 
-/// How often a wait for processes that have their grace goes on after this process was told something meanwhile.
-const MOST_NEWS: usize = 4;
-
-/// Cancels processes, all at one time, and kills those that have not ended within the grace. What this process is told meanwhile does
-/// not shorten it, unless the user presses Ctrl-C again; it is raised when they have ended. (The first Ctrl-C may come only now: an item
-/// whose program has died by it may have failed before this process has heard of it.)
-pub fn end_all<'a>(
-    crew: impl IntoIterator<Item = &'a Process> + Clone,
-    place: Option<Span>,
-) -> Result<()> {
-    for process in crew.clone() {
-        process.ask_to_end();
-    }
-    let deadline = clock::deadline(signals::GRACE);
-    let mut news = Vec::new();
-    let mut is_pressed = signals::is_in_grace();
-    for process in crew {
-        loop {
-            let left = deadline.saturating_sub(clock::now()) as f64 / 1e9;
-            match process.wait(Some(left), place) {
-                Ok(true) => break,
-                Err(error) if news.len() < MOST_NEWS => {
-                    let is_key = error.code == codes::INTERRUPTED;
-                    news.push(error);
-                    if !is_key || !std::mem::replace(&mut is_pressed, true) {
-                        continue;
-                    }
-                }
-                Err(error) => news.push(error),
-                Ok(false) => {}
-            }
-            process.kill();
-            break;
-        }
-    }
-    news.into_iter().next().map_or(Ok(()), Err)
-}
-
-/// What something came to whose workers had to be ended: what this process was told meanwhile (Ctrl-C, a cancellation, a time-out of
-/// a scope) goes before its own failure, for nobody would say it again.
-pub fn with_news<T>(outcome: Outcome<T>, ended: Outcome<()>) -> Outcome<T> {
-    match (outcome, ended) {
-        (outcome, Ok(())) => outcome,
-        (_, Err(news)) => Err(news),
-    }
-}
-
 impl Tender for Pool {
     fn is_due(&self) -> bool {
         if self.owner != fork::pid() || !self.seat.is_taken() {
@@ -350,8 +319,8 @@ impl Pool {
     }
 
     /// The futures that it calls them for, some of many.
-    pub fn callback_futures(&self, most: usize) -> Vec<Awaited<'static>> {
-        self.callbacks.awaited(most)
+    pub fn callback_futures(&self, most: usize) -> Vec<Future> {
+        self.callbacks.futures(most)
     }
 
     /// Whether the task of one is finished.
@@ -379,7 +348,7 @@ impl Pool {
     }
 
     /// Waits until `ready` gives something, and calls the callbacks of futures that are finished meanwhile. `None` when the
-    /// time-out came first.
+    /// time-out came first. `awaited` begins with what this pool does not wake for.
     pub fn wait_for<T>(
         &self,
         context: &mut dyn Context,
@@ -410,42 +379,31 @@ impl Pool {
         until: impl Fn(&mut WaitSpec<'_>),
         ready: impl Fn() -> Option<T>,
     ) -> Outcome<Option<T>> {
-        enum News<T> {
-            Ready(T),
-            Callback,
-            Over,
-        }
         // The workers are looked after in the waiting place, as in every other wait; here an error of that is raised.
         let place = context.place();
         // What is held by nobody but the collector may be what others wait for: it looks once in each wait, and again when
         // callbacks may have left something.
         let mut leavings = true;
+        let mut names_all = false;
         loop {
-            // The pool wakes for each finished task and each death, so a few of many futures are enough to be named.
             let mut objects = vec![self.tasks.awaited(1)];
-            objects.extend_from_slice(awaited.get(..NAMED).unwrap_or(awaited));
-            objects.extend(self.callback_futures((NAMED + 1).saturating_sub(objects.len())));
+            objects.extend_from_slice(awaited);
+            let room = NAMED_AT_FIRST.saturating_sub(objects.len());
+            // One more tells that something is left out.
+            let most = if names_all { usize::MAX } else { room + 1 };
+            let callbacks = self.callback_futures(most);
+            objects.extend(callbacks.iter().map(|future| future.awaited()));
+            let names_some = !names_all && objects.len() > NAMED_AT_FIRST;
             let mut spec = WaitSpec::new(Operation::Pool, &objects, place);
             until(&mut spec);
+            let end = spec.deadline.into_iter().chain(spec.look_again).min();
+            if names_some {
+                spec.objects = objects.get(..NAMED_AT_FIRST).unwrap_or(&objects);
+                let soon = clock::deadline(NAME_ALL_AFTER);
+                spec.deadline = Some(spec.deadline.map_or(soon, |end| end.min(soon)));
+            }
             spec.watch = self.tasks.owner().filter(|_| self.owner != fork::pid());
-            let news = willing::when(leavings, || {
-                wait::wait(&spec, || {
-                    if self.callbacks.are_due() {
-                        return Ok(Some(News::Callback));
-                    }
-                    let is_over = self.failed.borrow().is_some();
-                    let news = match (ready(), is_over) {
-                        (None, false) => match self.tasks.check_owner() {
-                            Ok(()) => None,
-                            // What the pool was at has failed with its owner.
-                            Err(lost) => Some(ready().ok_or(lost)?),
-                        },
-                        (ready, _) => ready,
-                    };
-                    let news = news.map(News::Ready);
-                    Ok(news.or_else(|| is_over.then_some(News::Over)))
-                })
-            });
+            let news = willing::when(leavings, || wait::wait(&spec, || self.look(&ready)));
             let Some(news) = news.transpose()? else {
                 leavings = false;
                 super::super::willing::collect(context)?;
@@ -455,12 +413,33 @@ impl Pool {
             match news {
                 Some(News::Callback) => {
                     self.callbacks.run(context)?;
-                    leavings = true;
+                    (leavings, names_all) = (true, false);
                 }
                 Some(News::Ready(value)) => return Ok(Some(value)),
+                None if names_some && end.is_none_or(|end| clock::now() < end) => {
+                    names_all = true;
+                }
                 Some(News::Over) | None => return Ok(None),
             }
         }
+    }
+
+    /// What a wait of this pool ends with, if it does now.
+    fn look<T>(&self, ready: &impl Fn() -> Option<T>) -> Result<Option<News<T>>> {
+        if self.callbacks.are_due() {
+            return Ok(Some(News::Callback));
+        }
+        let is_over = self.failed.borrow().is_some();
+        let news = match (ready(), is_over) {
+            (None, false) => match self.tasks.check_owner() {
+                Ok(()) => None,
+                // What the pool was at has failed with its owner.
+                Err(lost) => Some(ready().ok_or(lost)?),
+            },
+            (ready, _) => ready,
+        };
+        let news = news.map(News::Ready);
+        Ok(news.or_else(|| is_over.then_some(News::Over)))
     }
 
     /// Waits until the pool has ended.
