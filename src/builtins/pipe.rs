@@ -2,12 +2,8 @@
 
 use super::{Table, arguments, queue, travel, willing};
 use crate::arena::{self, HandleId as ArenaId};
-use crate::diag;
-use crate::os::clock;
 use crate::process;
 use crate::process::pipe::{Direction, End};
-use crate::process::wait::timed_out_together;
-use crate::source::Span;
 use crate::value::Value;
 use crate::value::handle::{Handle, HandleId};
 use crate::value::heap::Marker;
@@ -130,7 +126,7 @@ fn send(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let mut message = travel::prepare(context, args[1])?;
     if !end.try_send(&mut message)? {
         let message = RefCell::new(message);
-        wait(context, timeout, |timeout, place| {
+        willing::wait_within(context, timeout, |timeout, place| {
             end.send(&mut message.borrow_mut(), timeout, place)
         })?;
     }
@@ -146,27 +142,9 @@ fn recv(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 fn take(context: &mut dyn Context, end: &End, timeout: Option<f64>) -> Outcome {
     let taken = match end.try_recv()? {
         Some(taken) => taken,
-        None => wait(context, timeout, |timeout, place| end.recv(timeout, place))?,
+        None => willing::wait_within(context, timeout, |timeout, place| end.recv(timeout, place))?,
     };
     travel::deliver(context, &taken)
-}
-
-/// Does what waits at an end, and does it again for the rest of its time when its wait was left for the collector: the other end may
-/// be held by garbage only.
-fn wait<T>(
-    context: &mut dyn Context,
-    timeout: Option<f64>,
-    wait: impl Fn(Option<f64>, Option<Span>) -> diag::Result<T>,
-) -> Outcome<T> {
-    let began = clock::now();
-    willing::wait(context, |place| {
-        let spent = clock::now().saturating_sub(began) as f64 / 1e9;
-        let left = timeout.map(|seconds| (seconds - spent).max(0.0));
-        wait(left, place).map_err(|error| match timeout {
-            Some(seconds) => timed_out_together(error, seconds),
-            None => error,
-        })
-    })
 }
 
 fn try_recv(context: &mut dyn Context, args: Args<'_>) -> Outcome {
@@ -190,7 +168,7 @@ fn poll(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     process::start()?;
     let timeout = Some(timeout.unwrap_or(0.0));
     let poll = |timeout, place| end.poll(timeout, place);
-    Ok(Value::Bool(wait(context, timeout, poll)?))
+    Ok(Value::Bool(willing::wait_within(context, timeout, poll)?))
 }
 
 fn close(context: &mut dyn Context, args: Args<'_>) -> Outcome {

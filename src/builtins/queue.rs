@@ -1,6 +1,6 @@
 //! Queues as values.
 
-use super::{Table, arguments, lease, travel};
+use super::{Table, arguments, lease, travel, willing};
 use crate::arena::{self, HandleId as ArenaId};
 use crate::diag::{Error, codes};
 use crate::limits::MAX_FAILURES;
@@ -12,6 +12,7 @@ use crate::value::handle::{Handle, HandleId};
 use crate::value::heap::Marker;
 use crate::value::native::{Args, Context, Fault, IterBox, Native, NativeIter, Outcome};
 use std::any::Any;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Sorted by name.
@@ -189,8 +190,10 @@ fn put(context: &mut dyn Context, args: Args<'_>) -> Outcome {
     let timeout = arguments::timeout("put", "timeout", &args[2])?;
     let mut message = travel::prepare(context, args[1])?;
     if !queue.try_put(&mut message)? {
-        let place = context.place();
-        queue.put(&mut message, timeout, place)?;
+        let message = RefCell::new(message);
+        willing::wait_within(context, timeout, |left, place| {
+            queue.put(&mut message.borrow_mut(), left, place)
+        })?;
     }
     Ok(Value::Nil)
 }
@@ -291,7 +294,7 @@ fn join(context: &mut dyn Context, args: Args<'_>) -> Outcome {
 }
 
 fn join_queue(context: &mut dyn Context, queue: &Queue, timeout: Option<f64>) -> Outcome {
-    match queue.join(timeout, context.place())? {
+    match willing::wait_within(context, timeout, |left, place| queue.join(left, place))? {
         true => Ok(Value::Nil),
         false => Err(timed_out(Operation::JoinQueue, "the queue", timeout.unwrap_or(0.0)).into()),
     }

@@ -2,6 +2,8 @@
 //! what others wait for, though nobody keeps the handle any more.
 
 use crate::diag;
+use crate::os::clock;
+use crate::process::wait::timed_out_together;
 use crate::process::{signals, willing};
 use crate::source::Span;
 use crate::value::native::{Context, Outcome};
@@ -20,6 +22,23 @@ pub fn wait<T>(
             Ok(wait(place)?)
         }
     }
+}
+
+/// As [`wait`], for what waits so many seconds at most: after a collection for the rest of them.
+pub fn wait_within<T>(
+    context: &mut dyn Context,
+    timeout: Option<f64>,
+    within: impl Fn(Option<f64>, Option<Span>) -> diag::Result<T>,
+) -> Outcome<T> {
+    let began = clock::now();
+    wait(context, |place| {
+        let spent = clock::now().saturating_sub(began) as f64 / 1e9;
+        let left = timeout.map(|seconds| (seconds - spent).max(0.0));
+        within(left, place).map_err(|error| match timeout {
+            Some(seconds) => timed_out_together(error, seconds),
+            None => error,
+        })
+    })
 }
 
 /// Lets the collector look, as was asked. The caller may keep no values but its arguments.
