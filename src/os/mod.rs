@@ -25,6 +25,13 @@ pub mod poll;
 pub mod program;
 pub mod removal;
 pub mod replace;
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(
+        dead_code,
+        reason = "a part of it is for the allocator of the program, and a host that embeds Par has its own"
+    )
+)]
 pub mod reserve;
 pub mod robust;
 pub mod signal;
