@@ -180,23 +180,28 @@ const LEAST_SPINNING: u64 = 2_000;
 struct Spinning {
     usual: AtomicU64,
     most: u64,
+    /// One wait of so many spins as long as any may: who has come down to short spinning would else go on sleeping, though what he waits
+    /// for comes soon enough.
+    to_probe: u64,
+    /// Waits that came to spinning.
+    waits: AtomicU64,
 }
 
-/// For what other processes bring.
+/// For what other processes bring. The probes take a part of a microsecond for each wait where they are in vain.
 static FOR_WORK: Spinning = Spinning {
     usual: AtomicU64::new(MOST_SPINNING / 2),
     most: MOST_SPINNING,
+    to_probe: 64,
+    waits: AtomicU64::new(1),
 };
-/// For their ends, which say nothing of how soon they bring something.
+/// For their ends, which say nothing of how soon they bring something. For each there was a fork, beside which the probes are little; and
+/// two processes in a row that a busy machine has held up must not have the next sixty slept for.
 static FOR_ENDS: Spinning = Spinning {
     usual: AtomicU64::new(MOST_SPINNING_FOR_ENDS),
     most: MOST_SPINNING_FOR_ENDS,
+    to_probe: 4,
+    waits: AtomicU64::new(1),
 };
-/// One wait of so many spins as long as any may: two processes that have come down to short spinning would else go on sleeping, though
-/// each came soon enough for the other if both spun. A part of a microsecond for each wait where it is in vain.
-const WAITS_TO_PROBE: u64 = 64;
-/// Waits of this process that came to spinning.
-static WAITS: AtomicU64 = AtomicU64::new(1);
 
 /// Waits until `condition` gives something. `Ok(None)`: the deadline, or the time to look again, came first. An error of the condition ends the wait
 /// too; other errors are `Interrupted`, `Cancelled`, `Deadlock` and `EndOfStream`.
@@ -323,9 +328,10 @@ fn spin<T>(
     condition: &mut impl FnMut() -> Result<Option<T>>,
 ) -> Result<Option<T>> {
     let usual = spinning.usual.load(Ordering::Relaxed);
-    let probes = WAITS
+    let probes = spinning
+        .waits
         .fetch_add(1, Ordering::Relaxed)
-        .is_multiple_of(WAITS_TO_PROBE);
+        .is_multiple_of(spinning.to_probe);
     let budget = if probes { spinning.most } else { usual };
     let begin = clock::now();
     let _attends = attended.map(|word| Attends::begin(word, begin + budget));
