@@ -208,7 +208,7 @@ impl<'a> Compiler<'a> {
         iterable: &'a Expr,
         body: impl FnOnce(&mut Self, u8),
     ) {
-        let in_pieces = gives_pieces(iterable) && patterns.len() == 1;
+        let in_pieces = gives_pieces(patterns, iterable);
         let state = self.f.temps(if in_pieces { 3 } else { 2 });
         self.expr_to(iterable, state);
         let prepare = match in_pieces {
@@ -246,7 +246,7 @@ impl<'a> Compiler<'a> {
         let before = self.f.at(iterable.span);
         let next = self.f.here();
         self.f.jump_to(op, state, items, top);
-        if gives_pieces(iterable) && op == Op::IterNext {
+        if gives_pieces(patterns, iterable) {
             self.f.jump_to(Op::PiecesNext, state, 0, next);
         }
         self.f.at(before);
@@ -468,9 +468,11 @@ fn reads_lines(iterable: &Expr) -> bool {
 
 /// Whether what a loop goes over is made by a method that may give it piece by piece where nobody but the loop sees it
 /// (see [`crate::value::native::Context::is_for_loop`]).
-fn gives_pieces(iterable: &Expr) -> bool {
+fn gives_pieces(patterns: &[Pattern], iterable: &Expr) -> bool {
     match &iterable.kind {
-        ExprKind::Method { name, .. } => matches!(&*name.name, "split" | "lines" | "splitlines"),
+        ExprKind::Method { name, .. } if patterns.len() == 1 => {
+            matches!(&*name.name, "split" | "lines" | "splitlines")
+        }
         _ => false,
     }
 }

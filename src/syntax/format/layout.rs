@@ -236,15 +236,19 @@ impl<'a> Writer<'a> {
         if self.marks.before.contains(&id) {
             return;
         }
-        let (depth, end) = (self.depth, start + 1);
-        let part = Part {
+        let part = self.part(what, id, start, start + 1);
+        self.line().parts.push(part);
+    }
+
+    /// A part of this line, as deep in brackets as what is written now.
+    fn part(&self, what: What, id: usize, start: usize, end: usize) -> Part {
+        Part {
             what,
             id,
-            depth,
+            depth: self.depth,
             start,
             end,
-        };
-        self.line().parts.push(part);
+        }
     }
 
     fn group(&mut self, group: &'a Group, indent: usize) {
@@ -325,14 +329,7 @@ impl<'a> Writer<'a> {
             return;
         }
         let Some(what) = place(group) else { return };
-        let (id, depth) = (group.open.id, self.depth);
-        let part = Part {
-            what,
-            id,
-            depth,
-            start,
-            end,
-        };
+        let part = self.part(what, group.open.id, start, end);
         self.line().parts.insert(at, part);
     }
 
